@@ -1,0 +1,49 @@
+import { Command, InvalidArgumentError } from 'commander';
+
+/** What the command line of every app says. */
+export interface AppOptions {
+  readonly seed: number;
+  readonly epochs: number;
+  /** Stops after this many steps in all; undefined runs the epochs to their end. */
+  readonly steps: number | undefined;
+  readonly batchSize: number;
+  readonly lr: number;
+  readonly device: string;
+  readonly json: string | undefined;
+}
+
+/** An app's own values of the options that differ between apps. */
+export interface AppDefaults {
+  readonly name: string;
+  readonly description: string;
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly lr: number;
+}
+
+function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError(`expected a number, got ${JSON.stringify(text)}.`);
+  return value;
+}
+
+function positiveInteger(text: string): number {
+  const value = number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError(`expected a positive integer, got ${JSON.stringify(text)}.`);
+  return value;
+}
+
+/** Reads the command line; prints the help or what is wrong and exits where there is nothing to run. */
+export function parseOptions(defaults: AppDefaults, argv: readonly string[] = process.argv.slice(2)): AppOptions {
+  const command = new Command(defaults.name)
+    .description(defaults.description)
+    .option('--seed <n>', 'seed of all random numbers', number, 1)
+    .option('--epochs <n>', 'passes over the data', positiveInteger, defaults.epochs)
+    .option('--steps <n>', 'stop after this many steps', positiveInteger)
+    .option('--batch-size <n>', 'samples in a step', positiveInteger, defaults.batchSize)
+    .option('--lr <rate>', 'learning rate', number, defaults.lr)
+    .option('--device <name>', 'where it runs: reference', 'reference')
+    .option('--json <file>', 'write losses, accuracy and times to a file');
+  command.parse([...argv], { from: 'user' });
+  return command.opts();
+}

@@ -1,0 +1,297 @@
+import { ArgumentError, bytesOf, internalScope, ShapeError, describe, showShape, Tensor, type VjpContext } from '@flambeau/core';
+import { isAnomalyDetected } from './anomaly.ts';
+import { AutogradError } from './error.ts';
+import { isGradEnabled, withRecording } from './mode.ts';
+import { edgeOf } from './record.ts';
+import { tapeOf, type Edge, type GradHook, type Node } from './tape.ts';
+
+/** Options of `backward` and `grad`. */
+export interface BackwardOptions {
+  /** Keeps what ops saved, so that the graph can be walked again. Defaults to `createGraph`. */
+  retainGraph?: boolean;
+  /** Records the walk itself, so that gradients have gradients. */
+  createGraph?: boolean;
+}
+
+/** All nodes below the roots, later ops first. */
+function reachable(roots: readonly Edge[]): Node[] {
+  const found = new Set<Node>();
+  const stack = roots.map((edge) => edge.node);
+  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+    if (found.has(node)) continue;
+    found.add(node);
+    for (const edge of node.edges) if (edge !== undefined && !found.has(edge.node)) stack.push(edge.node);
+  }
+  return [...found].sort((a, b) => b.order - a.order);
+}
+
+function arrive(edge: Edge, gradient: Tensor): void {
+  const pending = (edge.node.pending ??= []);
+  const before = pending[edge.index];
+  const sum = before === undefined ? gradient : before.add(gradient);
+  sum.storage.pin();
+  pending[edge.index] = sum;
+  if (before !== undefined) before.storage.unpin();
+}
+
+function runHook(hook: GradHook, gradient: Tensor): Tensor {
+  gradient.storage.kept = true;
+  const replacement = hook(gradient);
+  if (!replacement) return gradient;
+  if (replacement.count !== gradient.count) {
+    throw new ShapeError({
+      op: 'hook',
+      expected: `a gradient of shape ${showShape(gradient.shape)}`,
+      received: showShape(replacement.shape),
+    });
+  }
+  replacement.storage.kept = true;
+  return replacement;
+}
+
+function applyHooks(node: Node, cotangents: (Tensor | undefined)[]): void {
+  for (const { index, run } of node.hooks ?? []) {
+    const gradient = cotangents[index];
+    if (gradient !== undefined) cotangents[index] = runHook(run, gradient);
+  }
+  for (const { index, tensor } of node.retained ?? []) {
+    const gradient = cotangents[index];
+    if (gradient !== undefined) gather(tensor, gradient, true);
+  }
+}
+
+/** Adds a gradient to `tensor.grad`. `alias` says that others go on using the gradient. */
+function gather(tensor: Tensor, gradient: Tensor, alias: boolean): void {
+  const tape = tapeOf(tensor);
+  if (tape.grad === undefined) {
+    // A gradient that nobody else holds becomes the leaf's own; any other is copied, so that two leaves never share one.
+    const { internal, kept, pins } = gradient.storage;
+    const own =
+      !alias &&
+      internal &&
+      !kept &&
+      pins === 1 &&
+      gradient.isContiguous() &&
+      gradient.count * bytesOf(gradient.dtype) === gradient.storage.byteLength;
+    tape.grad = own ? withoutHistory(gradient) : gradient.clone();
+  } else if (isGradEnabled()) tape.grad = tape.grad.add(gradient);
+  else tape.grad.add_(gradient);
+  tape.grad.storage.kept = true;
+}
+
+const withoutHistory = (x: Tensor): Tensor => new Tensor(x.storage, x.dtype, x.shape, x.strides, x.offset, x.count);
+
+function checkNaN(node: Node, gradients: readonly (Tensor | undefined)[]): void {
+  for (const gradient of gradients) {
+    if (gradient === undefined || gradient.count === 0 || gradient.isnan().any().itemSync() === 0) continue;
+    throw new AutogradError({
+      op: 'detectAnomaly',
+      expected: 'gradients without NaN',
+      received: `NaN from the derivative of ${node.name}`,
+      hint: `The forward op was called here:\n${node.stack?.split('\n').slice(2, 12).join('\n') ?? '(outside of detectAnomaly)'}`,
+    });
+  }
+}
+
+interface Walk {
+  readonly createGraph: boolean;
+  readonly retainGraph: boolean;
+  /** Called with each leaf and its gradient. */
+  readonly reach: (node: Node, gradient: Tensor) => void;
+  /** Nodes to visit; undefined for all. */
+  readonly only: ReadonlySet<Node> | undefined;
+  /** Edges whose gradients are collected before their node runs. */
+  readonly capture: (node: Node, cotangents: readonly (Tensor | undefined)[]) => void;
+}
+
+function visit(node: Node, walk: Walk): void {
+  const cotangents = node.pending;
+  node.pending = undefined;
+  if (cotangents === undefined) return;
+  const arrived = [...cotangents];
+  applyHooks(node, arrived);
+  walk.capture(node, arrived);
+  if (node.leaf !== undefined) {
+    if (arrived[0] !== undefined) walk.reach(node, arrived[0]);
+  } else pullBack(node, arrived, walk);
+  for (const gradient of cotangents) gradient?.storage.unpin();
+  if (!walk.retainGraph) node.free();
+}
+
+function pullBack(node: Node, cotangents: readonly (Tensor | undefined)[], walk: Walk): void {
+  const saved = node.restore();
+  const needs = node.edges.map((edge) => edge !== undefined && (walk.only === undefined || walk.only.has(edge.node)));
+  if (!needs.includes(true)) return;
+  const context: VjpContext<unknown> = { needs, cotangents, saved, attrs: node.attrs, scalars: node.scalars, inputs: node.inputs };
+  const gradients = internalScope(() => node.op?.vjp?.(context) ?? [], true);
+  if (isAnomalyDetected()) checkNaN(node, gradients);
+  node.edges.forEach((edge, i) => {
+    const gradient = gradients[i];
+    if (edge === undefined || gradient === undefined || !needs[i]) return;
+    const { shape, dtype } = node.inputs[i];
+    if (gradient.count !== shape.reduce((n, m) => n * m, 1)) {
+      throw new AutogradError({
+        op: node.name,
+        expected: `a gradient of shape ${showShape(shape)} for input ${i}`,
+        received: showShape(gradient.shape),
+      });
+    }
+    arrive(edge, gradient.dtype === dtype ? gradient : gradient.to(dtype));
+  });
+}
+
+function walkBack(roots: readonly Edge[], seeds: readonly Tensor[], walk: Walk, nodes: readonly Node[]): void {
+  for (const node of nodes) {
+    if (node.pending !== undefined) {
+      throw new AutogradError({
+        op: 'backward',
+        expected: 'a graph that no other walk is in the middle of',
+        received: 'a backward inside a hook of the same graph',
+        hint: 'Call it after the outer backward.',
+      });
+    }
+  }
+  try {
+    // What the walk makes is its own, except what leaves keep; each node's gradients go as soon as they are used.
+    internalScope(() => {
+      withRecording(walk.createGraph, () => {
+        roots.forEach((edge, i) => arrive(edge, seeds[i]));
+        for (const node of nodes) if (walk.only === undefined || walk.only.has(node)) visit(node, walk);
+      });
+      return [];
+    });
+  } finally {
+    for (const node of nodes) {
+      for (const gradient of node.pending ?? []) gradient?.storage.unpin();
+      node.pending = undefined;
+    }
+  }
+}
+
+/** The gradient that a walk starts with: one for a scalar, else what the caller gives. */
+function seedFor(op: string, x: Tensor, gradient: Tensor | undefined): Tensor {
+  if (gradient === undefined) {
+    if (x.count !== 1) {
+      throw new AutogradError({
+        op,
+        expected: 'a scalar, or a gradient of the same shape',
+        received: `a tensor of shape ${showShape(x.shape)} and no gradient`,
+        hint: 'Reduce it first, as in loss.sum().backward().',
+      });
+    }
+    return x.newFull(x.shape, 1);
+  }
+  if (gradient.shape.length !== x.shape.length || gradient.shape.some((n, i) => n !== x.shape[i])) {
+    throw new ShapeError({ op, expected: `a gradient of shape ${showShape(x.shape)}`, received: showShape(gradient.shape) });
+  }
+  return gradient.to(x.dtype);
+}
+
+function rootEdge(op: string, x: Tensor): Edge {
+  const edge = edgeOf(x);
+  if (edge === undefined) {
+    throw new AutogradError({
+      op,
+      expected: 'a tensor that requires a gradient',
+      received: describe(x),
+      hint: 'Nothing it was computed from has requiresGrad, or it was computed under noGrad or detached.',
+    });
+  }
+  return edge;
+}
+
+/** Walks from x to the leaves and adds to their `grad`: all of them, or those of `inputs`. */
+export function backward(x: Tensor, gradient?: Tensor, options: BackwardOptions & { inputs?: readonly Tensor[] } = {}): void {
+  const { createGraph = false, retainGraph = createGraph, inputs } = options;
+  const edge = rootEdge('backward', x);
+  const wanted = inputs === undefined ? undefined : inputs.map((input) => rootEdge('backward', input));
+  const nodes = reachable([edge]);
+  const only = wanted === undefined ? undefined : leadingTo(nodes, wanted);
+  const targets = wanted && new Map(wanted.map((w, i) => [w, (inputs as readonly Tensor[])[i]]));
+  withRecording(createGraph, () => {
+    const seed = seedFor('backward', x, gradient);
+    walkBack([edge], [seed], {
+      createGraph,
+      retainGraph,
+      only,
+      reach: (node, grad) => node.leaf && gather(node.leaf, grad, createGraph),
+      capture: (node, cotangents) =>
+        targets?.forEach((tensor, target) => {
+          const grad = cotangents[target.index];
+          if (target.node === node && node.leaf === undefined && grad !== undefined) gather(tensor, grad, true);
+        }),
+    }, nodes); // prettier-ignore
+  });
+}
+
+/** The nodes from which one of the edges can be reached, and those themselves. */
+function leadingTo(nodes: readonly Node[], wanted: readonly Edge[]): Set<Node> {
+  const leading = new Set<Node>(wanted.map((edge) => edge.node));
+  for (let i = nodes.length - 1; i >= 0; i--) {
+    if (nodes[i].edges.some((edge) => edge !== undefined && leading.has(edge.node))) leading.add(nodes[i]);
+  }
+  return leading;
+}
+
+/**
+ * The gradients of outputs with respect to inputs, without touching any `grad`.
+ * @param options.gradOutputs - what each output is pulled back from; ones for scalars
+ * @param options.allowUnused - gives undefined for an input that the outputs do not depend on, instead of throwing
+ */
+export function grad(
+  outputs: Tensor | readonly Tensor[],
+  inputs: Tensor | readonly Tensor[],
+  options: BackwardOptions & { gradOutputs?: Tensor | readonly (Tensor | undefined)[]; allowUnused?: boolean } = {},
+): Tensor[] {
+  const { createGraph = false, retainGraph = createGraph, allowUnused = false } = options;
+  const [from, to] = [[outputs].flat() as Tensor[], [inputs].flat() as Tensor[]];
+  if (from.length === 0 || to.length === 0)
+    throw new ArgumentError({ op: 'grad', expected: 'at least one output and one input', received: 'none' });
+  const given = options.gradOutputs === undefined ? [] : ([options.gradOutputs].flat() as (Tensor | undefined)[]);
+  const roots = from.map((x) => rootEdge('grad', x));
+  const wanted = to.map((x) => rootEdge('grad', x));
+  const nodes = reachable(roots);
+  const found = new Array<Tensor | undefined>(to.length).fill(undefined);
+  withRecording(createGraph, () => {
+    const seeds = from.map((x, i) => seedFor('grad', x, given[i]));
+    walkBack(roots, seeds, {
+      createGraph,
+      retainGraph,
+      only: leadingTo(nodes, wanted),
+      reach: () => undefined,
+      capture: (node, cotangents) =>
+        wanted.forEach((edge, i) => {
+          const gradient = edge.node === node ? cotangents[edge.index] : undefined;
+          if (gradient === undefined) return;
+          found[i] = gradient;
+          gradient.storage.kept = true;
+        }),
+    }, nodes); // prettier-ignore
+  });
+  found.forEach((gradient, i) => {
+    if (gradient === undefined && !allowUnused) {
+      throw new AutogradError({
+        op: 'grad',
+        expected: 'inputs that the outputs depend on',
+        received: `input ${i} of shape ${showShape(to[i].shape)}, which is not in the graph`,
+        hint: 'Pass { allowUnused: true } to get undefined for it.',
+      });
+    }
+  });
+  return found as Tensor[];
+}
+
+/** A function that returns the value of `f` and its gradients with respect to its tensor arguments. `f` returns a scalar. */
+export function valueAndGrad<Args extends Tensor[]>(f: (...args: Args) => Tensor): (...args: Args) => { value: Tensor; grads: Tensor[] } {
+  return (...args) => {
+    const leaves = args.map((x) => {
+      const leaf = x.alias();
+      leaf.viewed = undefined;
+      leaf.tape = undefined;
+      tapeOf(leaf).requiresGrad = true;
+      return leaf;
+    }) as unknown as Args;
+    const value = withRecording(true, () => f(...leaves));
+    return { value, grads: grad(value, leaves, { allowUnused: true }) };
+  };
+}

@@ -1,0 +1,142 @@
+import { isFloat, type Op, type Spec, type Storage, type Tensor } from '@flambeau/core';
+import { AutogradError } from './error.ts';
+
+/** Called with a gradient; a returned tensor takes its place. */
+export type GradHook = (grad: Tensor) => Tensor | undefined | void;
+
+/** What a node of the graph needs to know of one of its inputs: the output of another node, or a leaf. */
+export interface Edge {
+  readonly node: Node;
+  readonly index: number;
+}
+
+let sequence = 0;
+
+/** One recorded op, or the place where the gradient of a leaf is gathered. */
+export class Node {
+  readonly op: Op | undefined;
+  readonly attrs: unknown;
+  readonly scalars: readonly number[];
+  /** Where each input came from; undefined where it needs no gradient. */
+  readonly edges: readonly (Edge | undefined)[];
+  readonly inputs: readonly Spec[];
+  readonly outputs: readonly Spec[];
+  /** Later ops have higher numbers, so that walking downwards visits every consumer before its producer. */
+  readonly order: number = sequence++;
+  /** The tensor whose gradient this gathers; only on leaves. */
+  readonly leaf: Tensor | undefined;
+  saved: readonly Tensor[] | undefined;
+  private versions: readonly number[] = [];
+  private storages: readonly Storage[] = [];
+  /** Gradients of the outputs that have arrived in the walk that is under way. */
+  pending: (Tensor | undefined)[] | undefined = undefined;
+  /** Hooks on tensors that are outputs of this node, and tensors that keep their gradient, by output. */
+  hooks: { readonly index: number; readonly run: GradHook }[] | undefined = undefined;
+  retained: { readonly index: number; readonly tensor: Tensor }[] | undefined = undefined;
+  /** Where the op was called, when anomalies are looked for. */
+  stack: string | undefined = undefined;
+
+  constructor(
+    op: Op | undefined,
+    attrs: unknown,
+    scalars: readonly number[],
+    edges: readonly (Edge | undefined)[],
+    inputs: readonly Spec[],
+    outputs: readonly Spec[],
+    leaf?: Tensor,
+  ) {
+    this.op = op;
+    this.attrs = attrs;
+    this.scalars = scalars;
+    this.edges = edges;
+    this.inputs = inputs;
+    this.outputs = outputs;
+    this.leaf = leaf;
+  }
+
+  get name(): string {
+    return this.op?.name ?? 'leaf';
+  }
+
+  /** Keeps tensors for the derivative, with the versions that they have now. */
+  save(tensors: readonly Tensor[]): void {
+    this.saved = tensors;
+    if (tensors.length === 0) return;
+    this.storages = tensors.map((x) => x.storage);
+    this.versions = this.storages.map((s) => s.version);
+    for (const storage of this.storages) storage.pin();
+  }
+
+  /** What was saved. @throws AutogradError when it was freed, or changed in place since. */
+  restore(): readonly Tensor[] {
+    const { saved } = this;
+    if (saved === undefined) {
+      throw new AutogradError({
+        op: 'backward',
+        expected: 'a graph that still has its saved tensors',
+        received: `${this.name}, whose were freed by an earlier backward`,
+        hint: 'Pass { retainGraph: true } to the first backward, or compute the result again.',
+      });
+    }
+    for (let i = 0; i < saved.length; i++) {
+      const { storage } = saved[i];
+      if (storage !== this.storages[i] || storage.version !== this.versions[i]) {
+        throw new AutogradError({
+          op: 'backward',
+          expected: `the tensor of shape [${saved[i].shape.join(', ')}] that ${this.name} saved, at version ${this.versions[i]}`,
+          received:
+            storage === this.storages[i]
+              ? `version ${storage.version}: it was changed in place`
+              : 'another storage: it was moved or replaced',
+          hint: 'Change a clone, or use the form that returns a new tensor.',
+        });
+      }
+    }
+    return saved;
+  }
+
+  /** Lets go of what was saved. */
+  free(): void {
+    if (this.leaf !== undefined) return;
+    for (const storage of this.storages) storage.unpin();
+    this.saved = undefined;
+    this.storages = [];
+    this.versions = [];
+  }
+}
+
+/** What autograd knows of a tensor: its `tape`. */
+export class Tape {
+  requiresGrad = false;
+  grad: Tensor | undefined = undefined;
+  /** True once a caller has read `grad`, so that it may not be taken back. */
+  gradRead = false;
+  /** The op that made the tensor; for a leaf, the node that gathers its gradient. */
+  edge: Edge | undefined = undefined;
+  isLeaf = true;
+  retainsGrad = false;
+  /** How often the history was replaced by a change in place; views compare it with what they were derived from. */
+  generation = 0;
+  /** For a view made without recording: it may not be changed while recording. */
+  madeWithoutRecording = false;
+}
+
+/** The tape of a tensor, made when it has none. */
+export function tapeOf(x: Tensor): Tape {
+  if (x.tape === undefined) x.tape = new Tape();
+  return x.tape as Tape;
+}
+
+export const tapeIfAny = (x: Tensor): Tape | undefined => x.tape as Tape | undefined;
+
+/** The node that gathers the gradient of a leaf. */
+export function leafEdge(x: Tensor, tape: Tape): Edge {
+  if (tape.edge === undefined) {
+    const spec: Spec = { shape: x.shape, dtype: x.dtype };
+    tape.edge = { node: new Node(undefined, undefined, [], [], [], [spec], x), index: 0 };
+  }
+  return tape.edge;
+}
+
+/** True for dtypes that can have a gradient. */
+export const differentiable = (x: Spec): boolean => isFloat(x.dtype);

@@ -1,0 +1,224 @@
+import { bytesOf, isFloat, type DType } from './dtype.ts';
+import { DeviceError, DTypeError, ReleasedError } from './errors.ts';
+import { contiguousStrides } from './layout.ts';
+import { internalScope, track } from './memory.ts';
+import type { Op, Spec } from './op.ts';
+import type { Device, OptionalKernel } from './seam.ts';
+import { numel, type Shape } from './shape.ts';
+import { Storage } from './storage.ts';
+import { Tensor } from './tensor.ts';
+
+/** Runs an op on tensors. */
+export type Dispatch = (op: Op, inputs: readonly Tensor[], attrs: unknown, scalars: readonly number[]) => Tensor[];
+
+/** Middleware for ops: `below` runs the op in the layers under this one. */
+export type Layer = (op: Op, inputs: readonly Tensor[], attrs: unknown, scalars: readonly number[], below: Dispatch) => Tensor[];
+
+const noScalars: readonly number[] = [];
+let layers: readonly Layer[] = [];
+let top: Dispatch = evaluate;
+
+function rebuild(): void {
+  top = layers.reduce<Dispatch>((below, layer) => (op, inputs, attrs, scalars) => layer(op, inputs, attrs, scalars, below), evaluate);
+}
+
+/** Puts a layer on top of the stack; the returned function takes it out again. */
+export function installLayer(layer: Layer): () => void {
+  layers = [...layers, layer];
+  rebuild();
+  return () => {
+    layers = layers.filter((other) => other !== layer);
+    rebuild();
+  };
+}
+
+/** Puts a layer at the bottom of the stack, where it sees what really runs; the returned function takes it out again. */
+export function installBottomLayer(layer: Layer): () => void {
+  layers = [layer, ...layers];
+  rebuild();
+  return () => {
+    layers = layers.filter((other) => other !== layer);
+    rebuild();
+  };
+}
+
+/** Runs an op through all layers. `attrs` is plain data that shapes the program; numbers that change from step to step are `scalars`. */
+export function dispatch<Attrs>(op: Op<Attrs>, inputs: readonly Tensor[], attrs: Attrs, scalars: readonly number[] = noScalars): Tensor[] {
+  return top(op as Op, inputs, attrs, scalars);
+}
+
+/** The same for an op with one output. */
+export function dispatchOne<Attrs = undefined>(
+  op: Op<Attrs>,
+  inputs: readonly Tensor[],
+  attrs?: Attrs,
+  scalars: readonly number[] = noScalars,
+): Tensor {
+  return top(op as Op, inputs, attrs, scalars)[0];
+}
+
+/** A new contiguous tensor with arbitrary content. */
+export function allocate(device: Device, shape: Shape, dtype: DType, origin: string): Tensor {
+  if (!device.supports(dtype)) {
+    throw new DTypeError({
+      op: origin,
+      expected: `a dtype that the device ${device.name} can store`,
+      received: dtype,
+      hint: dtype === 'int64' ? 'Use int32 there: x.to(int32).' : 'Use float32 there: x.to(float32).',
+    });
+  }
+  const size = numel(shape);
+  const storage = new Storage(device, size * bytesOf(dtype), origin);
+  track(storage);
+  return new Tensor(storage, dtype, shape, contiguousStrides(shape), 0, size);
+}
+
+function checkInputs(op: Op, inputs: readonly Tensor[]): Device | undefined {
+  if (inputs.length === 0) return undefined;
+  const { device } = inputs[0].storage;
+  for (const { storage } of inputs) {
+    if (storage.released) {
+      throw new ReleasedError({
+        op: op.name,
+        expected: 'a tensor that is still alive',
+        received: `one made by ${storage.origin} that was released`,
+        hint: 'It was disposed, or the scope that made it has ended: return it from the scope, or keep(tensor).',
+      });
+    }
+    if (storage.device !== device) {
+      throw new DeviceError({
+        op: op.name,
+        expected: 'all tensors on one device',
+        received: `${device.name} and ${storage.device.name}`,
+        hint: 'Move one of them with x.to(device), or the module with model.to(device).',
+      });
+    }
+  }
+  return device;
+}
+
+const optionalKernels = new WeakMap<Device, (OptionalKernel | null | undefined)[]>();
+let lastDevice: Device | undefined;
+let lastTable: (OptionalKernel | null | undefined)[] = [];
+
+function optionalKernel(device: Device, op: Op): OptionalKernel | null {
+  if (device !== lastDevice) {
+    lastDevice = device;
+    lastTable = optionalKernels.get(device) ?? [];
+    optionalKernels.set(device, lastTable);
+  }
+  const found = lastTable[op.id];
+  if (found !== undefined) return found;
+  return (lastTable[op.id] = (Object.hasOwn(device.optional, op.name) ? device.optional[op.name] : null) ?? null);
+}
+
+/** The bottom of the stack: runs the view, the backend's own kernel, the required kernel or the composition of an op. */
+export function evaluate(op: Op, inputs: readonly Tensor[], attrs: unknown, scalars: readonly number[]): Tensor[] {
+  const device = checkInputs(op, inputs) ?? (attrs as { device: Device }).device;
+  if (op.view !== undefined) return [viewTensor(op, inputs[0], attrs)];
+  const optional = optionalKernel(device, op);
+  if (optional !== null && op.infer !== undefined && (optional.accepts === undefined || optional.accepts(inputs, attrs, scalars))) {
+    const outputs = allocateAll(op, device, op.infer(inputs, attrs, scalars));
+    observe?.(op, device, 'own kernel');
+    optional.run(inputs, outputs, attrs, scalars);
+    bumpVersions(op, inputs);
+    return outputs;
+  }
+  if (op.kernel !== undefined && op.infer !== undefined) {
+    const specs = op.infer(inputs, attrs, scalars);
+    if (!op.moves && !computesAll(device, inputs, specs)) return evaluateWider(op, device, inputs, specs, attrs, scalars);
+    const outputs = allocateAll(op, device, specs);
+    observe?.(op, device, 'kernel');
+    op.kernel(device.kernels, inputs, outputs, attrs, scalars);
+    bumpVersions(op, inputs);
+    return outputs;
+  }
+  const { compose } = op;
+  if (compose === undefined) throw new Error(`${op.name}: an op needs a view, a kernel or a composition`);
+  op.infer?.(inputs, attrs, scalars);
+  observe?.(op, device, 'composition');
+  return internalScope(() => compose.call(op, inputs, attrs, scalars)) as Tensor[];
+}
+
+/** How an op came to run. */
+export type Route = 'view' | 'own kernel' | 'kernel' | 'composition' | 'wider dtype';
+let observe: ((op: Op, device: Device, route: Route) => void) | undefined;
+
+/** Calls `observer` for each op that runs, until the returned function is called. */
+export function observeDispatch(observer: (op: Op, device: Device, route: Route) => void): () => void {
+  const outer = observe;
+  observe = observer;
+  return () => {
+    observe = outer;
+  };
+}
+
+function viewTensor(op: Op, x: Tensor, attrs: unknown): Tensor {
+  observe?.(op, x.storage.device, 'view');
+  const layout = op.view?.(x, attrs) ?? x;
+  const out = new Tensor(x.storage, x.dtype, layout.shape, layout.strides, layout.offset, numel(layout.shape));
+  out.viewed = { op, attrs, of: x };
+  return out;
+}
+
+function allocateAll(op: Op, device: Device, specs: readonly Spec[]): Tensor[] {
+  if (specs.length === 1) return [allocate(device, specs[0].shape, specs[0].dtype, op.name)];
+  return specs.map((spec) => allocate(device, spec.shape, spec.dtype, op.name));
+}
+
+function bumpVersions(op: Op, inputs: readonly Tensor[]): void {
+  if (op.mutates !== undefined) for (const i of op.mutates) inputs[i].storage.version++;
+}
+
+function computesAll(device: Device, inputs: readonly Tensor[], specs: readonly Spec[]): boolean {
+  for (const { dtype } of inputs) if (!device.computes(dtype)) return false;
+  for (const { dtype } of specs) if (!device.computes(dtype)) return false;
+  return true;
+}
+
+const widerDType = (device: Device, dtype: DType): DType => (device.computes(dtype) ? dtype : isFloat(dtype) ? 'float32' : 'int32');
+
+/** Runs a kernel in float32 or int32 on operands of a dtype that the device only stores, and rounds the results once. */
+function evaluateWider(
+  op: Op,
+  device: Device,
+  inputs: readonly Tensor[],
+  specs: readonly Spec[],
+  attrs: unknown,
+  scalars: readonly number[],
+): Tensor[] {
+  observe?.(op, device, 'wider dtype');
+  return internalScope(() => {
+    const convert = (x: Tensor, dtype: DType): Tensor => {
+      if (x.dtype === dtype) return x;
+      const out = allocate(device, x.shape, dtype, op.name);
+      device.kernels.copy(x, out);
+      return out;
+    };
+    const wideInputs = inputs.map((x) => convert(x, widerDType(device, x.dtype)));
+    const wideOutputs = specs.map((spec) => allocate(device, spec.shape, widerDType(device, spec.dtype), op.name));
+    op.kernel?.(device.kernels, wideInputs, wideOutputs, attrs, scalars);
+    for (const i of op.mutates ?? []) {
+      device.kernels.copy(wideInputs[i], inputs[i]);
+      inputs[i].storage.version++;
+    }
+    return wideOutputs.map((out, i) => convert(out, specs[i].dtype));
+  }) as Tensor[];
+}
+
+/** True when a pointwise op may write its result over `target` right away: no layer but evaluation would want to see it. */
+export function evaluateInto(op: Op, target: Tensor, inputs: readonly Tensor[], attrs: unknown, scalars: readonly number[]): boolean {
+  const device = checkInputs(op, inputs);
+  if (!op.pointwise || op.kernel === undefined || op.infer === undefined || device === undefined) return false;
+  const [spec] = op.infer(inputs, attrs, scalars);
+  if (spec.dtype !== target.dtype || spec.shape.length !== target.shape.length || !computesAll(device, inputs, [spec])) return false;
+  for (let i = 0; i < spec.shape.length; i++) if (spec.shape[i] !== target.shape[i]) return false;
+  for (const x of inputs) {
+    if (x.storage === target.storage && x !== target) return false;
+    if (x.dtype !== target.dtype) return false;
+  }
+  observe?.(op, device, 'kernel');
+  op.kernel(device.kernels, inputs, [target], attrs, scalars);
+  target.storage.version++;
+  return true;
+}

@@ -1,0 +1,170 @@
+import { getDefaultDevice } from '../device.ts';
+import { allocate } from '../dispatch.ts';
+import { checkDType, isFloat, type DType } from '../dtype.ts';
+import { ArgumentError, DTypeError, ValueError, describe } from '../errors.ts';
+import {
+  bernoulliValues,
+  exponentialValues,
+  integerValues,
+  normalValues,
+  permutationValues,
+  randomRange,
+  uniformValues,
+} from '../random/distributions.ts';
+import { defaultGenerator, type Generator } from '../random/generator.ts';
+import type { Device, RandomName } from '../seam.ts';
+import { broadcastShapes, checkShape, numel, type Shape } from '../shape.ts';
+import { Tensor } from '../tensor.ts';
+import { fromBytes, fromNumbers, sizeArguments, type TensorOptions } from './creation.ts';
+
+/** Options of random functions. */
+export interface RandomOptions extends TensorOptions {
+  /** The default generator when missing; see `manualSeed`. */
+  generator?: Generator | null;
+}
+
+/** Standard uniform or normal numbers where they are needed: from PyTorch's stream, or by the device from a key drawn from it. */
+function standard(name: RandomName, shape: Shape, dtype: DType, device: Device, generator: Generator): Tensor {
+  if (!isFloat(dtype))
+    throw new DTypeError({
+      op: name === 'uniform' ? 'rand' : 'randn',
+      expected: 'a float dtype',
+      received: dtype,
+      hint: 'Use randint for integers.',
+    });
+  if (device.randomSource === 'device') {
+    const out = allocate(device, shape, 'float32', name);
+    device.kernels.random(name, out, [generator.draw32(), generator.draw32()]);
+    return out.to(dtype);
+  }
+  const count = numel(shape);
+  const values = name === 'uniform' ? uniformValues(count, dtype, generator) : normalValues(count, dtype, generator);
+  return fromNumbers(values, shape, dtype, device);
+}
+
+function make(op: string, name: RandomName, args: readonly (number | Shape | RandomOptions)[]): Tensor {
+  const [shape, options] = sizeArguments(op, args) as [number[], RandomOptions];
+  return standard(
+    name,
+    shape,
+    checkDType(op, options.dtype ?? 'float32'),
+    options.device ?? getDefaultDevice(),
+    options.generator ?? defaultGenerator,
+  );
+}
+
+/** Uniform numbers in [0, 1). */
+export const rand = (...size: (number | Shape | RandomOptions)[]): Tensor => make('rand', 'uniform', size);
+/** Normal numbers of mean 0 and variance 1. */
+export const randn = (...size: (number | Shape | RandomOptions)[]): Tensor => make('randn', 'normal', size);
+/** `rand` with the shape, dtype and device of a tensor. */
+export const randLike = (x: Tensor, options?: RandomOptions): Tensor => rand(x.shape, { dtype: x.dtype, device: x.device, ...options });
+/** `randn` with the shape, dtype and device of a tensor. */
+export const randnLike = (x: Tensor, options?: RandomOptions): Tensor => randn(x.shape, { dtype: x.dtype, device: x.device, ...options });
+
+/**
+ * Integers in [low, high): `randint(10, [3])`, `randint(5, 10, [3])`. int32 unless `dtype` says otherwise.
+ * @throws ArgumentError when the range is empty.
+ */
+export function randint(low: number, highOrSize: number | Shape, sizeOrOptions?: Shape | RandomOptions, more?: RandomOptions): Tensor {
+  const short = Array.isArray(highOrSize);
+  const [from, to] = short ? [0, low] : [low, highOrSize as number];
+  const shape = checkShape('randint', short ? highOrSize : sizeOrOptions);
+  const options = ((short ? sizeOrOptions : more) ?? {}) as RandomOptions;
+  if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to) || from >= to)
+    throw new ArgumentError({ op: 'randint', expected: 'integers low < high', received: `${from} and ${to}` });
+  const values = integerValues(numel(shape), options.generator ?? defaultGenerator, from, to);
+  return fromNumbers(values, shape, checkDType('randint', options.dtype ?? 'int32'), options.device ?? getDefaultDevice());
+}
+
+/** The integers 0 to n - 1 in random order, int32. */
+export function randperm(n: number, options: RandomOptions = {}): Tensor {
+  if (!Number.isInteger(n) || n < 0) throw new ArgumentError({ op: 'randperm', expected: 'a non-negative integer', received: describe(n) });
+  const order = permutationValues(n, options.generator ?? defaultGenerator);
+  const device = options.device ?? getDefaultDevice();
+  const made = fromBytes(new Uint8Array(order.buffer), [n], 'int32', device, 'randperm');
+  return made.to(checkDType('randperm', options.dtype ?? 'int32'));
+}
+
+/** Normal numbers with given means and standard deviations: tensors that broadcast, or numbers with a size. */
+export function normal(mean: Tensor | number, std: Tensor | number = 1, size?: Shape, options: RandomOptions = {}): Tensor {
+  const generator = options.generator ?? defaultGenerator;
+  for (const deviation of [std]) {
+    if (typeof deviation === 'number' && !(deviation >= 0))
+      throw new ValueError({ op: 'normal', expected: 'std >= 0', received: String(deviation) });
+  }
+  const tensors = [mean, std].filter((v): v is Tensor => v instanceof Tensor);
+  if (tensors.length === 0) {
+    if (size === undefined) throw new ArgumentError({ op: 'normal', expected: 'a size when mean and std are numbers', received: 'none' });
+    const [dtype, device] = [options.dtype ?? 'float32', options.device ?? getDefaultDevice()];
+    if (device.randomSource === 'host')
+      return fromNumbers(
+        normalValues(numel(size), dtype, generator, mean as number, std as number),
+        checkShape('normal', size),
+        dtype,
+        device,
+      );
+    return standard('normal', size, dtype, device, generator).mul(std).add(mean);
+  }
+  const shape = tensors.reduce<Shape>((s, x) => broadcastShapes('normal', s, x.shape), []);
+  const [{ dtype, device }] = tensors;
+  return standard('normal', shape, isFloat(dtype) ? dtype : 'float32', device, generator)
+    .mul(std)
+    .add(mean);
+}
+
+/** 1 with the probability that each element of x says, else 0. */
+export function bernoulli(x: Tensor, options?: { generator?: Generator | null }): Tensor {
+  const u = standard('uniform', x.shape, x.dtype, x.device, options?.generator ?? defaultGenerator);
+  return u.lt(x).to(x.dtype);
+}
+
+type FillOptions = { generator?: Generator | null };
+
+/** Fills from the host's stream, whatever the device: these are PyTorch's numbers. */
+function fillFrom(x: Tensor, values: ArrayLike<number>): Tensor {
+  return x.copy_(fromNumbers(values, x.shape, x.dtype, x.device));
+}
+const source = (options: FillOptions | undefined): Generator => options?.generator ?? defaultGenerator;
+
+/** Fills with uniform numbers in [from, to). */
+export function uniform_(x: Tensor, from = 0, to = 1, options?: FillOptions): Tensor {
+  if (!(from <= to)) throw new ArgumentError({ op: 'uniform_', expected: 'from <= to', received: `${from} and ${to}` });
+  if (!isFloat(x.dtype)) throw new DTypeError({ op: 'uniform_', expected: 'a float tensor', received: x.dtype });
+  return fillFrom(x, uniformValues(x.count, x.dtype, source(options), from, to));
+}
+/** Fills with normal numbers. */
+export function normal_(x: Tensor, mean = 0, std = 1, options?: FillOptions): Tensor {
+  if (!(std >= 0)) throw new ValueError({ op: 'normal_', expected: 'std >= 0', received: String(std) });
+  if (!isFloat(x.dtype)) throw new DTypeError({ op: 'normal_', expected: 'a float tensor', received: x.dtype });
+  return fillFrom(x, normalValues(x.count, x.dtype, source(options), mean, std));
+}
+/** Fills with 1 at probability p, else 0. */
+export function bernoulli_(x: Tensor, p: number | Tensor = 0.5, options?: FillOptions): Tensor {
+  if (p instanceof Tensor) return x.copy_(bernoulli(p.expand(x.shape), options));
+  if (!(p >= 0 && p <= 1)) throw new ValueError({ op: 'bernoulli_', expected: 'a probability between 0 and 1', received: String(p) });
+  return fillFrom(x, bernoulliValues(x.count, source(options), p));
+}
+/** Fills with exponential numbers of rate `lambd`. */
+export function exponential_(x: Tensor, lambd = 1, options?: FillOptions): Tensor {
+  if (!(lambd > 0)) throw new ValueError({ op: 'exponential_', expected: 'a positive rate', received: String(lambd) });
+  return fillFrom(x, exponentialValues(x.count, source(options), lambd));
+}
+/** Fills with integers in [from, to), by default all that the dtype holds exactly. */
+export function random_(x: Tensor, from?: number, to?: number, options?: FillOptions): Tensor {
+  const [low, high] = to === undefined ? [0, from ?? randomRange(x.dtype)] : [from ?? 0, to];
+  if (!(low < high)) throw new ArgumentError({ op: 'random_', expected: 'from < to', received: `${low} and ${high}` });
+  return fillFrom(x, integerValues(x.count, source(options), low, high));
+}
+
+/** The state of the default generator: a uint8 tensor in PyTorch's layout of 5056 bytes. */
+export const getRngState = (generator: Generator = defaultGenerator): Tensor => {
+  const bytes = generator.getStateBytes();
+  return fromBytes(bytes, [bytes.length], 'uint8', getDefaultDevice(), 'getRngState');
+};
+
+/** Puts the default generator where `getRngState` found it. */
+export function setRngState(state: Tensor, generator: Generator = defaultGenerator): void {
+  if (state.dtype !== 'uint8') throw new DTypeError({ op: 'setRngState', expected: 'a uint8 tensor', received: state.dtype });
+  generator.setStateBytes(state.dataSync() as Uint8Array);
+}

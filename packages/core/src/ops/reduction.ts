@@ -1,0 +1,252 @@
+import { dispatchOne } from '../dispatch.ts';
+import { isFloat, type DType } from '../dtype.ts';
+import { ArgumentError, DTypeError, ShapeError, describe } from '../errors.ts';
+import { defineOp, type Op } from '../op.ts';
+import type { ReduceName } from '../seam.ts';
+import { normalizeDim, normalizeDims, reducedShape, showShape } from '../shape.ts';
+import type { Tensor } from '../tensor.ts';
+import { cast } from './cast.ts';
+import { expandTo, reshape } from './views.ts';
+
+/** Dimensions to reduce; all of them when missing. */
+export type Dims = number | readonly number[] | null;
+
+/** Options of reductions. Everything that may be given positionally may be given here. */
+export interface ReduceOptions {
+  dim?: Dims;
+  /** Keeps the reduced dimensions with size 1. */
+  keepdim?: boolean;
+  /** Casts before reducing. */
+  dtype?: DType;
+}
+
+interface ReduceAttrs {
+  readonly dims: readonly number[];
+}
+
+/** Separates `f(dim, options)` from `f(options)`. */
+export function reduceArguments(dim: Dims | ReduceOptions | undefined, options: ReduceOptions | undefined): ReduceOptions {
+  if (typeof dim === 'object' && dim !== null && !Array.isArray(dim)) return dim as ReduceOptions;
+  return { ...options, dim: (dim as Dims | undefined) ?? options?.dim ?? null };
+}
+
+function defineReduce(name: ReduceName, definition: Pick<Parameters<typeof defineOp<ReduceAttrs>>[0], 'save' | 'vjp'>): Op<ReduceAttrs> {
+  return defineOp<ReduceAttrs>({
+    name: name === 'max' || name === 'min' ? `a${name}` : name,
+    infer: ([x], { dims }) => [{ shape: reducedShape(x.shape, dims, true), dtype: x.dtype }],
+    kernel: (k, [x], [out], { dims }) => k.reduce(name, x, out, dims),
+    ...definition,
+  });
+}
+
+function reduce(op: Op<ReduceAttrs>, x: Tensor, { dim, keepdim = false }: ReduceOptions): Tensor {
+  const dims = normalizeDims(op.name, dim, x.ndim);
+  const out = dispatchOne(op, [x], { dims });
+  return keepdim || dims.length === 0 ? out : reshape(out, reducedShape(x.shape, dims, false));
+}
+
+/** Sums of bools and of integers up to 32 bits are int32; int64 and floats stay. */
+export const sumDType = (dtype: DType): DType => (isFloat(dtype) || dtype === 'int64' ? dtype : 'int32');
+
+export const sumOp: Op<ReduceAttrs> = defineReduce('sum', {
+  vjp: ({ cotangents: [g], inputs: [x] }) => [g && expandTo(g, x.shape)],
+});
+
+/** The sum over `dim`, or over everything. Bools and small integers give int32. */
+export function sum(x: Tensor, dim?: Dims | ReduceOptions, options?: ReduceOptions): Tensor {
+  const all = reduceArguments(dim, options);
+  return reduce(sumOp, cast(x, all.dtype ?? sumDType(x.dtype)), all);
+}
+
+/** The mean over `dim`, or over everything. @throws DTypeError for integers without a float `dtype`. */
+export function mean(x: Tensor, dim?: Dims | ReduceOptions, options?: ReduceOptions): Tensor {
+  const all = reduceArguments(dim, options);
+  const y = all.dtype ? cast(x, all.dtype) : x;
+  if (!isFloat(y.dtype)) throw new DTypeError({ op: 'mean', expected: 'floats', received: y.dtype, hint: "Cast first: x.to('float32')." });
+  const dims = normalizeDims('mean', all.dim, y.ndim);
+  const n = dims.reduce((product, d) => product * y.shape[d], 1);
+  return reduce(sumOp, y, { ...all, dim: dims.length === 0 ? null : dims }).div(n);
+}
+
+export const prodOp: Op<ReduceAttrs> = defineReduce('prod', {
+  save: (inputs) => inputs,
+  // The product of all others is that of those before times that of those after, which is right with zeros and differentiable again.
+  vjp({ cotangents: [g], saved: [x], attrs: { dims } }) {
+    if (g === undefined) return [undefined];
+    const kept = x.shape.map((_, i) => i).filter((i) => !dims.includes(i));
+    const order = [...kept, ...dims];
+    const flat = reshape(x.permute(order), [...kept.map((i) => x.shape[i]), -1]);
+    const n = flat.shape[kept.length];
+    const ones = flat.narrow(-1, 0, Math.min(1, n)).mul(0).add(1);
+    const before = n === 0 ? flat : ones.cat([flat.narrow(-1, 0, n - 1)], -1).cumprod(-1);
+    const after =
+      n === 0
+        ? flat
+        : ones
+            .cat([flat.flip(-1).narrow(-1, 0, n - 1)], -1)
+            .cumprod(-1)
+            .flip(-1);
+    const others = reshape(
+      before.mul(after),
+      order.map((i) => x.shape[i]),
+    );
+    const inverse = order.map((_, i) => order.indexOf(i));
+    return [g.mul(others.permute(inverse))];
+  },
+});
+
+/** The product over `dim`, or over everything. */
+export function prod(x: Tensor, dim?: number | ReduceOptions | null, options?: ReduceOptions): Tensor {
+  const all = reduceArguments(dim, options);
+  return reduce(prodOp, cast(x, all.dtype ?? sumDType(x.dtype)), all);
+}
+
+// Equal extremes share the gradient evenly.
+const extreme: Pick<Parameters<typeof defineOp<ReduceAttrs>>[0], 'save' | 'vjp'> = {
+  save: ([x], [out]) => [x, out],
+  vjp({ cotangents: [g], saved: [x, out], attrs: { dims } }) {
+    if (g === undefined) return [undefined];
+    const hit = x.eq(out).logicalOr(x.isnan().logicalAnd(out.isnan())).to(g.dtype);
+    return [g.div(hit.sum(dims.length === 0 ? null : [...dims], { keepdim: true })).mul(hit)];
+  },
+};
+export const amaxOp: Op<ReduceAttrs> = defineReduce('max', extreme);
+export const aminOp: Op<ReduceAttrs> = defineReduce('min', extreme);
+
+function checkNotEmpty(op: string, x: Tensor, dims: readonly number[]): void {
+  if (dims.some((d) => x.shape[d] === 0)) {
+    throw new ShapeError({
+      op,
+      expected: 'at least one element along the reduced dims',
+      received: showShape(x.shape),
+      hint: 'An empty tensor has no extreme.',
+    });
+  }
+}
+
+/** The maximum over `dim`; equal maxima share the gradient. @throws ShapeError when there are no elements. */
+export function amax(x: Tensor, dim?: Dims | ReduceOptions, options?: ReduceOptions): Tensor {
+  const all = reduceArguments(dim, options);
+  checkNotEmpty('amax', x, normalizeDims('amax', all.dim, x.ndim));
+  return reduce(amaxOp, x, all);
+}
+
+/** The minimum over `dim`; equal minima share the gradient. @throws ShapeError when there are no elements. */
+export function amin(x: Tensor, dim?: Dims | ReduceOptions, options?: ReduceOptions): Tensor {
+  const all = reduceArguments(dim, options);
+  checkNotEmpty('amin', x, normalizeDims('amin', all.dim, x.ndim));
+  return reduce(aminOp, x, all);
+}
+
+interface ArgReduceAttrs {
+  readonly dim: number;
+}
+const defineArgReduce = (name: 'max' | 'min'): Op<ArgReduceAttrs> =>
+  defineOp<ArgReduceAttrs>({
+    name: `arg${name}`,
+    infer: ([x], { dim }) => [{ shape: reducedShape(x.shape, [dim], true), dtype: 'int32' }],
+    kernel: (k, [x], [out], { dim }) => k.argReduce(name, x, out, dim),
+  });
+export const argmaxOp: Op<ArgReduceAttrs> = defineArgReduce('max');
+export const argminOp: Op<ArgReduceAttrs> = defineArgReduce('min');
+
+function argReduce(op: Op<ArgReduceAttrs>, x: Tensor, dim: number | null | undefined, keepdim: boolean): Tensor {
+  if (dim === undefined || dim === null) {
+    if (x.count === 0) checkNotEmpty(op.name, x.reshape(-1), [0]);
+    const flat = dispatchOne(op, [reshape(x, -1)], { dim: 0 });
+    return reshape(flat, keepdim ? x.shape.map(() => 1) : []);
+  }
+  const d = normalizeDim(op.name, dim, x.ndim);
+  if (x.ndim === 0) return reshape(dispatchOne(op, [reshape(x, 1)], { dim: 0 }), []);
+  checkNotEmpty(op.name, x, [d]);
+  const out = dispatchOne(op, [x], { dim: d });
+  return keepdim ? out : out.squeeze(d);
+}
+
+/** The index of the first maximum along `dim`, or in the flattened tensor. */
+export function argmax(x: Tensor, dim?: number | ReduceOptions | null, options?: ReduceOptions): Tensor {
+  const all = reduceArguments(dim, options);
+  return argReduce(argmaxOp, x, all.dim as number | null, all.keepdim ?? false);
+}
+
+/** The index of the first minimum along `dim`, or in the flattened tensor. */
+export function argmin(x: Tensor, dim?: number | ReduceOptions | null, options?: ReduceOptions): Tensor {
+  const all = reduceArguments(dim, options);
+  return argReduce(argminOp, x, all.dim as number | null, all.keepdim ?? false);
+}
+
+/** Values with the indices they were found at; also a pair. */
+export type ValuesAndIndices = [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
+
+/** Makes the named tuple that ops with values and indices return. */
+export const valuesAndIndices = (values: Tensor, indices: Tensor): ValuesAndIndices =>
+  Object.assign([values, indices] as [Tensor, Tensor], { values, indices });
+
+function extremeAlong(name: 'max' | 'min', x: Tensor, dim: number, keepdim: boolean): ValuesAndIndices {
+  const indices = argReduce(name === 'max' ? argmaxOp : argminOp, x, dim, true);
+  const values = x.ndim === 0 ? x : x.gather(dim, indices);
+  if (keepdim || x.ndim === 0) return valuesAndIndices(values, indices);
+  return valuesAndIndices(values.squeeze(dim), indices.squeeze(dim));
+}
+
+/** The maximum of everything; with a tensor, `maximum`; with `dim`, values and the indices of the first of them. */
+export function max(x: Tensor): Tensor;
+export function max(x: Tensor, other: Tensor): Tensor;
+export function max(x: Tensor, dim: number, options?: { keepdim?: boolean } | boolean): ValuesAndIndices;
+export function max(x: Tensor, dim?: number | Tensor, options?: { keepdim?: boolean } | boolean): Tensor | ValuesAndIndices {
+  return extremeOf('max', x, dim, options);
+}
+
+/** The minimum of everything; with a tensor, `minimum`; with `dim`, values and the indices of the first of them. */
+export function min(x: Tensor): Tensor;
+export function min(x: Tensor, other: Tensor): Tensor;
+export function min(x: Tensor, dim: number, options?: { keepdim?: boolean } | boolean): ValuesAndIndices;
+export function min(x: Tensor, dim?: number | Tensor, options?: { keepdim?: boolean } | boolean): Tensor | ValuesAndIndices {
+  return extremeOf('min', x, dim, options);
+}
+
+function extremeOf(
+  name: 'max' | 'min',
+  x: Tensor,
+  dim: number | Tensor | undefined,
+  options: { keepdim?: boolean } | boolean | undefined,
+): Tensor | ValuesAndIndices {
+  if (dim === undefined) return name === 'max' ? amax(x) : amin(x);
+  if (typeof dim === 'object') return name === 'max' ? x.maximum(dim) : x.minimum(dim);
+  if (typeof dim !== 'number') throw new ArgumentError({ op: name, expected: 'a dim or a tensor', received: describe(dim) });
+  return extremeAlong(name, x, dim, typeof options === 'boolean' ? options : (options?.keepdim ?? false));
+}
+
+export const anyOp: Op<ReduceAttrs> = defineReduce('any', {});
+/** True where any element along `dim` is not zero. */
+export function any(x: Tensor, dim?: Dims | ReduceOptions, options?: ReduceOptions): Tensor {
+  return reduce(anyOp, cast(x, 'bool'), reduceArguments(dim, options));
+}
+
+export const allOp: Op<ReduceAttrs> = defineReduce('all', {});
+/** True where all elements along `dim` are not zero. */
+export function all(x: Tensor, dim?: Dims | ReduceOptions, options?: ReduceOptions): Tensor {
+  return reduce(allOp, cast(x, 'bool'), reduceArguments(dim, options));
+}
+
+/** Options of variance and standard deviation: `correction` is subtracted from the count, 1 by default (Bessel's). */
+export interface VarOptions extends ReduceOptions {
+  correction?: number;
+  unbiased?: boolean;
+}
+
+function variance(op: string, x: Tensor, dim: Dims | VarOptions | undefined, options: VarOptions | undefined): Tensor {
+  const all = reduceArguments(dim, options) as VarOptions;
+  if (!isFloat(x.dtype)) throw new DTypeError({ op, expected: 'floats', received: x.dtype });
+  const correction = all.correction ?? (all.unbiased === false ? 0 : 1);
+  const dims = normalizeDims(op, all.dim, x.ndim);
+  const n = dims.reduce((product, d) => product * x.shape[d], 1);
+  const centered = x.sub(mean(x, { ...all, keepdim: true }));
+  return sum(centered.square(), all).div(Math.max(0, n - correction));
+}
+
+/** The variance over `dim`: Σ(x - mean)² / (n - correction). */
+export const var_ = (x: Tensor, dim?: Dims | VarOptions, options?: VarOptions): Tensor => variance('var', x, dim, options);
+
+/** The standard deviation: the square root of `var`. */
+export const std = (x: Tensor, dim?: Dims | VarOptions, options?: VarOptions): Tensor => variance('std', x, dim, options).sqrt();

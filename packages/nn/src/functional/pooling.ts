@@ -1,0 +1,146 @@
+import { ArgumentError, arange, defineOp, dispatch, ShapeError, showShape, type Op, type Tensor } from '@flambeau/core';
+import { constantPad } from './padding.ts';
+import { spread, type Size } from './convolution.ts';
+
+/** How a pooling window moves, one number for each spatial dimension. */
+export interface PoolAttrs {
+  readonly kernel: readonly number[];
+  readonly stride: readonly number[];
+  readonly padding: readonly number[];
+  readonly dilation: readonly number[];
+  /** The spatial size of the result. */
+  readonly output: readonly number[];
+}
+
+/** Options of pooling. `stride` is the kernel's size by default. */
+export interface PoolOptions {
+  stride?: Size | null;
+  padding?: Size;
+  dilation?: Size;
+  /** Rounds the output size up instead of down. */
+  ceilMode?: boolean;
+}
+
+/** The number of windows; with ceilMode the last may hang over, but must begin inside the input or its padding before. */
+function windowCount(n: number, kernel: number, stride: number, padding: number, dilation: number, ceilMode: boolean): number {
+  const span = n + 2 * padding - dilation * (kernel - 1) - 1;
+  const count = Math.floor((span + (ceilMode ? stride - 1 : 0)) / stride) + 1;
+  return ceilMode && (count - 1) * stride >= n + padding ? count - 1 : count;
+}
+
+/** Checks the arguments of a pooling over the last `dims` dimensions. */
+export function poolAttrs(op: string, dims: number, x: Tensor, kernelSize: Size, options: PoolOptions): PoolAttrs {
+  const kernel = spread(op, 'kernelSize', kernelSize, dims, 1);
+  const stride =
+    options.stride === undefined || options.stride === null || (Array.isArray(options.stride) && options.stride.length === 0)
+      ? kernel
+      : spread(op, 'stride', options.stride, dims, 1);
+  const padding = spread(op, 'padding', options.padding ?? 0, dims);
+  const dilation = spread(op, 'dilation', options.dilation ?? 1, dims, 1);
+  if (x.ndim !== dims + 1 && x.ndim !== dims + 2)
+    throw new ShapeError({ op, expected: `${dims + 1} or ${dims + 2} dimensions`, received: showShape(x.shape) });
+  if (padding.some((p, i) => p > kernel[i] / 2))
+    throw new ArgumentError({
+      op,
+      expected: 'padding of at most half the kernel',
+      received: `padding ${padding.join(', ')} for a kernel ${kernel.join(', ')}`,
+    });
+  const spatial = x.shape.slice(x.ndim - dims);
+  const output = spatial.map((n, i) => windowCount(n, kernel[i], stride[i], padding[i], dilation[i], options.ceilMode ?? false));
+  if (output.some((n) => n < 1) || x.shape.slice(x.ndim - dims - 1).includes(0)) {
+    throw new ShapeError({
+      op,
+      expected: 'a window that fits into the padded input',
+      received: `a kernel of ${kernel.join('x')} over ${showShape(x.shape)}`,
+    });
+  }
+  return { kernel, stride, padding, dilation, output };
+}
+
+/** Windows over the last dimensions: [..., ...O, ...K]. What lies outside the input is `value`. */
+export function poolWindows(x: Tensor, { kernel, stride, padding, dilation, output }: PoolAttrs, value: number): Tensor {
+  const dims = kernel.length;
+  const first = x.ndim - dims;
+  const sides = kernel.map((k, i) => {
+    const reach = (output[i] - 1) * stride[i] + dilation[i] * (k - 1) + 1;
+    return [padding[i], reach - x.shape[first + i] - padding[i]];
+  });
+  let view = constantPad(x, sides.reverse().flat(), value);
+  for (let i = 0; i < dims; i++) view = view.unfold(first + i, kernel[i], stride[i], dilation[i]);
+  return view;
+}
+
+function defineMaxPool(dims: number): Op<PoolAttrs> {
+  return defineOp<PoolAttrs>({
+    name: `maxPool${dims}d`,
+    infer([x], { output }) {
+      const shape = [...x.shape.slice(0, x.ndim - dims), ...output];
+      return [
+        { shape, dtype: x.dtype },
+        { shape, dtype: 'int32' },
+      ];
+    },
+    compose([x], attrs) {
+      const { kernel, stride, padding, dilation, output } = attrs;
+      const found = poolWindows(x, attrs, -Infinity).flatten(-dims).max(-1);
+      // The place in the window becomes the place in the flattened input: Σ (o·stride - padding + k·dilation)·(elements behind).
+      const spatial = x.shape.slice(x.ndim - dims);
+      let place = found.indices.mul(0);
+      let rest = found.indices;
+      let behind = 1;
+      for (let i = dims - 1; i >= 0; i--) {
+        const k = rest.remainder(kernel[i]);
+        rest = rest.floorDivide(kernel[i]);
+        const o = arange(output[i], { dtype: 'int32', device: x.device }).reshape([-1, ...new Array<number>(dims - 1 - i).fill(1)]);
+        place = place.add(o.mul(stride[i]).sub(padding[i]).add(k.mul(dilation[i])).mul(behind));
+        behind *= spatial[i];
+      }
+      return [found.values, place];
+    },
+    save: (_, [, indices]) => [indices],
+    vjp({ cotangents: [g], saved: [indices], inputs: [x] }) {
+      if (g === undefined) return [undefined];
+      const lead = x.shape.slice(0, x.shape.length - dims);
+      const flat = g.newZeros([...lead, x.shape.slice(x.shape.length - dims).reduce((n, m) => n * m, 1)]);
+      return [flat.scatterAdd(-1, indices.flatten(-dims), g.flatten(-dims)).reshape(x.shape)];
+    },
+  });
+}
+/** The max pooling ops by the number of spatial dimensions; they give values and the flat indices that the values were found at. */
+export const maxPools: Readonly<Record<1 | 2 | 3, Op<PoolAttrs>>> = { 1: defineMaxPool(1), 2: defineMaxPool(2), 3: defineMaxPool(3) };
+
+/** Options of max pooling. With `returnIndices` the result is a pair of values and indices. */
+export interface MaxPoolOptions extends PoolOptions {
+  returnIndices?: boolean;
+}
+
+function maxPool(dims: 1 | 2 | 3, x: Tensor, kernelSize: Size, options: MaxPoolOptions): Tensor[] {
+  return dispatch(maxPools[dims], [x], poolAttrs(`maxPool${dims}d`, dims, x, kernelSize, options));
+}
+type WithIndices = MaxPoolOptions & { returnIndices: true };
+
+/** The maximum of each window over the last dimension. */
+export function maxPool1d(x: Tensor, kernelSize: Size, options: WithIndices): [Tensor, Tensor];
+export function maxPool1d(x: Tensor, kernelSize: Size, options?: PoolOptions): Tensor;
+export function maxPool1d(x: Tensor, kernelSize: Size, options: MaxPoolOptions = {}): Tensor | [Tensor, Tensor] {
+  const [values, indices] = maxPool(1, x, kernelSize, options);
+  return options.returnIndices ? [values, indices] : values;
+}
+/**
+ * The maximum of each window over the last two dimensions.
+ * @param x - shape [N, C, H, W] or [C, H, W]
+ * @throws ShapeError when no window fits
+ */
+export function maxPool2d(x: Tensor, kernelSize: Size, options: WithIndices): [Tensor, Tensor];
+export function maxPool2d(x: Tensor, kernelSize: Size, options?: PoolOptions): Tensor;
+export function maxPool2d(x: Tensor, kernelSize: Size, options: MaxPoolOptions = {}): Tensor | [Tensor, Tensor] {
+  const [values, indices] = maxPool(2, x, kernelSize, options);
+  return options.returnIndices ? [values, indices] : values;
+}
+/** The maximum of each window over the last three dimensions. */
+export function maxPool3d(x: Tensor, kernelSize: Size, options: WithIndices): [Tensor, Tensor];
+export function maxPool3d(x: Tensor, kernelSize: Size, options?: PoolOptions): Tensor;
+export function maxPool3d(x: Tensor, kernelSize: Size, options: MaxPoolOptions = {}): Tensor | [Tensor, Tensor] {
+  const [values, indices] = maxPool(3, x, kernelSize, options);
+  return options.returnIndices ? [values, indices] : values;
+}

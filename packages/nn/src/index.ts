@@ -1,0 +1,14 @@
+export { Buffer, Parameter } from './parameter.ts';
+export { Module, StateDictError, type StateDict } from './module.ts';
+export type { BackwardHook, ForwardHook, ForwardPreHook } from './hooks.ts';
+export * as functional from './functional/index.ts';
+export * as init from './init.ts';
+export * from './modules/activation.ts';
+export * from './modules/container.ts';
+export * from './modules/convolution.ts';
+export * from './modules/embedding.ts';
+export * from './modules/linear.ts';
+export * from './modules/loss.ts';
+export * from './modules/normalization.ts';
+export * from './modules/pooling.ts';
+export * from './modules/recurrent.ts';

@@ -1,0 +1,96 @@
+import { defineOp, dispatch, type Op, type Tensor } from '@flambeau/core';
+import { checkRange, Optimizer, type ParamGroup, type ParamsArgument } from './optimizer.ts';
+
+/** Options of Adam and AdamW. */
+export interface AdamOptions {
+  /** Learning rate. */
+  lr: number;
+  /** Decay rates of the first and second moment. */
+  betas: readonly [number, number];
+  eps: number;
+  weightDecay: number;
+  /** Divides by the largest second moment seen. @see Reddi et al. 2018 */
+  amsgrad: boolean;
+  /** Climbs instead of descending. */
+  maximize: boolean;
+}
+
+interface AdamAttrs {
+  readonly amsgrad: boolean;
+  readonly maximize: boolean;
+  /** Shrinks the parameter itself instead of adding to the gradient: AdamW. */
+  readonly decoupled: boolean;
+}
+
+/** One step of one parameter: inputs param, grad, first and second moment, and the largest second moment with amsgrad; scalars lr, β1, β2, eps, weightDecay, step. */
+export const adamStepOp: Op<AdamAttrs> = defineOp<AdamAttrs>({
+  name: 'adamStep',
+  mutates: [0, 2, 3, 4],
+  infer: () => [],
+  compose([param, grad, m, v, vMax], { amsgrad, maximize, decoupled }, [lr, beta1, beta2, eps, weightDecay, step]) {
+    let g = maximize ? grad.neg() : grad;
+    if (weightDecay !== 0) {
+      if (decoupled) param.mul_(1 - lr * weightDecay);
+      else g = g.add(param, { alpha: weightDecay });
+    }
+    m.mul_(beta1).add_(g, { alpha: 1 - beta1 });
+    v.mul_(beta2).add_(g.mul(g), { alpha: 1 - beta2 });
+    if (amsgrad) vMax.copy_(vMax.maximum(v));
+    const denominator = (amsgrad ? vMax : v).sqrt().div(Math.sqrt(1 - beta2 ** step)).add(eps); // prettier-ignore
+    param.add_(m.div(denominator), { alpha: -lr / (1 - beta1 ** step) });
+    return [];
+  },
+});
+
+abstract class AdamFamily extends Optimizer<AdamOptions> {
+  protected abstract readonly decoupled: boolean;
+
+  protected override checkOptions({ lr, betas, eps, weightDecay }: AdamOptions): void {
+    const name = this.constructor.name;
+    checkRange(name, 'lr', lr);
+    checkRange(name, 'eps', eps);
+    checkRange(name, 'weightDecay', weightDecay);
+    betas.forEach((beta, i) => checkRange(name, `betas[${i}]`, beta, 0, 1 - Number.EPSILON));
+  }
+
+  protected override update(group: ParamGroup<AdamOptions>, params: Tensor[], grads: Tensor[]): void {
+    const { lr, betas, eps, weightDecay, amsgrad, maximize } = group;
+    params.forEach((param, i) => {
+      const zeros = (): Tensor => param.newZeros(param.shape);
+      const state = this.stateOf<Record<string, Tensor | number>>(param, () => ({
+        step: 0,
+        expAvg: zeros(),
+        expAvgSq: zeros(),
+        ...(amsgrad && { maxExpAvgSq: zeros() }),
+      }));
+      state.step = Number(state.step) + 1;
+      const moments = [state.expAvg, state.expAvgSq, ...(amsgrad ? [state.maxExpAvgSq] : [])] as Tensor[];
+      dispatch(adamStepOp, [param, grads[i], ...moments], { amsgrad, maximize, decoupled: this.decoupled }, [
+        lr,
+        betas[0],
+        betas[1],
+        eps,
+        weightDecay,
+        state.step,
+      ]);
+    });
+  }
+}
+
+/** Adam: steps scaled by running estimates of the gradient's mean and square. @see Kingma & Ba 2015, algorithm 1 */
+export class Adam extends AdamFamily {
+  protected override readonly decoupled = false;
+
+  constructor(params: ParamsArgument<AdamOptions>, options: Partial<AdamOptions> = {}) {
+    super(params, { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, amsgrad: false, maximize: false, ...options });
+  }
+}
+
+/** Adam with weight decay apart from the gradient. @see Loshchilov & Hutter 2019 */
+export class AdamW extends AdamFamily {
+  protected override readonly decoupled = true;
+
+  constructor(params: ParamsArgument<AdamOptions>, options: Partial<AdamOptions> = {}) {
+    super(params, { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 1e-2, amsgrad: false, maximize: false, ...options });
+  }
+}

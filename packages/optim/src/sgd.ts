@@ -1,0 +1,86 @@
+import { ArgumentError, defineOp, dispatch, type Op, type Tensor } from '@flambeau/core';
+import { checkRange, Optimizer, type ParamGroup, type ParamsArgument } from './optimizer.ts';
+
+/** Options of stochastic gradient descent. */
+export interface SGDOptions {
+  /** Learning rate. */
+  lr: number;
+  momentum: number;
+  dampening: number;
+  weightDecay: number;
+  nesterov: boolean;
+  /** Climbs instead of descending. */
+  maximize: boolean;
+}
+
+interface SGDAttrs {
+  readonly nesterov: boolean;
+  readonly maximize: boolean;
+  readonly momentum: boolean;
+  /** True in the first step of a parameter, whose momentum starts as its gradient. */
+  readonly first: boolean;
+}
+
+/** One step of one parameter: inputs param, grad and, with momentum, its buffer; scalars lr, momentum, dampening, weightDecay. */
+export const sgdStepOp: Op<SGDAttrs> = defineOp<SGDAttrs>({
+  name: 'sgdStep',
+  mutates: [0, 2],
+  infer: () => [],
+  compose([param, grad, buffer], attrs, [lr, momentum, dampening, weightDecay]) {
+    let d = attrs.maximize ? grad.neg() : grad;
+    if (weightDecay !== 0) d = d.add(param, { alpha: weightDecay });
+    if (attrs.momentum) {
+      if (attrs.first) buffer.copy_(d);
+      else buffer.mul_(momentum).add_(d, { alpha: 1 - dampening });
+      d = attrs.nesterov ? d.add(buffer, { alpha: momentum }) : buffer;
+    }
+    param.add_(d, { alpha: -lr });
+    return [];
+  },
+});
+
+/**
+ * Stochastic gradient descent, with momentum and Nesterov's variant.
+ * @see Sutskever et al. 2013; the update is PyTorch's, v ← μ·v + g, p ← p - lr·v
+ */
+export class SGD extends Optimizer<SGDOptions> {
+  constructor(params: ParamsArgument<SGDOptions>, options: Partial<SGDOptions> = {}) {
+    super(params, { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false, ...options });
+  }
+
+  protected override checkOptions({ lr, momentum, weightDecay, nesterov, dampening }: SGDOptions): void {
+    checkRange('SGD', 'lr', lr);
+    checkRange('SGD', 'momentum', momentum);
+    checkRange('SGD', 'weightDecay', weightDecay);
+    if (nesterov && (momentum <= 0 || dampening !== 0)) {
+      throw new ArgumentError({
+        op: 'SGD',
+        expected: 'a momentum and no dampening with nesterov',
+        received: `momentum ${momentum}, dampening ${dampening}`,
+      });
+    }
+  }
+
+  protected override update(group: ParamGroup<SGDOptions>, params: Tensor[], grads: Tensor[]): void {
+    const { lr, momentum, dampening, weightDecay, nesterov, maximize } = group;
+    params.forEach((param, i) => {
+      if (momentum === 0) {
+        dispatch(sgdStepOp, [param, grads[i]], { nesterov, maximize, momentum: false, first: false }, [
+          lr,
+          momentum,
+          dampening,
+          weightDecay,
+        ]);
+        return;
+      }
+      const first = !this.state.has(param);
+      const { momentumBuffer } = this.stateOf(param, () => ({ momentumBuffer: param.newZeros(param.shape) }));
+      dispatch(sgdStepOp, [param, grads[i], momentumBuffer], { nesterov, maximize, momentum: true, first }, [
+        lr,
+        momentum,
+        dampening,
+        weightDecay,
+      ]);
+    });
+  }
+}
