@@ -1,16 +1,23 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 const conditions = ['flambeau-source', 'module', 'node', 'development|production'];
+const folders = ['packages/*/test', 'apps/*/test', 'tools/test'];
 
-export default defineConfig({
-  resolve: { conditions },
-  ssr: { resolve: { conditions, externalConditions: ['flambeau-source'] } },
-  test: {
-    include: ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'tools/test/**/*.test.ts'],
-    exclude: ['**/*.long.test.ts', '**/node_modules/**'],
-    pool: 'forks',
-    reporters: ['default', './tools/count-reporter.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-  },
-});
+/** The configuration of the quick tests, or of the long ones (`*.long.test.ts`), which run one file at a time. */
+export function testConfig(long: boolean): ViteUserConfig {
+  return defineConfig({
+    resolve: { conditions },
+    ssr: { resolve: { conditions, externalConditions: ['flambeau-source'] } },
+    test: {
+      include: folders.map((folder) => `${folder}/**/*${long ? '.long' : ''}.test.ts`),
+      exclude: [...(long ? [] : ['**/*.long.test.ts']), '**/node_modules/**'],
+      pool: 'forks',
+      fileParallelism: !long,
+      reporters: ['default', './tools/count-reporter.ts'],
+      testTimeout: long ? 1_800_000 : 60_000,
+      hookTimeout: long ? 600_000 : 60_000,
+    },
+  });
+}
+
+export default testConfig(false);

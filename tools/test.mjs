@@ -1,5 +1,6 @@
-// `npm test`: the fences (types, lint, format), then every test.
+// `npm test`: the fences (types, lint, format), then every test, on the native engine where it can be built.
 import { runSteps } from './run.mjs';
 import { checks } from './check.mjs';
+import { buildAddon } from './native.mjs';
 
-process.exitCode = runSteps([...checks, ['tests', 'pnpm', 'exec', 'vitest', 'run', ...process.argv.slice(2)]]);
+process.exitCode = runSteps([...checks, buildAddon, ['tests', 'pnpm', 'exec', 'vitest', 'run', ...process.argv.slice(2)]]);

@@ -2,40 +2,48 @@
 import { cat, manualSeed, normal, ones, zeros } from '@flambeau/core';
 import * as nn from '@flambeau/nn';
 import * as optim from '@flambeau/optim';
-import { loadDevice, parseOptions, Run } from '@flambeau/app-harness';
+import { loadDevice, loadWeights, main, parseOptions, Run, type AppDefaults } from '@flambeau/app-harness';
+import { boundaryChart } from './chart.ts';
 
-const options = parseOptions({
+const app: AppDefaults = {
   name: 'classification',
   description: 'Tells two clouds of points apart.',
   epochs: 100,
   batchSize: 200,
   lr: 0.02,
+};
+
+await main(async () => {
+  const options = parseOptions(app);
+  const device = await loadDevice(options.device);
+  manualSeed(options.seed);
+
+  const data = ones(100, 2);
+  const x0 = normal(data.mul(2), 1); // class 0 around (2, 2)
+  const y0 = zeros(100);
+  const x1 = normal(data.mul(-2), 1); // class 1 around (-2, -2)
+  const y1 = ones(100);
+  const x = cat([x0, x1], 0); // [200, 2]
+  const y = cat([y0, y1], 0).int(); // [200]
+
+  const net = new nn.Sequential(new nn.Linear(2, 10), new nn.ReLU(), new nn.Linear(10, 2));
+  console.log(String(net));
+  await loadWeights(net, options.load);
+
+  const optimizer = new optim.SGD(net.parameters(), { lr: options.lr });
+  const lossFunction = new nn.CrossEntropyLoss();
+
+  const run = await Run.start(app, options, device, net, options.epochs);
+  for (let step = 0, more = true; more; step++) {
+    const out = net.forward(x);
+    const loss = lossFunction.forward(out, y);
+    optimizer.zeroGrad();
+    loss.backward();
+    optimizer.step();
+    const prediction = out.softmax(1).argmax(1);
+    run.accuracy = await prediction.eq(y).float().mean().item();
+    if (step % 20 === 19) run.chart('boundary', await boundaryChart(net, x, y, run.accuracy));
+    more = await run.step(await loss.item(), x.size(0));
+  }
+  await run.finish();
 });
-const device = await loadDevice(options.device);
-manualSeed(options.seed);
-
-const data = ones(100, 2);
-const x0 = normal(data.mul(2), 1); // class 0 around (2, 2)
-const y0 = zeros(100);
-const x1 = normal(data.mul(-2), 1); // class 1 around (-2, -2)
-const y1 = ones(100);
-const x = cat([x0, x1], 0); // [200, 2]
-const y = cat([y0, y1], 0).int(); // [200]
-
-const net = new nn.Sequential(new nn.Linear(2, 10), new nn.ReLU(), new nn.Linear(10, 2));
-console.log(String(net));
-const optimizer = new optim.SGD(net.parameters(), { lr: options.lr });
-const lossFunction = new nn.CrossEntropyLoss();
-
-const run = new Run(options, device, options.epochs);
-for (;;) {
-  const out = net.forward(x);
-  const loss = lossFunction.forward(out, y);
-  optimizer.zeroGrad();
-  loss.backward();
-  optimizer.step();
-  const prediction = out.softmax(1).argmax(1);
-  run.accuracy = await prediction.eq(y).float().mean().item(); // prettier-ignore
-  if (!run.step(await loss.item(), x.shape[0])) break;
-}
-run.finish();

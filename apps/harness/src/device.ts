@@ -8,6 +8,14 @@ export async function loadDevice(name: string): Promise<Device> {
 }
 
 async function find(name: string): Promise<Device> {
+  if (name === 'cpu') return (await import('@flambeau/backend-cpu')).cpu;
   if (name === 'reference') return (await import('@flambeau/backend-reference')).reference;
-  throw new ArgumentError({ op: '--device', expected: 'reference', received: JSON.stringify(name) });
+  throw new ArgumentError({ op: '--device', expected: 'cpu, reference or webgpu', received: JSON.stringify(name) });
+}
+
+/** What runs behind a device: `native (avx512)`, `wasm (simd128)`, or its name. */
+export async function engineName(device: Device): Promise<string> {
+  if (device.name !== 'cpu') return device.name;
+  const { cpuInfo } = await import('@flambeau/backend-cpu');
+  return cpuInfo().engine;
 }

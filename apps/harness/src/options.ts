@@ -9,7 +9,11 @@ export interface AppOptions {
   readonly batchSize: number;
   readonly lr: number;
   readonly device: string;
+  readonly save: string | undefined;
+  readonly load: string | undefined;
+  readonly exportOnnx: string | undefined;
   readonly json: string | undefined;
+  readonly live: boolean;
 }
 
 /** An app's own values of the options that differ between apps. */
@@ -27,9 +31,21 @@ function number(text: string): number {
   return value;
 }
 
-function positiveInteger(text: string): number {
+function positiveNumber(text: string): number {
   const value = number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError(`expected a positive integer, got ${JSON.stringify(text)}.`);
+  if (value <= 0) throw new InvalidArgumentError(`expected a positive number, got ${JSON.stringify(text)}.`);
+  return value;
+}
+
+function integer(text: string): number {
+  const value = number(text);
+  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError(`expected an integer, got ${JSON.stringify(text)}.`);
+  return value;
+}
+
+function positiveInteger(text: string): number {
+  const value = integer(text);
+  if (value < 1) throw new InvalidArgumentError(`expected a positive integer, got ${JSON.stringify(text)}.`);
   return value;
 }
 
@@ -37,13 +53,17 @@ function positiveInteger(text: string): number {
 export function parseOptions(defaults: AppDefaults, argv: readonly string[] = process.argv.slice(2)): AppOptions {
   const command = new Command(defaults.name)
     .description(defaults.description)
-    .option('--seed <n>', 'seed of all random numbers', number, 1)
+    .option('--seed <n>', 'seed of all random numbers', integer, 1)
     .option('--epochs <n>', 'passes over the data', positiveInteger, defaults.epochs)
     .option('--steps <n>', 'stop after this many steps', positiveInteger)
     .option('--batch-size <n>', 'samples in a step', positiveInteger, defaults.batchSize)
-    .option('--lr <rate>', 'learning rate', number, defaults.lr)
-    .option('--device <name>', 'where it runs: reference', 'reference')
-    .option('--json <file>', 'write losses, accuracy and times to a file');
+    .option('--lr <rate>', 'learning rate', positiveNumber, defaults.lr)
+    .option('--device <name>', 'where it runs: cpu, reference or webgpu', 'cpu')
+    .option('--save <file>', 'write the trained weights: .safetensors or .pt')
+    .option('--load <file>', 'start from saved weights: .safetensors or .pt')
+    .option('--export-onnx <file>', 'write the trained network as ONNX')
+    .option('--json <file>', 'write losses, accuracy and times')
+    .option('--live', 'serve the growing charts on localhost', false);
   command.parse([...argv], { from: 'user' });
   return command.opts();
 }

@@ -5,7 +5,7 @@ import { DataLoader } from '@flambeau/data';
 import * as nn from '@flambeau/nn';
 import * as optim from '@flambeau/optim';
 import { MNIST, transforms } from '@flambeau/vision';
-import { loadDevice, mnistRoot, parseOptions, Run } from '@flambeau/app-harness';
+import { loadDevice, loadWeights, main, mnistRoot, parseOptions, Run, showDigits, type AppDefaults } from '@flambeau/app-harness';
 
 class RNN extends nn.Module {
   rnn: nn.LSTM;
@@ -19,39 +19,46 @@ class RNN extends nn.Module {
 
   forward(x: Tensor): Tensor {
     const [r] = this.rnn.forward(x, null); // [N, 28, 64]
-    return this.out.forward(r.at(':', -1)); // the hidden state of the last row
+    return this.out.forward(r.at(':', -1)); // the hidden state after the last row
   }
 }
 
-const options = parseOptions({ name: 'lstm', description: 'Trains an LSTM on MNIST.', epochs: 1, batchSize: 64, lr: 0.01 });
-const device = await loadDevice(options.device);
+const app: AppDefaults = { name: 'lstm', description: 'Trains an LSTM on MNIST.', epochs: 1, batchSize: 64, lr: 0.01 };
 
-manualSeed(options.seed);
-const train = await MNIST.load(mnistRoot(), { train: true, transform: new transforms.ToTensor() });
-const loader = new DataLoader(train, { batchSize: options.batchSize, shuffle: true });
-const test = await MNIST.load(mnistRoot(), { train: false });
-const testX = test.images.narrow(0, 0, 2000).float().div(255); // prettier-ignore
-const testY = test.targets.narrow(0, 0, 2000);
+await main(async () => {
+  const options = parseOptions(app);
+  const device = await loadDevice(options.device);
+  console.log('reading MNIST');
+  const train = await MNIST.load(mnistRoot(), { train: true, transform: new transforms.ToTensor() });
+  const test = await MNIST.load(mnistRoot(), { train: false });
+  const testX = test.images.narrow(0, 0, 2000).float().div(255); // [2000, 28, 28]
+  const testY = test.targets.narrow(0, 0, 2000);
 
-const rnn = new RNN();
-console.log(String(rnn));
-const optimizer = new optim.Adam(rnn.parameters(), { lr: options.lr });
-const lossFunction = new nn.CrossEntropyLoss();
+  manualSeed(options.seed);
+  const loader = new DataLoader(train, { batchSize: options.batchSize, shuffle: true });
+  const rnn = new RNN();
+  console.log(String(rnn));
+  await loadWeights(rnn, options.load);
 
-const run = new Run(options, device, loader.length * options.epochs);
-training: for (let epoch = 0; epoch < options.epochs; epoch++) {
-  for await (const [images, y] of loader) {
-    const x = images.view(-1, 28, 28); // [N, rows, pixels]
-    const loss = lossFunction.forward(rnn.forward(x), y);
-    optimizer.zeroGrad();
-    loss.backward();
-    optimizer.step();
-    if (!run.step(await loss.item(), x.shape[0])) break training;
+  const optimizer = new optim.Adam(rnn.parameters(), { lr: options.lr });
+  const lossFunction = new nn.CrossEntropyLoss();
+
+  const run = await Run.start(app, options, device, rnn, loader.length * options.epochs);
+  training: for (let epoch = 0; epoch < options.epochs; epoch++) {
+    for await (const [images, y] of loader) {
+      const x = images.view(-1, 28, 28); // [N, rows, pixels]
+      const output = rnn.forward(x);
+      const loss = lossFunction.forward(output, y);
+      optimizer.zeroGrad();
+      loss.backward();
+      optimizer.step();
+      run.accuracy = await output.argmax(1).eq(y).float().mean().item(); // of this batch
+      if (!(await run.step(await loss.item(), y.size(0)))) break training;
+    }
   }
-}
 
-const prediction = noGrad(() => rnn.forward(testX).argmax(1));
-run.accuracy = await prediction.eq(testY).float().mean().item(); // prettier-ignore
-run.finish();
-console.log('predictions', ((await prediction.toArray()) as number[]).slice(0, 10).join(' '));
-console.log('real       ', ((await testY.toArray()) as number[]).slice(0, 10).join(' '));
+  const prediction = noGrad(() => rnn.forward(testX).argmax(1));
+  run.accuracy = await prediction.eq(testY).float().mean().item();
+  await run.finish();
+  await showDigits(prediction, testY);
+});

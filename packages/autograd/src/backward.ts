@@ -1,4 +1,4 @@
-import { ArgumentError, bytesOf, internalScope, ShapeError, describe, showShape, Tensor, type VjpContext } from '@flambeau/core';
+import { ArgumentError, bytesOf, internalScope, ShapeError, describe, sameShape, showShape, Tensor, type VjpContext } from '@flambeau/core';
 import { isAnomalyDetected } from './anomaly.ts';
 import { AutogradError } from './error.ts';
 import { isGradEnabled, withRecording } from './mode.ts';
@@ -13,16 +13,25 @@ export interface BackwardOptions {
   createGraph?: boolean;
 }
 
-/** All nodes below the roots, later ops first. */
+let walks = 0;
+
+/** All nodes below the roots, later ops first. Nodes are marked with the number of the walk, which is cheaper than a set of them. */
 function reachable(roots: readonly Edge[]): Node[] {
-  const found = new Set<Node>();
-  const stack = roots.map((edge) => edge.node);
-  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
-    if (found.has(node)) continue;
-    found.add(node);
-    for (const edge of node.edges) if (edge !== undefined && !found.has(edge.node)) stack.push(edge.node);
+  const walk = ++walks;
+  const found: Node[] = [];
+  for (const { node } of roots) {
+    if (node.visited === walk) continue;
+    node.visited = walk;
+    found.push(node);
   }
-  return [...found].sort((a, b) => b.order - a.order);
+  for (let i = 0; i < found.length; i++) {
+    for (const edge of found[i].edges) {
+      if (edge === undefined || edge.node.visited === walk) continue;
+      edge.node.visited = walk;
+      found.push(edge.node);
+    }
+  }
+  return found.sort((a, b) => b.order - a.order);
 }
 
 function arrive(edge: Edge, gradient: Tensor): void {
@@ -129,7 +138,7 @@ function pullBack(node: Node, cotangents: readonly (Tensor | undefined)[], walk:
     const gradient = gradients[i];
     if (edge === undefined || gradient === undefined || !needs[i]) return;
     const { shape, dtype } = node.inputs[i];
-    if (gradient.count !== shape.reduce((n, m) => n * m, 1)) {
+    if (!sameShape(gradient.shape, shape)) {
       throw new AutogradError({
         op: node.name,
         expected: `a gradient of shape ${showShape(shape)} for input ${i}`,

@@ -13,7 +13,7 @@ import {
 import { isAnomalyDetected } from './anomaly.ts';
 import { AutogradError } from './error.ts';
 import { isGradEnabled, withRecording } from './mode.ts';
-import { differentiable, leafEdge, Node, tapeIfAny, tapeOf, type Edge, type Tape } from './tape.ts';
+import { differentiable, leafEdge, Node, tapeIfAny, tapeOf, whileChanging, type Edge, type Tape } from './tape.ts';
 
 // The layer that records: where an input wants a gradient, it runs the op below and notes what the derivative needs.
 
@@ -98,6 +98,7 @@ function record(op: Op, inputs: readonly Tensor[], attrs: unknown, scalars: read
   if (!edges.some((edge) => edge !== undefined) || !outputs.some(differentiable)) return outputs;
   const node = new Node(op, attrs, scalars, edges, inputs.map(specOf), outputs.map(specOf));
   if (isAnomalyDetected()) node.stack = new Error(op.name).stack;
+  node.outputsShareStorage = outputs.length > 1 && new Set(outputs.map((y) => y.storage)).size < outputs.length;
   node.save(op.save === undefined ? [] : op.save(inputs, outputs, attrs));
   for (let index = 0; index < outputs.length; index++) {
     if (!differentiable(outputs[index])) continue;
@@ -212,18 +213,21 @@ function checkChangeable(target: Tensor): void {
     }
   }
   const edge = tape?.edge;
-  if (edge !== undefined && !(tape?.isLeaf ?? true) && edge.node.outputs.length > 1) {
+  if (edge !== undefined && !(tape?.isLeaf ?? true) && edge.node.outputsShareStorage) {
     throw new AutogradError({
       op: 'assign',
       expected: 'a tensor that may be changed in place',
-      received: `one of several outputs of ${edge.node.name}`,
+      received: `one of several outputs of ${edge.node.name} that share their memory`,
       hint: 'Clone it first.',
     });
   }
 }
 
 installLayer(layer);
-setInPlaceGate({ unrecorded: (inputs) => !isGradEnabled() || !anyTracked(inputs) });
+setInPlaceGate({
+  unrecorded: (inputs) => !isGradEnabled() || !anyTracked(inputs),
+  changing: (target, compute) => whileChanging(target.storage, (x) => x.clone(), compute),
+});
 setGradSuffix((x) => {
   const edge = edgeOf(x);
   if (edge === undefined) return undefined;

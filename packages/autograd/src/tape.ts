@@ -12,6 +12,20 @@ export interface Edge {
 
 let sequence = 0;
 
+/** The storage that is about to be written over by what is being computed, and how to copy a tensor, with its history. */
+let changing: { readonly storage: Storage; readonly copy: (x: Tensor) => Tensor } | undefined;
+
+/** Runs `compute`, whose result replaces the content of a storage: nodes that it records keep copies of that storage. */
+export function whileChanging<T>(storage: Storage, copy: (x: Tensor) => Tensor, compute: () => T): T {
+  const outer = changing;
+  changing = { storage, copy };
+  try {
+    return compute();
+  } finally {
+    changing = outer;
+  }
+}
+
 /** One recorded op, or the place where the gradient of a leaf is gathered. */
 export class Node {
   readonly op: Op | undefined;
@@ -33,6 +47,10 @@ export class Node {
   /** Hooks on tensors that are outputs of this node, and tensors that keep their gradient, by output. */
   hooks: { readonly index: number; readonly run: GradHook }[] | undefined = undefined;
   retained: { readonly index: number; readonly tensor: Tensor }[] | undefined = undefined;
+  /** True when a change of one output in place would change another one too. */
+  outputsShareStorage = false;
+  /** The last walk that found this node. */
+  visited = 0;
   /** Where the op was called, when anomalies are looked for. */
   stack: string | undefined = undefined;
 
@@ -60,9 +78,10 @@ export class Node {
 
   /** Keeps tensors for the derivative, with the versions that they have now. */
   save(tensors: readonly Tensor[]): void {
-    this.saved = tensors;
-    if (tensors.length === 0) return;
-    this.storages = tensors.map((x) => x.storage);
+    const saved = changing === undefined ? tensors : tensors.map((x) => (changing?.storage === x.storage ? changing.copy(x) : x));
+    this.saved = saved;
+    if (saved.length === 0) return;
+    this.storages = saved.map((x) => x.storage);
     this.versions = this.storages.map((s) => s.version);
     for (const storage of this.storages) storage.pin();
   }

@@ -10,7 +10,19 @@ import {
   type RequiredKernels,
 } from '@flambeau/core';
 import { bytesOfOperand, elementsOf, lanes, load, loadExact, positions, store, storeExact } from './elements.ts';
-import { binary, exactBinary, unary } from './scalar.ts';
+import {
+  exactPairs,
+  exactUnary,
+  loadIntegers,
+  matmulExactly,
+  needsExact,
+  reduceExactly,
+  scanExactly,
+  scatterExactly,
+  sortExactly,
+  storeIntegers,
+} from './exact.ts';
+import { binary, unary } from './scalar.ts';
 
 /** One side of a binary kernel as values of row-major order. */
 const side = (x: Operand | number, count: number): Float64Array => (typeof x === 'number' ? new Float64Array(count).fill(x) : load(x));
@@ -97,10 +109,16 @@ export const kernels: RequiredKernels = {
       const [source, target, from, to] = [elementsOf(x), elementsOf(out), positions(x), positions(out)];
       const values = Array.from(from, (at) => source[at]);
       for (let i = 0; i < to.length; i++) target[to[i]] = values[i];
-    } else store(out, load(x));
+    } else if (x.dtype === 'int64' && !isFloat(out.dtype)) storeIntegers(out, loadIntegers(x));
+    else store(out, load(x));
   },
 
   unary(name, x, out) {
+    const exact = exactUnary[name];
+    if (exact !== undefined && needsExact(x, name === 'square')) {
+      storeIntegers(out, loadIntegers(x).map(exact));
+      return;
+    }
     const values = load(x);
     const f: (v: number) => number = x.dtype === 'bool' && name === 'bitwiseNot' ? unary.logicalNot : unary[name];
     for (let i = 0; i < values.length; i++) values[i] = f(values[i]);
@@ -110,12 +128,13 @@ export const kernels: RequiredKernels = {
   binary(name, a, b, out) {
     const operand = typeof a === 'number' ? b : a;
     const dtype = typeof operand === 'number' ? 'float64' : operand.dtype;
-    const exact = exactBinary[name];
-    if (dtype === 'int64' && exact !== undefined) {
+    const exact = exactPairs[name];
+    const integral = [a, b].every((x) => typeof x !== 'number' || Number.isInteger(x));
+    if (integral && exact !== undefined && typeof operand !== 'number' && needsExact(operand, name === 'pow')) {
       const sideExact = (x: Operand | number): BigInt64Array =>
-        typeof x === 'number' ? new BigInt64Array(out.count).fill(BigInt(x)) : loadExact(x);
+        typeof x === 'number' ? new BigInt64Array(out.count).fill(BigInt(x)) : loadIntegers(x);
       const [p, q] = [sideExact(a), sideExact(b)];
-      storeExact(out, p.map((v, i) => exact(v, q[i]))); // prettier-ignore
+      storeIntegers(out, p.map((v, i) => exact(v, q[i]))); // prettier-ignore
       return;
     }
     const f: (p: number, q: number, integer: boolean, double: boolean) => number =
@@ -139,8 +158,6 @@ export const kernels: RequiredKernels = {
   },
 
   reduce(name, x, out, dims) {
-    const values = load(x);
-    const totals = new Float64Array(out.count).fill(identity[name]);
     // The output with stride 0 where it was reduced: each element of x finds the total it belongs to.
     const packed = new Array<number>(x.shape.length);
     let step = 1;
@@ -149,19 +166,22 @@ export const kernels: RequiredKernels = {
       if (!dims.includes(d)) step *= x.shape[d];
     }
     const at = positions({ shape: x.shape, strides: packed, offset: 0, count: x.count });
+    if (needsExact(x, name === 'prod') && reduceExactly(name, x, out, at)) return;
+    const values = load(x);
+    const totals = new Float64Array(out.count).fill(identity[name]);
     for (let i = 0; i < values.length; i++) totals[at[i]] = reduceLane(name, totals[at[i]], values[i]);
     store(out, totals);
   },
 
   argReduce(name, x, out, dim) {
-    const values = load(x);
+    const values = x.dtype === 'int64' ? loadIntegers(x) : load(x);
     const { starts, step, length } = lanes(x.shape, dim);
     const found = new Float64Array(starts.length);
     starts.forEach((start, lane) => {
       let best = 0;
-      for (let i = 1; i < length && !Number.isNaN(values[start + best * step]); i++) {
+      for (let i = 1; i < length && !Number.isNaN(Number(values[start + best * step])); i++) {
         const [value, record] = [values[start + i * step], values[start + best * step]];
-        if (Number.isNaN(value) || (name === 'max' ? value > record : value < record)) best = i;
+        if (Number.isNaN(Number(value)) || (name === 'max' ? value > record : value < record)) best = i;
       }
       found[lane] = best;
     });
@@ -169,6 +189,10 @@ export const kernels: RequiredKernels = {
   },
 
   scan(name, x, out, indices, dim) {
+    if (needsExact(x, name === 'prod')) {
+      scanExactly(name, x, out, indices, dim);
+      return;
+    }
     const values = load(x);
     const where = new Float64Array(values.length);
     const { starts, step, length } = lanes(x.shape, dim);
@@ -187,6 +211,10 @@ export const kernels: RequiredKernels = {
   },
 
   matmul(a, b, out) {
+    if (needsExact(a, true)) {
+      matmulExactly(a, b, out);
+      return;
+    }
     const [p, q, r] = [load(a), load(b), new Float64Array(out.count)];
     const [m, n] = [out.shape[out.shape.length - 2], out.shape[out.shape.length - 1]];
     const inner = a.shape[a.shape.length - 1];
@@ -216,6 +244,10 @@ export const kernels: RequiredKernels = {
       for (let i = 0; i < at.length; i++) into[at[i]] = source[from[i]];
       return;
     }
+    if (needsExact(target, name === 'prod')) {
+      scatterExactly(name, target, at, src);
+      return;
+    }
     const combine = { add: 'sum', prod: 'prod', max: 'max', min: 'min' } as const;
     const whole = {
       ...target,
@@ -230,6 +262,10 @@ export const kernels: RequiredKernels = {
   },
 
   sort(x, dim, descending, values, indices) {
+    if (x.dtype === 'int64') {
+      sortExactly(x, dim, descending, values, indices);
+      return;
+    }
     const numbers = load(x);
     const order = new Float64Array(numbers.length);
     const sorted = new Float64Array(numbers.length);

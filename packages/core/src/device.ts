@@ -5,16 +5,23 @@ let defaultDevice: Device | undefined;
 
 /** Makes `device` the place where tensors are created when no `device` is given. */
 export function setDefaultDevice(device: Device): void {
-  if (typeof device !== 'object' || device === null || typeof device.allocate !== 'function') {
-    throw new DeviceError({
-      op: 'setDefaultDevice',
-      expected: 'a device',
-      received: describe(device),
-      hint: "Import one from a backend, such as { cpu } from '@flambeau/backend-cpu'.",
-    });
-  }
-  defaultDevice = device;
+  defaultDevice = checkDevice('setDefaultDevice', device);
 }
+
+/** @throws DeviceError unless `device` is one */
+export function checkDevice(op: string, device: unknown): Device {
+  if (typeof device === 'object' && device !== null && typeof (device as Device).allocate === 'function') return device as Device;
+  throw new DeviceError({
+    op,
+    expected: 'a device',
+    received: describe(device),
+    hint: "Import one from a backend, such as { cpu } from '@flambeau/backend-cpu'.",
+  });
+}
+
+/** The device of an options object, or the default one. */
+export const deviceOf = (op: string, options: { device?: Device }): Device =>
+  options.device === undefined ? getDefaultDevice() : checkDevice(op, options.device);
 
 /** @throws DeviceError when no backend has been set as the default. */
 export function getDefaultDevice(): Device {

@@ -1,5 +1,5 @@
 import { bytesOf, isFloat, type DType } from './dtype.ts';
-import { DeviceError, DTypeError, ReleasedError } from './errors.ts';
+import { ArgumentError, DTypeError, DeviceError, ReleasedError, describe } from './errors.ts';
 import { contiguousStrides } from './layout.ts';
 import { internalScope, track } from './memory.ts';
 import type { Op, Spec } from './op.ts';
@@ -75,8 +75,18 @@ export function allocate(device: Device, shape: Shape, dtype: DType, origin: str
 
 function checkInputs(op: Op, inputs: readonly Tensor[]): Device | undefined {
   if (inputs.length === 0) return undefined;
-  const { device } = inputs[0].storage;
-  for (const { storage } of inputs) {
+  // A number or a forgotten argument gets here from JavaScript, where nothing checks types.
+  const device = (inputs[0] as Partial<Tensor> | undefined)?.storage?.device;
+  for (const x of inputs as readonly (Partial<Tensor> | undefined)[]) {
+    const storage = x?.storage;
+    if (storage === undefined || device === undefined) {
+      throw new ArgumentError({
+        op: op.name,
+        expected: 'tensors',
+        received: inputs.map(describe).join(', '),
+        hint: 'Make one with tensor(value).',
+      });
+    }
     if (storage.released) {
       throw new ReleasedError({
         op: op.name,
@@ -135,9 +145,35 @@ export function evaluate(op: Op, inputs: readonly Tensor[], attrs: unknown, scal
   }
   const { compose } = op;
   if (compose === undefined) throw new Error(`${op.name}: an op needs a view, a kernel or a composition`);
-  op.infer?.(inputs, attrs, scalars);
+  const specs = op.infer?.(inputs, attrs, scalars);
   observe?.(op, device, 'composition');
+  if (specs !== undefined && op.mutates === undefined && inputs.some(isHalf))
+    return composeWider(op, device, inputs, specs, attrs, scalars);
   return internalScope(() => compose.call(op, inputs, attrs, scalars)) as Tensor[];
+}
+
+const isHalf = ({ dtype }: Tensor): boolean => dtype === 'float16' || dtype === 'bfloat16';
+
+/** Composes in float32 what has 16 bits, so that the result is rounded once and not at every step. */
+function composeWider(
+  op: Op,
+  device: Device,
+  inputs: readonly Tensor[],
+  specs: readonly Spec[],
+  attrs: unknown,
+  scalars: readonly number[],
+): Tensor[] {
+  return internalScope(() => {
+    const convert = (x: Tensor, dtype: DType): Tensor => {
+      if (x.dtype === dtype) return x;
+      const out = allocate(device, x.shape, dtype, op.name);
+      device.kernels.copy(x, out);
+      return out;
+    };
+    const wide = inputs.map((x) => (isHalf(x) ? convert(x, 'float32') : x));
+    const outputs = op.compose?.(wide, attrs, scalars) ?? [];
+    return outputs.map((out, i) => (i < specs.length ? convert(out, specs[i].dtype) : out));
+  }) as Tensor[];
 }
 
 /** How an op came to run. */
@@ -167,7 +203,8 @@ function allocateAll(op: Op, device: Device, specs: readonly Spec[]): Tensor[] {
 }
 
 function bumpVersions(op: Op, inputs: readonly Tensor[]): void {
-  if (op.mutates !== undefined) for (const i of op.mutates) inputs[i].storage.version++;
+  // An op may take less than all its inputs, such as a momentum buffer.
+  if (op.mutates !== undefined) for (const i of op.mutates) if (i < inputs.length) inputs[i].storage.version++;
 }
 
 function computesAll(device: Device, inputs: readonly Tensor[], specs: readonly Spec[]): boolean {

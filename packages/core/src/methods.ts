@@ -1,62 +1,11 @@
-import * as arithmetic from './ops/arithmetic.ts';
-import * as casts from './ops/cast.ts';
-import * as comparison from './ops/comparison.ts';
-import * as creation from './ops/creation.ts';
-import * as elementwise from './ops/elementwise.ts';
-import * as indexing from './ops/indexing.ts';
-import * as inplace from './ops/inplace.ts';
-import * as inplaceMethods from './ops/inplaceMethods.ts';
-import * as joining from './ops/joining.ts';
-import * as matrix from './ops/matmul.ts';
-import * as random from './ops/random.ts';
-import * as reading from './ops/reading.ts';
-import * as reduction from './ops/reduction.ts';
-import * as scan from './ops/scan.ts';
-import * as softmaxes from './ops/softmax.ts';
-import * as sorting from './ops/sorting.ts';
-import * as views from './ops/views.ts';
+import { inPlaceNames, inPlaceOf } from './ops/inplaceMethods.ts';
+import * as operators from './ops/index.ts';
 import * as printing from './printing.ts';
+import { methodsElsewhere } from './elsewhere.ts';
 import { Tensor } from './tensor.ts';
 
-type Functions = typeof arithmetic &
-  typeof casts &
-  typeof comparison &
-  typeof creation &
-  typeof elementwise &
-  typeof indexing &
-  typeof inplace &
-  typeof inplaceMethods &
-  typeof joining &
-  typeof matrix &
-  typeof random &
-  typeof reading &
-  typeof reduction &
-  typeof scan &
-  typeof softmaxes &
-  typeof sorting &
-  typeof views &
-  typeof printing;
-
-const functions = {
-  ...arithmetic,
-  ...casts,
-  ...comparison,
-  ...creation,
-  ...elementwise,
-  ...indexing,
-  ...inplace,
-  ...inplaceMethods,
-  ...joining,
-  ...matrix,
-  ...random,
-  ...reading,
-  ...reduction,
-  ...scan,
-  ...softmaxes,
-  ...sorting,
-  ...views,
-  ...printing,
-} as unknown as Functions;
+type Functions = typeof operators & typeof printing;
+const functions = { ...operators, ...printing } as unknown as Functions;
 
 /** The functions that are also methods, with the tensor as first argument. A new function becomes a method by its name here. */
 export const methodNames = [
@@ -64,32 +13,41 @@ export const methodNames = [
   'to', 'toAsync', 'float', 'double', 'half', 'bfloat16', 'int', 'long', 'short', 'char', 'byte', 'bool',
   // views
   'view', 'reshape', 'clone', 'contiguous', 'isContiguous', 'expand', 'expandAs', 'permute', 'transpose', 't', 'unsqueeze', 'squeeze',
-  'select', 'slice', 'narrow', 'alias', 'diagonal', 'unfold', 'asStrided', 'flatten', 'unflatten', 'movedim',
+  'select', 'slice', 'narrow', 'alias', 'diagonal', 'unfold', 'asStrided', 'flatten', 'unflatten', 'movedim', 'reshapeAs', 'viewAs', 'ravel',
+  'sumToSize', 'moveaxis', 'swapaxes', 'swapdims', 'adjoint', 'broadcastTo', 'narrowCopy', 'real', 'conj',
   // arithmetic
   'add', 'sub', 'mul', 'div', 'floorDivide', 'remainder', 'fmod', 'pow', 'maximum', 'minimum', 'atan2', 'copysign', 'nextafter', 'lerp',
-  'addcmul', 'addcdiv', 'rsub',
+  'addcmul', 'addcdiv', 'rsub', 'multiply', 'subtract', 'divide', 'trueDivide', 'arctan2', 'fmax', 'fmin', 'hypot', 'heaviside', 'floatPower', 'ldexp',
+  'gcd', 'lcm', 'xlogy', 'logaddexp', 'logaddexp2', 'igamma', 'igammac',
   // comparison and logic
   'eq', 'ne', 'lt', 'le', 'gt', 'ge', 'logicalAnd', 'logicalOr', 'logicalXor', 'bitwiseAnd', 'bitwiseOr', 'bitwiseXor',
-  'bitwiseLeftShift', 'bitwiseRightShift', 'isclose', 'allclose', 'equal',
+  'bitwiseLeftShift', 'bitwiseRightShift', 'isclose', 'allclose', 'equal', 'greater', 'greaterEqual', 'less', 'lessEqual', 'notEqual', 'isin',
   // elementwise
   'neg', 'abs', 'sign', 'ceil', 'floor', 'round', 'trunc', 'sqrt', 'rsqrt', 'reciprocal', 'square', 'exp', 'exp2', 'expm1', 'log',
   'log2', 'log10', 'log1p', 'sin', 'cos', 'tan', 'asin', 'acos', 'atan', 'sinh', 'cosh', 'tanh', 'asinh', 'acosh', 'atanh', 'sigmoid',
-  'relu', 'erf', 'erfc', 'isnan', 'isinf', 'isfinite', 'logicalNot', 'bitwiseNot', 'signbit', 'clamp',
+  'relu', 'erf', 'erfc', 'isnan', 'isinf', 'isfinite', 'logicalNot', 'bitwiseNot', 'signbit', 'clamp', 'clampMin', 'clampMax', 'clip', 'absolute',
+  'negative', 'fix', 'arccos', 'arcsin', 'arctan', 'arccosh', 'arcsinh', 'arctanh', 'positive', 'frac', 'deg2rad', 'rad2deg', 'sgn', 'angle',
+  'isposinf', 'isneginf', 'isreal', 'nanToNum', 'sinc', 'logit', 'frexp', 'lgamma', 'digamma', 'mvlgamma', 'i0', 'erfinv', 'fill',
   // reductions
-  'sum', 'mean', 'prod', 'amax', 'amin', 'argmax', 'argmin', 'any', 'all', 'std', 'softmax', 'logSoftmax', 'logsumexp',
+  'sum', 'mean', 'prod', 'amax', 'amin', 'argmax', 'argmin', 'any', 'all', 'std', 'varMean', 'stdMean', 'softmax', 'logSoftmax', 'logsumexp', 'aminmax',
+  'nansum', 'nanmean', 'countNonzero', 'mode', 'quantile', 'nanquantile', 'norm', 'dist', 'trace', 'cov', 'corrcoef',
   // scans and sorting
-  'cumsum', 'cumprod', 'cummax', 'cummin', 'sort', 'argsort', 'topk',
+  'cumsum', 'cumprod', 'cummax', 'cummin', 'logcumsumexp', 'sort', 'argsort', 'msort', 'topk', 'kthvalue', 'diff',
+  'bincount', 'bincountAsync', 'histc', 'histogram', 'uniqueAsync', 'uniqueConsecutiveAsync',
   // matrix products
-  'matmul', 'mm', 'bmm', 'mv', 'dot', 'outer', 'addmm', 'baddbmm',
+  'matmul', 'mm', 'bmm', 'mv', 'dot', 'vdot', 'outer', 'ger', 'addmm', 'baddbmm', 'addmv', 'addr', 'addbmm', 'inner', 'tensordot', 'kron', 'cross',
+  'matrixExp', 'matrixPower', 'renorm',
   // joining and splitting
-  'split', 'chunk', 'unbind', 'repeat', 'tile', 'flip', 'roll',
+  'split', 'splitWithSizes', 'chunk', 'tensorSplit', 'hsplit', 'vsplit', 'dsplit', 'unbind', 'repeat', 'repeatInterleave', 'repeatInterleaveAsync',
+  'tile', 'flip', 'fliplr', 'flipud', 'rot90', 'roll', 'unsafeChunk', 'unsafeSplit', 'tril', 'triu', 'diag', 'diagEmbed', 'diagflat',
   // indexing
-  'gather', 'scatter', 'scatterAdd', 'indexSelect', 'maskedFill', 'maskedSelect', 'nonzero', 'nonzeroAsync', 'at', 'setAt',
+  'gather', 'scatter', 'scatterAdd', 'scatterReduce', 'indexSelect', 'indexAdd', 'indexCopy', 'indexFill', 'indexPut', 'indexReduce', 'put', 'take',
+  'takeAlongDim', 'maskedFill', 'maskedScatter', 'maskedSelect', 'maskedSelectAsync', 'nonzeroAsync', 'argwhere', 'argwhereAsync', 'at', 'setAt',
+  'diagonalScatter', 'selectScatter', 'sliceScatter', 'asStridedScatter',
   // creation after this tensor
-  'newZeros', 'newOnes', 'newFull', 'newInt32',
+  'newZeros', 'newOnes', 'newEmpty', 'newFull', 'newTensor', 'newInt32',
   // in place
-  'copy_', 'fill_', 'zero_', 'add_', 'sub_', 'mul_', 'div_', 'pow_', 'neg_', 'exp_', 'sqrt_', 'relu_', 'sigmoid_', 'tanh_', 'clamp_',
-  'addcmul_', 'addcdiv_', 'lerp_', 'maskedFill_', 'scatter_', 'scatterAdd_', 'uniform_', 'normal_', 'bernoulli_', 'exponential_',
+  'copy_', 'fill_', 'zero_', 'add_', 'sub_', 'mul_', 'div_', 'pow_', 'fillDiagonal_', 'uniform_', 'normal_', 'bernoulli_', 'exponential_',
   'random_', 'bernoulli',
   // reading
   'readData', 'dataSync', 'item', 'itemSync', 'toArray', 'toArraySync', 'dispose', 'print',
@@ -101,22 +59,46 @@ type Bound<F> = F extends (x: Tensor, ...rest: infer Rest) => infer Result ? (..
 /** The methods that functions of this package give. */
 type FunctionMethods = { [K in (typeof methodNames)[number]]: Bound<Functions[K]> };
 
+/** `x.f_(...)` for functions with an in-place form: x becomes `f(x, ...)`. */
+type InPlaceMethods = { [K in (typeof inPlaceNames)[number] as `${K}_`]: Bound<Functions[K]> };
+
+type Rest<F> = F extends (x: Tensor, ...rest: infer Arguments) => unknown ? Arguments : never;
+
 /** Every method of a tensor that is a function of core, and those whose results depend on the kind of their arguments. */
-export interface TensorMethods extends FunctionMethods {
+export interface TensorMethods extends FunctionMethods, InPlaceMethods {
   /** The maximum of everything; with a tensor, `maximum`; with `dim`, values and the indices of the first of them. */
   max(): Tensor;
   max(other: Tensor): Tensor;
-  max(dim: number, options?: { keepdim?: boolean } | boolean): reduction.ValuesAndIndices;
+  max(dim: number | { dim: number; keepdim?: boolean }, keepdim?: boolean | { keepdim?: boolean }): operators.ValuesAndIndices;
   /** The minimum of everything; with a tensor, `minimum`; with `dim`, values and the indices of the first of them. */
   min(): Tensor;
   min(other: Tensor): Tensor;
-  min(dim: number, options?: { keepdim?: boolean } | boolean): reduction.ValuesAndIndices;
+  min(dim: number | { dim: number; keepdim?: boolean }, keepdim?: boolean | { keepdim?: boolean }): operators.ValuesAndIndices;
+  /** The median of everything, or with `dim` values and the indices of the first of them. Of two middle values it is the lower; NaN wins. */
+  median(): Tensor;
+  median(dim: number | { dim: number; keepdim?: boolean }, keepdim?: boolean | { keepdim?: boolean }): operators.ValuesAndIndices;
+  /** As `median`, of what is not NaN. */
+  nanmedian(): Tensor;
+  nanmedian(dim: number | { dim: number; keepdim?: boolean }, keepdim?: boolean | { keepdim?: boolean }): operators.ValuesAndIndices;
   /** The variance over `dim`: Σ(x - mean)² / (n - correction). */
-  var(dim?: reduction.Dims | reduction.VarOptions, options?: reduction.VarOptions): Tensor;
+  var(...args: operators.VarArguments): Tensor;
   /** This tensor and others, one after the other along `dim`. */
   cat(others: readonly Tensor[], dim?: number): Tensor;
-  /** `condition.where(a, b)` is `where(condition, a, b)`. */
+  /** `condition.where(a, b)`, or PyTorch's `x.where(condition, other)`, which is `where(condition, x, other)`. */
   where(a: Tensor | number, b: Tensor | number): Tensor;
+  /** The indices of elements that are not zero, a row each: shape [count, ndim], int32. With `asTuple`, an array of their columns. */
+  nonzero(options?: { asTuple?: false }): Tensor;
+  nonzero(options: { asTuple: true }): Tensor[];
+  /** The n-th derivative of digamma. */
+  polygamma(n: number): Tensor;
+  /** The n-th derivative of digamma, in place. */
+  polygamma_(n: number): Tensor;
+  /** The different elements, or slices along `dim`, sorted; an array with the inverse and the counts where they are asked for. */
+  unique(options?: operators.UniqueOptions & { returnInverse?: false; returnCounts?: false }): Tensor;
+  unique(...args: Rest<typeof operators.unique>): operators.UniqueResult;
+  /** The tensor without elements (or slices along `dim`) that equal the one before. */
+  uniqueConsecutive(options?: operators.UniqueConsecutiveOptions & { returnInverse?: false; returnCounts?: false }): Tensor;
+  uniqueConsecutive(...args: Rest<typeof operators.uniqueConsecutive>): operators.UniqueResult;
 }
 
 /** Puts functions on the prototype of Tensor; other packages add theirs in the same way. */
@@ -130,11 +112,22 @@ export function addTensorMethods(methods: Readonly<Record<string, unknown>>): vo
   }
 }
 
+const inPlaceMethods = inPlaceNames.map((name) => [`${name}_`, inPlaceOf(name, functions[name] as Parameters<typeof inPlaceOf>[1])]);
+
 addTensorMethods(Object.fromEntries(methodNames.map((name) => [name, functions[name]])));
+addTensorMethods(Object.fromEntries(inPlaceMethods) as Record<string, unknown>);
 addTensorMethods({
-  max: reduction.max,
-  min: reduction.min,
-  var: reduction.var_,
-  cat: (x: Tensor, others: readonly Tensor[], dim = 0): Tensor => joining.cat([x, ...others], dim),
-  where: indexing.where,
+  max: operators.max,
+  min: operators.min,
+  median: operators.median,
+  nanmedian: operators.nanmedian,
+  var: operators.var_,
+  cat: (x: Tensor, others: readonly Tensor[], dim = 0): Tensor => operators.cat([x, ...others], dim),
+  where: operators.whereMethod,
+  nonzero: operators.nonzero,
+  polygamma: (x: Tensor, n: number): Tensor => operators.polygamma(n, x),
+  polygamma_: (x: Tensor, n: number): Tensor => operators.assign('polygamma_', x, operators.polygamma(n, x)),
+  unique: operators.unique,
+  uniqueConsecutive: operators.uniqueConsecutive,
 });
+addTensorMethods(methodsElsewhere);

@@ -21,12 +21,20 @@ interface Formatter {
   readonly format: (value: number | bigint) => string;
 }
 
+/** Writes with the digits of C, which rounds a tie to the even digit where JavaScript takes the larger one: 0.03125 is 0.0312. */
+function roundedEven(value: number, digits: number, write: (v: number, d: number) => string): string {
+  const text = write(value, digits);
+  const tie = /50{19}(?:e|$)/.test(write(value, digits + 20));
+  return tie && /[13579](?:e|$)/.test(text) ? write(value * (1 - Number.EPSILON), digits) : text;
+}
 /** As C's `%.4e`: at least two digits of exponent. */
 const scientific = (value: number): string =>
-  Number.isFinite(value) ? value.toExponential(precision).replace(/e([+-])(\d)$/, 'e$10$2') : special(value);
+  Number.isFinite(value) ? roundedEven(value, precision, (v, d) => v.toExponential(d)).replace(/e([+-])(\d)$/, 'e$10$2') : special(value);
 const special = (value: number): string => (Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf');
-const fixed = (value: number, digits: number): string =>
-  Number.isFinite(value) ? (Object.is(value, -0) ? `-${(0).toFixed(digits)}` : value.toFixed(digits)) : special(value);
+const fixed = (value: number, digits: number): string => {
+  if (!Number.isFinite(value)) return special(value);
+  return Object.is(value, -0) ? `-${(0).toFixed(digits)}` : roundedEven(value, digits, (v, d) => v.toFixed(d));
+};
 
 function makeFormatter(values: readonly (number | bigint)[], x: Tensor): Formatter {
   const widest = (texts: readonly string[]): number => texts.reduce((w, text) => Math.max(w, text.length), 1);
@@ -88,9 +96,11 @@ function describeTensor(x: Tensor, values: TypedArray, prefix: string): string {
   const indent = prefix.length;
   const suffixes: string[] = [];
   if (x.device.name !== 'cpu') suffixes.push(`device='${x.device.name}'`);
-  const plain = x.dtype === 'float32' || x.dtype === 'int32' || x.dtype === 'bool';
+  let plain = x.dtype === 'float32' || x.dtype === 'int32' || x.dtype === 'bool';
   let text = '[]';
   if (x.count === 0) {
+    // Nothing shows that an empty tensor is of bools or integers, so its dtype is said.
+    plain = x.dtype === 'float32';
     if (x.ndim !== 1) suffixes.push(`size=(${x.shape.join(', ')}${x.ndim === 1 ? ',' : ''})`);
   } else {
     const summarize = x.count > threshold;

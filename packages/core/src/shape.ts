@@ -32,10 +32,17 @@ export function shapeArguments(op: string, size: readonly (number | Shape)[]): n
 }
 
 /**
- * The shape that both broadcast to.
+ * The shape that all of the shapes broadcast to. Ops name themselves first, for the message.
  * @throws ShapeError when a pair of sizes differs and neither is 1.
  */
-export function broadcastShapes(op: string, a: Shape, b: Shape): Shape {
+export function broadcastShapes(op: string, a: Shape, b: Shape): Shape;
+export function broadcastShapes(...shapes: (Shape | number)[]): Shape;
+export function broadcastShapes(first: string | Shape | number = [], ...others: (Shape | number)[]): Shape {
+  if (typeof first === 'string') return broadcastPair(first, others[0] as Shape, others[1] as Shape);
+  return [first, ...others].reduce<Shape>((a, b) => broadcastPair('broadcastShapes', a, typeof b === 'number' ? [b] : b), []);
+}
+
+function broadcastPair(op: string, a: Shape, b: Shape): Shape {
   if (sameShape(a, b)) return a;
   const rank = Math.max(a.length, b.length);
   const out = new Array<number>(rank);

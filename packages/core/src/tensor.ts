@@ -79,6 +79,11 @@ export class Tensor implements Operand {
     return this.transpose(-2, -1);
   }
 
+  /** As `mT`: the conjugate of a real number changes nothing. */
+  get mH(): Tensor {
+    return this.transpose(-2, -1);
+  }
+
   /** The transpose of a matrix (of real numbers, the conjugate changes nothing). */
   get H(): Tensor {
     return this.t();

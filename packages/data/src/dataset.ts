@@ -9,6 +9,8 @@ import {
   type Generator,
 } from '@flambeau/core';
 
+import type { WorkerSource } from './workers/messages.ts';
+
 /** Samples by index. Extend it, or write any object with `length` and `get`. */
 export abstract class Dataset<T> {
   abstract readonly length: number;
@@ -18,6 +20,9 @@ export abstract class Dataset<T> {
 
   /** A batch at once, where a dataset can make one faster than from single samples; it must equal the collated samples. */
   getBatch?(indices: readonly number[]): unknown;
+
+  /** How a worker makes this dataset anew; needed for `numWorkers`. */
+  workerSource?(): WorkerSource;
 }
 
 /** Samples one after the other, without an index. */

@@ -1,4 +1,11 @@
-import { ArgumentError, defaultGenerator, Generator, permutationValues, type Generator as GeneratorType } from '@flambeau/core';
+import {
+  ArgumentError,
+  defaultGenerator,
+  Generator,
+  multinomialValues,
+  permutationValues,
+  type Generator as GeneratorType,
+} from '@flambeau/core';
 
 /** An order of indices. */
 export interface Sampler extends Iterable<number> {
@@ -63,6 +70,85 @@ export class SubsetRandomSampler implements Sampler {
 
   *[Symbol.iterator](): Iterator<number> {
     for (const i of permutationValues(this.length, this.generator)) yield this.indices[i];
+  }
+}
+
+/** Indices drawn by weight: index i comes with probability weights[i] / Σ weights. */
+export class WeightedRandomSampler implements Sampler {
+  readonly length: number;
+  private readonly weights: readonly number[];
+  private readonly replacement: boolean;
+  private readonly generator: GeneratorType;
+
+  constructor(weights: Iterable<number>, numSamples: number, options: { replacement?: boolean; generator?: GeneratorType } = {}) {
+    const { replacement = true, generator = defaultGenerator } = options;
+    this.weights = [...weights];
+    if (!this.weights.every((w) => w >= 0 && Number.isFinite(w)) || !this.weights.some((w) => w > 0)) {
+      throw new ArgumentError({
+        op: 'WeightedRandomSampler',
+        expected: 'non-negative weights, not all zero',
+        received: this.weights.slice(0, 8).join(', '),
+      });
+    }
+    const most = replacement ? Infinity : this.weights.filter((w) => w > 0).length;
+    if (!Number.isInteger(numSamples) || numSamples < 1 || numSamples > most) {
+      throw new ArgumentError({ op: 'WeightedRandomSampler', expected: `between 1 and ${most} samples`, received: String(numSamples) });
+    }
+    this.length = numSamples;
+    this.replacement = replacement;
+    this.generator = generator;
+  }
+
+  *[Symbol.iterator](): Iterator<number> {
+    yield* multinomialValues(this.weights, this.length, this.replacement, this.generator);
+  }
+}
+
+/**
+ * The share of one process among several that train together: every index goes to one of them, in an order that all know from the seed
+ * and the epoch. The last round is filled up from the beginning, so that every process has as many (or cut, with dropLast).
+ */
+export class DistributedSampler implements Sampler {
+  readonly length: number;
+  private readonly count: number;
+  private readonly numReplicas: number;
+  private readonly rank: number;
+  private readonly shuffle: boolean;
+  private readonly seed: number;
+  private epoch = 0;
+
+  constructor(
+    source: { readonly length: number },
+    options: { numReplicas: number; rank: number; shuffle?: boolean; seed?: number; dropLast?: boolean },
+  ) {
+    const { numReplicas, rank, shuffle = true, seed = 0, dropLast = false } = options;
+    if (!Number.isInteger(numReplicas) || numReplicas < 1 || !Number.isInteger(rank) || rank < 0 || rank >= numReplicas) {
+      throw new ArgumentError({
+        op: 'DistributedSampler',
+        expected: 'a rank below numReplicas',
+        received: `rank ${rank} of ${numReplicas}`,
+      });
+    }
+    this.count = source.length;
+    this.numReplicas = numReplicas;
+    this.rank = rank;
+    this.shuffle = shuffle;
+    this.seed = seed;
+    const rounds = source.length / numReplicas;
+    this.length = dropLast ? Math.floor(rounds) : Math.ceil(rounds);
+  }
+
+  /** Chooses the order of the next pass; call it with the epoch's number, the same in every process. */
+  setEpoch(epoch: number): void {
+    this.epoch = epoch;
+  }
+
+  *[Symbol.iterator](): Iterator<number> {
+    const { count, numReplicas, rank, length } = this;
+    const order = this.shuffle
+      ? permutationValues(count, new Generator().manualSeed(this.seed + this.epoch))
+      : Int32Array.from({ length: count }, (_, i) => i);
+    for (let round = 0; round < length; round++) yield order[(round * numReplicas + rank) % count];
   }
 }
 

@@ -1,4 +1,4 @@
-import { Tensor } from '@flambeau/core';
+import { empty, ValueError, Tensor, type Device, type DType, type Shape } from '@flambeau/core';
 import '@flambeau/autograd';
 
 function adopt(into: Tensor, data: Tensor): void {
@@ -24,5 +24,61 @@ export class Buffer extends Tensor {
     super(data.storage, data.dtype, data.shape, data.strides, data.offset, data.count);
     adopt(this, data);
     this.persistent = persistent;
+  }
+}
+
+/** Where and as what an uninitialized tensor will be made. */
+interface FactoryOptions {
+  device?: Device;
+  dtype?: DType;
+}
+
+/** Gives a tensor its shape, and the type that it becomes. */
+function materialize(x: Tensor, shape: Shape, become: object): void {
+  x.data = empty(shape, { dtype: x.dtype, device: x.device });
+  Object.setPrototypeOf(x, become);
+}
+
+/** A parameter whose shape is not known yet: lazy modules give it one at the first forward. The object stays the same, so optimizers may hold it. */
+export class UninitializedParameter extends Parameter {
+  constructor(options: FactoryOptions = {}, requiresGrad = true) {
+    super(empty([0], options), requiresGrad);
+  }
+
+  /** Gives it memory, and makes it an ordinary Parameter. */
+  materialize(shape: Shape): void {
+    materialize(this, shape, Parameter.prototype);
+  }
+
+  override toString(): string {
+    return '<UninitializedParameter>';
+  }
+}
+
+/** A buffer whose shape is not known yet. */
+export class UninitializedBuffer extends Buffer {
+  constructor(options: FactoryOptions = {}) {
+    super(empty([0], options));
+  }
+
+  /** Gives it memory, and makes it an ordinary Buffer. */
+  materialize(shape: Shape): void {
+    materialize(this, shape, Buffer.prototype);
+  }
+
+  override toString(): string {
+    return '<UninitializedBuffer>';
+  }
+}
+
+/** @throws ValueError when the tensor has no shape yet. */
+export function checkInitialized(op: string, x: Tensor): void {
+  if (x instanceof UninitializedParameter || x instanceof UninitializedBuffer) {
+    throw new ValueError({
+      op,
+      expected: 'parameters that have a shape',
+      received: 'one of a lazy module',
+      hint: 'Run the module once on a sample input first.',
+    });
   }
 }

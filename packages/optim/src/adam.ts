@@ -1,5 +1,5 @@
-import { defineOp, dispatch, type Op, type Tensor } from '@flambeau/core';
-import { checkRange, Optimizer, type ParamGroup, type ParamsArgument } from './optimizer.ts';
+import { defineOp, dispatch, keep, type Op, type Tensor } from '@flambeau/core';
+import { checkBetas, checkRange, Optimizer, type ParamGroup, type ParamsArgument } from './optimizer.ts';
 
 /** Options of Adam and AdamW. */
 export interface AdamOptions {
@@ -50,7 +50,7 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
     checkRange(name, 'lr', lr);
     checkRange(name, 'eps', eps);
     checkRange(name, 'weightDecay', weightDecay);
-    betas.forEach((beta, i) => checkRange(name, `betas[${i}]`, beta, 0, 1 - Number.EPSILON));
+    checkBetas(name, betas);
   }
 
   protected override update(group: ParamGroup<AdamOptions>, params: Tensor[], grads: Tensor[]): void {
@@ -64,6 +64,8 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
         ...(amsgrad && { maxExpAvgSq: zeros() }),
       }));
       state.step = Number(state.step) + 1;
+      // amsgrad may be switched on after the first step.
+      if (amsgrad) state.maxExpAvgSq ??= keep(zeros());
       const moments = [state.expAvg, state.expAvgSq, ...(amsgrad ? [state.maxExpAvgSq] : [])] as Tensor[];
       dispatch(adamStepOp, [param, grads[i], ...moments], { amsgrad, maximize, decoupled: this.decoupled }, [
         lr,
@@ -82,7 +84,7 @@ export class Adam extends AdamFamily {
   protected override readonly decoupled = false;
 
   constructor(params: ParamsArgument<AdamOptions>, options: Partial<AdamOptions> = {}) {
-    super(params, { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, amsgrad: false, maximize: false, ...options });
+    super(params, { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, amsgrad: false, maximize: false }, options);
   }
 }
 
@@ -91,6 +93,6 @@ export class AdamW extends AdamFamily {
   protected override readonly decoupled = true;
 
   constructor(params: ParamsArgument<AdamOptions>, options: Partial<AdamOptions> = {}) {
-    super(params, { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 1e-2, amsgrad: false, maximize: false, ...options });
+    super(params, { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 1e-2, amsgrad: false, maximize: false }, options);
   }
 }

@@ -45,7 +45,7 @@ export const sgdStepOp: Op<SGDAttrs> = defineOp<SGDAttrs>({
  */
 export class SGD extends Optimizer<SGDOptions> {
   constructor(params: ParamsArgument<SGDOptions>, options: Partial<SGDOptions> = {}) {
-    super(params, { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false, ...options });
+    super(params, { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false }, options);
   }
 
   protected override checkOptions({ lr, momentum, weightDecay, nesterov, dampening }: SGDOptions): void {
@@ -73,7 +73,8 @@ export class SGD extends Optimizer<SGDOptions> {
         ]);
         return;
       }
-      const first = !this.state.has(param);
+      const first = this.state.get(param)?.momentumBuffer === undefined;
+      if (first) this.state.set(param, { momentumBuffer: param.newZeros(param.shape) });
       const { momentumBuffer } = this.stateOf(param, () => ({ momentumBuffer: param.newZeros(param.shape) }));
       dispatch(sgdStepOp, [param, grads[i], momentumBuffer], { nesterov, maximize, momentum: true, first }, [
         lr,

@@ -158,8 +158,10 @@ export const divOp: Op<BinaryAttrs> = defineBinary('div', {
   // d(a/b)/db = -a/b² = -out/b
   rule: { leftUses: ['b'], left: (g, _, b) => div(g, b), rightUses: ['b', 'out'], right: (g, _, b, out) => div(mul(g, out), b).neg() },
 });
-export const floorDivideOp: Op<BinaryAttrs> = defineBinary('floorDivide', { constant: true });
-export const truncDivideOp: Op<BinaryAttrs> = defineBinary('truncDivide', { constant: true });
+// Rounding is constant almost everywhere: its derivative is zero, as PyTorch has it.
+const flat: BinaryRule = { leftUses: [], left: (g) => mul(g, 0), rightUses: [], right: (g) => mul(g, 0) };
+export const floorDivideOp: Op<BinaryAttrs> = defineBinary('floorDivide', { rule: flat });
+export const truncDivideOp: Op<BinaryAttrs> = defineBinary('truncDivide', { rule: flat });
 
 /**
  * `a / b`. Integers give float32, unless `roundingMode` is `trunc` (towards zero) or `floor`, which keep them.
@@ -262,7 +264,10 @@ export const copysignOp: Op<BinaryAttrs> = defineBinary('copysign', {
 /** The magnitude of a with the sign of b. */
 export const copysign = (a: TensorOrNumber, b: TensorOrNumber): Tensor => binary(copysignOp, a, b, true);
 
-export const nextafterOp: Op<BinaryAttrs> = defineBinary('nextafter', {});
+export const nextafterOp: Op<BinaryAttrs> = defineBinary('nextafter', {
+  // A step next to a moves with a; where there is no step to make, nothing does.
+  rule: { leftUses: ['a', 'b'], left: (g, a, b) => g.maskedFill((a as Tensor).eq(b), 0), rightUses: [], right: (g) => mul(g, 0) },
+});
 /** The next representable float after a in the direction of b. */
 export const nextafter = (a: Tensor, b: Tensor): Tensor => binary(nextafterOp, a, b);
 

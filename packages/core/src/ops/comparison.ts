@@ -1,5 +1,10 @@
 import type { Op } from '../op.ts';
-import type { Tensor } from '../tensor.ts';
+import { readCall, type Call } from '../call.ts';
+import { checkSameDType, checkTensor } from '../checks.ts';
+import { isFloat } from '../dtype.ts';
+import { ArgumentError, DTypeError } from '../errors.ts';
+import { widestFloat } from './precision.ts';
+import { Tensor } from '../tensor.ts';
 import { binary, defineBinary, type BinaryAttrs, type TensorOrNumber } from './arithmetic.ts';
 
 // Comparisons and logic give bool, bitwise ops keep integers; none has a gradient.
@@ -36,32 +41,58 @@ export const logicalXorOp: Op<BinaryAttrs> = comparing('logicalXor');
 /** True where exactly one is not zero. */
 export const logicalXor = (a: Tensor, b: TensorOrNumber): Tensor => binary(logicalXorOp, a, b);
 
+/** Runs a bitwise op. @throws DTypeError for floats */
+function bitwise(op: Op<BinaryAttrs>, a: TensorOrNumber, b: TensorOrNumber): Tensor {
+  for (const x of [a, b]) {
+    if (x instanceof Tensor ? isFloat(x.dtype) : !Number.isInteger(Number(x)))
+      throw new DTypeError({ op: op.name, expected: 'integers or bools', received: x instanceof Tensor ? x.dtype : String(x) });
+  }
+  return binary(op, a, b);
+}
+
 export const bitwiseAndOp: Op<BinaryAttrs> = defineBinary('bitwiseAnd', {});
 /** Bitwise and of integers, logical and of bools. */
-export const bitwiseAnd = (a: Tensor, b: TensorOrNumber): Tensor => binary(bitwiseAndOp, a, b);
+export const bitwiseAnd = (a: TensorOrNumber, b: TensorOrNumber): Tensor => bitwise(bitwiseAndOp, a, b);
 export const bitwiseOrOp: Op<BinaryAttrs> = defineBinary('bitwiseOr', {});
 /** Bitwise or. */
-export const bitwiseOr = (a: Tensor, b: TensorOrNumber): Tensor => binary(bitwiseOrOp, a, b);
+export const bitwiseOr = (a: TensorOrNumber, b: TensorOrNumber): Tensor => bitwise(bitwiseOrOp, a, b);
 export const bitwiseXorOp: Op<BinaryAttrs> = defineBinary('bitwiseXor', {});
 /** Bitwise exclusive or. */
-export const bitwiseXor = (a: Tensor, b: TensorOrNumber): Tensor => binary(bitwiseXorOp, a, b);
+export const bitwiseXor = (a: TensorOrNumber, b: TensorOrNumber): Tensor => bitwise(bitwiseXorOp, a, b);
 export const shiftLeftOp: Op<BinaryAttrs> = defineBinary('shiftLeft', {});
 /** Bits moved to the left. */
-export const bitwiseLeftShift = (a: Tensor, b: TensorOrNumber): Tensor => binary(shiftLeftOp, a, b);
+export const bitwiseLeftShift = (a: TensorOrNumber, b: TensorOrNumber): Tensor => bitwise(shiftLeftOp, a, b);
 export const shiftRightOp: Op<BinaryAttrs> = defineBinary('shiftRight', {});
 /** Bits moved to the right, keeping the sign. */
-export const bitwiseRightShift = (a: Tensor, b: TensorOrNumber): Tensor => binary(shiftRightOp, a, b);
+export const bitwiseRightShift = (a: TensorOrNumber, b: TensorOrNumber): Tensor => bitwise(shiftRightOp, a, b);
+
+/** How near is near enough. */
+export interface CloseOptions {
+  rtol?: number;
+  atol?: number;
+  /** Counts NaN as equal to NaN. */
+  equalNan?: boolean;
+}
+export type CloseArguments = Call<CloseOptions, ['rtol', 'atol', 'equalNan']>;
 
 /** True where |a - b| <= atol + rtol·|b|; `equalNan` counts NaN as equal to NaN. */
-export function isclose(a: Tensor, b: Tensor, options?: { rtol?: number; atol?: number; equalNan?: boolean }): Tensor {
-  const { rtol = 1e-5, atol = 1e-8, equalNan = false } = options ?? {};
-  const near = a.sub(b).abs().le(b.abs().mul(rtol).add(atol)).logicalAnd(b.sub(b).eq(0)).logicalOr(a.eq(b));
-  return equalNan ? near.logicalOr(a.isnan().logicalAnd(b.isnan())) : near;
+export function isclose(a: Tensor, b: Tensor, ...args: CloseArguments): Tensor {
+  const { rtol = 1e-5, atol = 1e-8, equalNan = false } = readCall<CloseOptions>('isclose', args, ['rtol', 'atol', 'equalNan']);
+  if (!(rtol >= 0 && atol >= 0))
+    throw new ArgumentError({ op: 'isclose', expected: 'rtol and atol that are not negative', received: `${rtol} and ${atol}` });
+  checkSameDType('isclose', a, checkTensor('isclose', 'the second operand', b));
+  if (a.dtype === 'bool') return a.eq(b);
+  const wide = (x: Tensor): Tensor => (isFloat(x.dtype) ? x : x.to(widestFloat(x)));
+  const [p, q] = [wide(a), wide(b)];
+  const near = p.sub(q).abs().le(q.abs().mul(rtol).add(atol)).logicalAnd(q.sub(q).eq(0)).logicalOr(p.eq(q));
+  return equalNan ? near.logicalOr(p.isnan().logicalAnd(q.isnan())) : near;
 }
 
 /** True when every pair is close; reads the values. */
-export const allclose = (a: Tensor, b: Tensor, options?: { rtol?: number; atol?: number; equalNan?: boolean }): boolean =>
-  isclose(a, b, options).all().itemSync() !== 0;
+export const allclose = (a: Tensor, b: Tensor, ...args: CloseArguments): boolean =>
+  isclose(a, b, ...args)
+    .all()
+    .itemSync() !== 0;
 
 /** True when shapes and all values are equal; reads the values. */
 export function equal(a: Tensor, b: Tensor): boolean {

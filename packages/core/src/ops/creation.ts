@@ -1,15 +1,15 @@
-import { getDefaultDevice } from '../device.ts';
+import { readCall, type Call } from '../call.ts';
+import { checkInteger } from '../checks.ts';
+import { deviceOf } from '../device.ts';
 import { dispatchOne } from '../dispatch.ts';
-import { bytesOf, checkDType, dtypes, typedArray, writeElement, type DType, type TypedArray } from '../dtype.ts';
-import { ArgumentError, DTypeError, ShapeError, describe } from '../errors.ts';
-import { contiguousStrides } from '../layout.ts';
-import { track } from '../memory.ts';
+import { checkDType, dtypes, isFloat, type DType, type TypedArray } from '../dtype.ts';
+import { ArgumentError, NotSupportedError, ShapeError, describe } from '../errors.ts';
 import { defineOp, type Op } from '../op.ts';
 import type { Device } from '../seam.ts';
-import { checkShape, numel, shapeArguments, type Shape } from '../shape.ts';
-import { Storage } from '../storage.ts';
+import { checkShape, shapeArguments, type Shape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
-import { cast, to } from './cast.ts';
+import { cast } from './cast.ts';
+import { fromNumbers, tensor } from './data.ts';
 
 /** Where and as what a tensor is made. */
 export interface TensorOptions {
@@ -17,7 +17,12 @@ export interface TensorOptions {
   dtype?: DType;
   /** The default device when missing. */
   device?: Device;
+  /** True makes it a leaf that gradients are collected in; needs @flambeau/autograd. */
+  requiresGrad?: boolean;
 }
+
+/** Keywords that creating functions take; those beyond TensorOptions are PyTorch's and change nothing here. */
+const creationKeywords = ['dtype', 'device', 'layout', 'pinMemory', 'requiresGrad'];
 
 /** Arrays of arrays of numbers, all rows of a level of one length. */
 export type NestedArray = number | boolean | bigint | readonly NestedArray[];
@@ -41,26 +46,48 @@ export const arangeOp: Op<CreateAttrs> = defineOp<CreateAttrs>({
   kernel: (k, _, [out], __, [start, step]) => k.iota(out, start, step),
 });
 
-const create = (shape: Shape, value: number, options: TensorOptions, otherwise: DType = 'float32'): Tensor =>
-  dispatchOne(
-    fullOp,
-    [],
-    {
-      shape,
-      dtype: options.dtype === undefined ? otherwise : checkDType('full', options.dtype),
-      device: options.device ?? getDefaultDevice(),
-    },
-    [value],
-  );
+const create = (shape: Shape, value: number, options: TensorOptions, otherwise: DType = 'float32'): Tensor => {
+  const dtype = options.dtype === undefined ? otherwise : checkDType('full', options.dtype);
+  const number = isFloat(dtype) ? Number(value) : whole(dtype, value);
+  return asLeaf(dispatchOne(fullOp, [], { shape, dtype, device: deviceOf('full', options) }, [number]), options);
+};
+
+/** Marks a new tensor as a leaf where its options ask for it. */
+export function asLeaf(x: Tensor, { requiresGrad }: TensorOptions): Tensor {
+  if (requiresGrad !== true) return x;
+  if (!('requiresGrad' in Tensor.prototype)) {
+    throw new NotSupportedError({
+      op: 'requiresGrad',
+      expected: 'the package @flambeau/autograd',
+      received: 'a program that has not imported it',
+    });
+  }
+  return Object.assign(x, { requiresGrad: true });
+}
+
+/** What an integer or bool dtype makes of a number. */
+function whole(dtype: DType, value: number): number {
+  if (dtype === 'bool') return value ? 1 : 0;
+  if (Number.isFinite(Number(value))) return Math.trunc(value);
+  throw new ArgumentError({ op: 'full', expected: `a finite number for ${dtype}`, received: String(value) });
+}
 
 const isOptions = (value: unknown): value is TensorOptions => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** @throws ArgumentError for an option that no creating function takes */
+export function checkOptions(op: string, options: object): void {
+  for (const name of Object.keys(options)) {
+    if (!creationKeywords.includes(name) && name !== 'generator')
+      throw new ArgumentError({ op, expected: `options among ${creationKeywords.join(', ')}`, received: describe(name) });
+  }
+}
 
 /** Splits `f(2, 3, { dtype })` into the shape and the options. */
 export function sizeArguments(op: string, args: readonly (number | Shape | TensorOptions)[]): [number[], TensorOptions] {
   const last = args[args.length - 1];
-  return isOptions(last)
-    ? [shapeArguments(op, args.slice(0, -1) as (number | Shape)[]), last]
-    : [shapeArguments(op, args as (number | Shape)[]), {}];
+  if (!isOptions(last)) return [shapeArguments(op, args as (number | Shape)[]), {}];
+  checkOptions(op, last);
+  return [shapeArguments(op, args.slice(0, -1) as (number | Shape)[]), last];
 }
 
 /** A tensor of zeros: `zeros(2, 3)`, `zeros([2, 3], { dtype: 'int32' })`. */
@@ -89,6 +116,7 @@ export function full(size: Shape, value: number | boolean, options: TensorOption
 const like = (x: Tensor, options: TensorOptions | undefined): TensorOptions => ({
   dtype: options?.dtype ?? x.dtype,
   device: options?.device ?? x.device,
+  requiresGrad: options?.requiresGrad ?? false,
 });
 /** Zeros with the shape, dtype and device of another tensor. */
 export const zerosLike = (x: Tensor, options?: TensorOptions): Tensor => create(x.shape, 0, like(x, options));
@@ -97,26 +125,56 @@ export const onesLike = (x: Tensor, options?: TensorOptions): Tensor => create(x
 /** Like `zerosLike`: content that is not defined. */
 export const emptyLike = (x: Tensor, options?: TensorOptions): Tensor => create(x.shape, 0, like(x, options));
 /** One value with the shape, dtype and device of another tensor. */
-export const fullLike = (x: Tensor, value: number, options?: TensorOptions): Tensor => create(x.shape, value, like(x, options));
+export const fullLike = (x: Tensor, fillValue: number | boolean, options?: TensorOptions): Tensor =>
+  create(x.shape, Number(fillValue), like(x, options));
+/** A copy of x with every element set to `value`, a number or a tensor without dimensions. */
+export function fill(x: Tensor, value: number | boolean | Tensor | { value: number | boolean | Tensor }): Tensor {
+  const given = typeof value === 'object' && !(value instanceof Tensor) ? value.value : value;
+  if (given instanceof Tensor && given.ndim > 0)
+    throw new ShapeError({ op: 'fill', expected: 'a value without dimensions', received: describe(given) });
+  const everywhere = create([], 1, { dtype: 'bool', device: x.device });
+  return x.maskedFill(everywhere, given instanceof Tensor ? given : create([], Number(given), like(x, undefined)));
+}
+/** A tensor without dimensions. */
+export const scalarTensor = (value: number | boolean, options: TensorOptions = {}): Tensor => full([], value, options);
+/** What `newZeros` and its like take: `x.newZeros(2, 3)`, `x.newZeros([2, 3], { dtype: 'int32' })`. */
+export type SizeAndOptions = (number | Shape | TensorOptions)[];
+function createNew(op: string, x: Tensor, args: SizeAndOptions, value: number): Tensor {
+  const [shape, options] = sizeArguments(op, args);
+  return create(shape, value, like(x, options));
+}
 /** Zeros of another shape with the dtype and device of a tensor. */
-export const newZeros = (x: Tensor, size: Shape, options?: TensorOptions): Tensor =>
-  create(checkShape('newZeros', size), 0, like(x, options));
+export const newZeros = (x: Tensor, ...args: SizeAndOptions): Tensor => createNew('newZeros', x, args, 0);
 /** Ones of another shape with the dtype and device of a tensor. */
-export const newOnes = (x: Tensor, size: Shape, options?: TensorOptions): Tensor =>
-  create(checkShape('newOnes', size), 1, like(x, options));
+export const newOnes = (x: Tensor, ...args: SizeAndOptions): Tensor => createNew('newOnes', x, args, 1);
+/** Like `newZeros`: content that is not defined. */
+export const newEmpty = (x: Tensor, ...args: SizeAndOptions): Tensor => createNew('newEmpty', x, args, 0);
+/** A tensor of data with the dtype and device of a tensor. */
+export const newTensor = (x: Tensor, data: NestedArray | TypedArray | Tensor, options?: TensorOptions): Tensor =>
+  tensor(data, like(x, options));
 /** One value in another shape with the dtype and device of a tensor. */
-export const newFull = (x: Tensor, size: Shape, value: number, options?: TensorOptions): Tensor =>
-  create(checkShape('newFull', size), value, like(x, options));
+export const newFull = (x: Tensor, size: Shape, fillValue: number | boolean, options?: TensorOptions): Tensor =>
+  create(checkShape('newFull', size), Number(fillValue), like(x, options));
+
+/** What `arange` takes in its options: everything that may be given positionally may be given here. */
+export interface ArangeOptions extends TensorOptions {
+  start?: number;
+  end?: number;
+  step?: number;
+}
 
 /**
  * `start`, `start + step`, ... below `end`: `arange(5)`, `arange(1, 5)`, `arange(0, 1, 0.1)`. float32 unless `dtype` says otherwise.
  * @throws ArgumentError when the step does not lead from start to end.
  */
-export function arange(...args: (number | TensorOptions)[]): Tensor {
+export function arange(...args: (number | ArangeOptions)[]): Tensor {
   const last = args[args.length - 1];
-  const options = isOptions(last) ? last : {};
-  const numbers = (isOptions(last) ? args.slice(0, -1) : args) as number[];
-  const [start, end, step = 1] = numbers.length === 1 ? [0, numbers[0]] : numbers;
+  const options: ArangeOptions = isOptions(last) ? last : {};
+  const numbers = ((isOptions(last) ? args.slice(0, -1) : args) as number[]).map(Number);
+  const positional = numbers.length === 1 && options.end === undefined ? [options.start ?? 0, numbers[0]] : numbers;
+  const given = [positional[0] ?? options.start ?? 0, positional[1] ?? options.end ?? NaN, positional[2] ?? options.step ?? 1];
+  // For an integer dtype the numbers are integers before anything is counted.
+  const [start, end, step] = options.dtype !== undefined && !isFloat(checkDType('arange', options.dtype)) ? given.map(Math.trunc) : given;
   if (![start, end, step].every(Number.isFinite) || step === 0 || (end - start) / step < 0) {
     throw new ArgumentError({
       op: 'arange',
@@ -129,142 +187,76 @@ export function arange(...args: (number | TensorOptions)[]): Tensor {
 
 function iota(count: number, start: number, step: number, options: TensorOptions): Tensor {
   const dtype = checkDType('arange', options.dtype ?? 'float32');
-  return dispatchOne(arangeOp, [], { shape: [count], dtype, device: options.device ?? getDefaultDevice() }, [start, step]);
+  return asLeaf(dispatchOne(arangeOp, [], { shape: [count], dtype, device: deviceOf('arange', options) }, [start, step]), options);
 }
 
-/** `steps` numbers evenly from start to end, both included. Rounded as PyTorch does: from both ends towards the middle. */
-export function linspace(start: number, end: number, steps: number, options: TensorOptions = {}): Tensor {
-  if (!Number.isInteger(steps) || steps < 0)
-    throw new ArgumentError({ op: 'linspace', expected: 'a non-negative number of steps', received: describe(steps) });
-  const dtype = checkDType('linspace', options.dtype ?? 'float32');
+/** A number, or a tensor without dimensions, which is read. */
+function endpoint(op: string, value: number | Tensor): number {
+  if (typeof value === 'number' || typeof value === 'boolean') return Number(value);
+  if (!(value instanceof Tensor) || value.ndim > 0) {
+    throw new ArgumentError({ op, expected: 'ends that are numbers or tensors without dimensions', received: describe(value) });
+  }
+  return value.itemSync();
+}
+
+/** Arguments of `linspace`. */
+export interface LinspaceOptions extends TensorOptions {
+  start: number | Tensor;
+  end: number | Tensor;
+  steps: number;
+}
+
+/** Numbers evenly from start to end, rounded as PyTorch does: from both ends towards the middle, in the dtype's own arithmetic. */
+function evenly(op: string, start: number, end: number, steps: number, dtype: DType): Float64Array {
+  checkInteger(op, 'steps', steps, 0);
   const values = new Float64Array(steps);
-  const round = dtype === 'float64' ? (v: number): number => v : Math.fround;
-  const step = steps > 1 ? round((round(end) - round(start)) / (steps - 1)) : 0;
-  for (let i = 0; i < steps; i++) values[i] = i < steps / 2 ? round(start) + step * i : round(end) - step * (steps - 1 - i);
-  return fromNumbers(values, [steps], dtype, options.device ?? getDefaultDevice());
+  // An integer dtype takes the integer parts of the ends, and float64 steps between them.
+  const integer = !isFloat(dtype);
+  const round = dtype === 'float64' || integer ? (v: number): number => v : Math.fround;
+  const [from, to] = integer ? [Math.trunc(start), Math.trunc(end)] : [round(start), round(end)];
+  const step = steps > 1 ? round((to - from) / (steps - 1)) : 0;
+  for (let i = 0; i < steps; i++) values[i] = i < Math.floor(steps / 2) || steps === 1 ? from + step * i : to - step * (steps - 1 - i);
+  return values;
 }
 
-/** `base` to the power of `steps` numbers evenly from start to end. */
-export function logspace(start: number, end: number, steps: number, options: TensorOptions & { base?: number } = {}): Tensor {
-  const { base = 10, ...rest } = options;
-  const exponents = linspace(start, end, steps, { ...rest, dtype: 'float64' });
-  return cast(exponents.mul(Math.log(base)).exp(), options.dtype ?? 'float32');
+/** `steps` numbers evenly from start to end, both included; the ends may be tensors without dimensions. float32 unless `dtype` says otherwise. */
+export function linspace(...args: Call<LinspaceOptions, ['start', 'end', 'steps']>): Tensor {
+  const op = 'linspace';
+  const { start, end, steps, ...options } = readCall<LinspaceOptions>(op, args, ['start', 'end', 'steps'], creationKeywords);
+  const dtype = checkDType(op, options.dtype ?? 'float32');
+  const like = start instanceof Tensor ? start : end instanceof Tensor ? end : undefined;
+  const device = options.device === undefined && like !== undefined ? like.device : deviceOf(op, options);
+  if (!device.synchronous && (start instanceof Tensor || end instanceof Tensor))
+    return asLeaf(evenlyOnDevice(start, end, steps, dtype, device), options);
+  return asLeaf(fromNumbers(evenly(op, endpoint(op, start), endpoint(op, end), steps, dtype), [steps], dtype, device), options);
 }
 
-/** The identity matrix of n rows and m columns (n when missing). */
-export function eye(n: number, m?: number | TensorOptions, options?: TensorOptions): Tensor {
-  const columns = typeof m === 'number' ? m : n;
-  const all = (typeof m === 'object' ? m : options) ?? {};
-  const [r, c] = checkShape('eye', [n, columns]);
-  const device = all.device ?? getDefaultDevice();
-  return cast(
-    arange(r, { dtype: 'int32', device })
-      .unsqueeze(1)
-      .eq(arange(c, { dtype: 'int32', device })),
-    all.dtype ?? 'float32',
-  );
+/** As `linspace` where the ends cannot be read without waiting: start + i·(end - start)/(steps - 1). */
+function evenlyOnDevice(start: number | Tensor, end: number | Tensor, steps: number, dtype: DType, device: Device): Tensor {
+  checkInteger('linspace', 'steps', steps, 0);
+  const scalar = (x: number | Tensor): Tensor => (x instanceof Tensor ? cast(x, 'float32') : create([], x, { device }));
+  const places = arange(steps, { device }).div(Math.max(1, steps - 1));
+  return cast(scalar(start).add(scalar(end).sub(scalar(start)).mul(places)), dtype);
 }
 
-/** Uploads numbers as a tensor, converting each once. */
-export function fromNumbers(values: ArrayLike<number>, shape: Shape, dtype: DType, device: Device): Tensor {
-  const bytes = new Uint8Array(values.length * bytesOf(dtype));
-  const target = typedArray(dtype, bytes.buffer, 0, values.length);
-  if (dtype === 'float32' || dtype === 'float64' || dtype === 'int32') (target as Float32Array).set(values);
-  else for (let i = 0; i < values.length; i++) writeElement(dtype, target, i, values[i]);
-  return fromBytes(bytes, shape, dtype, device, 'tensor');
+/** `base` (10) to the power of `steps` numbers evenly from start to end; the ends may be tensors without dimensions. */
+export function logspace(...args: Call<LinspaceOptions & { base?: number }, ['start', 'end', 'steps', 'base']>): Tensor {
+  const op = 'logspace';
+  const { start, end, steps, base = 10, ...options } = readCall<LinspaceOptions & { base?: number }>(op, args, ['start', 'end', 'steps', 'base'], creationKeywords); // prettier-ignore
+  const dtype = checkDType(op, options.dtype ?? 'float32');
+  const exponents = evenly(op, endpoint(op, start), endpoint(op, end), steps, dtype);
+  const powers = exponents.map((e) => base ** e);
+  return asLeaf(fromNumbers(powers, [steps], dtype, deviceOf(op, options)), options);
 }
 
-/** A tensor of elements as they lie in memory. The bytes are copied. */
-export function fromBytes(bytes: Uint8Array, shape: Shape, dtype: DType, device: Device, origin: string): Tensor {
-  if (!device.supports(dtype))
-    throw new DTypeError({ op: origin, expected: `a dtype that the device ${device.name} can store`, received: dtype });
-  const storage = new Storage(device, bytes.byteLength, origin);
-  track(storage);
-  device.upload(storage, bytes, 0);
-  return new Tensor(storage, dtype, shape, contiguousStrides(shape), 0, numel(shape));
+/** The identity matrix of n rows and m columns (n when missing). @throws ArgumentError for negative sizes */
+export function eye(...args: Call<TensorOptions & { n: number; m?: number | null }, ['n', 'm']>): Tensor {
+  const { n, m, ...options } = readCall<TensorOptions & { n: number; m?: number }>('eye', args, ['n', 'm'], creationKeywords);
+  const [rows, columns] = [checkInteger('eye', 'n', n, 0), checkInteger('eye', 'm', m ?? n, 0)];
+  const device = deviceOf('eye', options);
+  const count = (length: number): Tensor => arange(length, { dtype: 'int32', device });
+  return asLeaf(cast(count(rows).unsqueeze(1).eq(count(columns)), checkDType('eye', options.dtype ?? 'float32')), options);
 }
-
-const typedArrayDType = (array: unknown): DType | undefined => {
-  if (array instanceof Float32Array) return 'float32';
-  if (array instanceof Float64Array) return 'float64';
-  if (array instanceof Int32Array) return 'int32';
-  if (array instanceof Uint8Array || array instanceof Uint8ClampedArray) return 'uint8';
-  if (array instanceof Int8Array) return 'int8';
-  if (array instanceof Int16Array) return 'int16';
-  if (array instanceof BigInt64Array) return 'int64';
-  return undefined;
-};
-const bytesOfArray = (array: ArrayBufferView): Uint8Array => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-
-/**
- * A tensor of a number, nested arrays, or a typed array (one-dimensional). Numbers give float32, booleans bool, a typed array its own dtype,
- * unless `dtype` says otherwise. The data is copied; see `fromArray` for sharing.
- * @throws ShapeError when rows differ in length, ArgumentError when something is not a number.
- */
-export function tensor(data: NestedArray | TypedArray | Tensor, options: TensorOptions = {}): Tensor {
-  const device = options.device ?? getDefaultDevice();
-  if (data instanceof Tensor) return to(data.clone(), options.device ?? data.device, options.dtype ?? data.dtype);
-  const stored = typedArrayDType(data);
-  if (stored !== undefined) {
-    const made = fromBytes(bytesOfArray(data as TypedArray), [(data as TypedArray).length], stored, device, 'tensor');
-    return options.dtype === undefined ? made : cast(made, checkDType('tensor', options.dtype));
-  }
-  const shape: number[] = [];
-  for (let level: unknown = data; Array.isArray(level); level = level[0]) shape.push(level.length);
-  const flat: (number | boolean | bigint)[] = [];
-  flattenInto(data as NestedArray, shape, 0, flat);
-  const kind =
-    flat.length > 0 && flat.every((v) => typeof v === 'boolean')
-      ? 'bool'
-      : flat.length > 0 && flat.every((v) => typeof v === 'bigint')
-        ? 'int64'
-        : 'float32';
-  const dtype = options.dtype === undefined ? kind : checkDType('tensor', options.dtype);
-  if (dtype === 'int64') {
-    const exact = BigInt64Array.from(flat, (v) => (typeof v === 'number' ? BigInt(Math.trunc(v)) : BigInt(v)));
-    return fromBytes(bytesOfArray(exact), shape, dtype, device, 'tensor');
-  }
-  return fromNumbers(Float64Array.from(flat, Number), shape, dtype, device);
-}
-
-function flattenInto(data: NestedArray, shape: Shape, level: number, out: (number | boolean | bigint)[]): void {
-  if (level === shape.length) {
-    if (typeof data !== 'number' && typeof data !== 'boolean' && typeof data !== 'bigint') {
-      if (Array.isArray(data))
-        throw new ShapeError({ op: 'tensor', expected: `${shape.length} levels of nesting everywhere`, received: 'more' });
-      throw new ArgumentError({ op: 'tensor', expected: 'numbers, booleans, bigints, or arrays of them', received: describe(data) });
-    }
-    out.push(data);
-    return;
-  }
-  if (!Array.isArray(data) || data.length !== shape[level]) {
-    throw new ShapeError({
-      op: 'tensor',
-      expected: `every array at level ${level} to have ${shape[level]} elements`,
-      received: Array.isArray(data) ? `one of ${data.length}` : describe(data),
-      hint: 'Pad the rows to one length first.',
-    });
-  }
-  for (const item of data) flattenInto(item as NestedArray, shape, level + 1, out);
-}
-
-/** A one-dimensional tensor over the memory of a typed array where the device can share it (then both see changes), else a copy. */
-export function fromArray(array: TypedArray, options: { device?: Device } = {}): Tensor {
-  const device = options.device ?? getDefaultDevice();
-  const dtype = typedArrayDType(array);
-  if (dtype === undefined) throw new ArgumentError({ op: 'fromArray', expected: 'a typed array of a dtype', received: describe(array) });
-  const handle = device.adopt?.(bytesOfArray(array));
-  if (handle === undefined) return fromBytes(bytesOfArray(array), [array.length], dtype, device, 'fromArray');
-  return new Tensor(new Storage(device, array.byteLength, 'fromArray', handle), dtype, [array.length], [1], 0, array.length);
-}
-
-/** A one-dimensional int32 tensor on the device of x. */
-export const newInt32 = (x: Tensor, values: Int32Array): Tensor =>
-  fromBytes(bytesOfArray(values), [values.length], 'int32', x.device, 'newInt32');
-
-/** A tensor as it is, anything else through `tensor`. */
-export const asTensor = (data: Tensor | NestedArray | TypedArray, options?: TensorOptions): Tensor =>
-  data instanceof Tensor ? to(data, options?.device ?? data.device, options?.dtype ?? data.dtype) : tensor(data, options);
 
 /** The largest and smallest numbers that a dtype holds, as torch.iinfo and torch.finfo have them. */
 export const limits = (dtype: DType): { min: number; max: number } => ({

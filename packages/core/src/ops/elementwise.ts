@@ -1,10 +1,12 @@
 import { dispatchOne } from '../dispatch.ts';
 import { isFloat } from '../dtype.ts';
-import { DTypeError } from '../errors.ts';
+import { checkTensor } from '../checks.ts';
+import { readCall, type Call } from '../call.ts';
+import { ArgumentError, DTypeError } from '../errors.ts';
 import { defineOp, type Op } from '../op.ts';
 import type { UnaryName } from '../seam.ts';
 import type { Tensor } from '../tensor.ts';
-import { toFloat } from './cast.ts';
+import { cast, toFloat } from './cast.ts';
 
 // Functions of one tensor, element by element. A rule is the gradient with respect to x from g, the gradient with respect to y = f(x).
 
@@ -59,8 +61,8 @@ export const floorOp: Op = defineUnary('floor', zeroRule);
 export const floor = (x: Tensor): Tensor => rounding(floorOp, x);
 export const roundOp: Op = defineUnary('round', zeroRule);
 /** The nearest integer, halves to even; `decimals` digits are kept after the point. */
-export function round(x: Tensor, options?: { decimals?: number }): Tensor {
-  const { decimals = 0 } = options ?? {};
+export function round(x: Tensor, ...args: Call<{ decimals?: number }, []>): Tensor {
+  const { decimals = 0 } = readCall<{ decimals?: number }>('round', args, [], ['decimals']);
   if (decimals === 0) return rounding(roundOp, x);
   const scale = 10 ** Math.abs(decimals);
   return decimals > 0 ? dispatchOne(roundOp, [x.mul(scale)]).div(scale) : dispatchOne(roundOp, [x.div(scale)]).mul(scale);
@@ -83,7 +85,7 @@ export const reciprocal = (x: Tensor): Tensor => floating(reciprocalOp, x);
 
 export const squareOp: Op = defineUnary('square', ofInput((g, x) => g.mul(x.mul(2)))); // prettier-ignore
 /** `x²`. */
-export const square = (x: Tensor): Tensor => dispatchOne(squareOp, [x]);
+export const square = (x: Tensor): Tensor => dispatchOne(squareOp, [x.dtype === 'bool' ? cast(x, 'int32') : x]);
 
 export const expOp: Op = defineUnary('exp', ofOutput((g, y) => g.mul(y))); // prettier-ignore
 /** `eˣ`. */
@@ -165,7 +167,15 @@ export const sigmoidOp: Op = defineUnary('sigmoid', ofOutput((g, y) => g.mul(y.m
 /** `1/(1 + e⁻ˣ)`. */
 export const sigmoid = (x: Tensor): Tensor => floating(sigmoidOp, x);
 
-export const reluOp: Op = defineUnary('relu', ofOutput((g, y) => g.mul(y.gt(0).to(g.dtype)))); // prettier-ignore
+export const reluOp: Op = defineUnary('relu', ofOutput((g, y) => dispatchOne(reluGradOp, [g, y]))); // prettier-ignore
+/** Gradient of relu from that of its result y: g where y is positive. */
+export const reluGradOp: Op = defineOp<unknown>({
+  name: 'reluGrad',
+  infer: ([g]) => [g],
+  compose: ([g, y]) => [y.gt(0).where(g, 0)],
+  save: ([, y]) => [y],
+  vjp: ({ cotangents: [h], saved: [y] }) => [h && dispatchOne(reluGradOp, [h, y]), undefined],
+});
 /** `max(x, 0)`; the derivative at 0 is 0. @throws DTypeError for a bool tensor. */
 export const relu = (x: Tensor): Tensor => dispatchOne(reluOp, [refuseBool('relu', x)]);
 
@@ -203,11 +213,18 @@ export function bitwiseNot(x: Tensor): Tensor {
   return dispatchOne(bitwiseNotOp, [x]);
 }
 
+/** Bounds of `clamp`; either may be missing. */
+export interface ClampOptions {
+  min?: Tensor | number | null;
+  max?: Tensor | number | null;
+}
+export type ClampArguments = Call<ClampOptions, ['min', 'max']>;
+
 /** Restricts x to [min, max]; either may be missing, and be a number or a tensor. */
-export function clamp(x: Tensor, min?: Tensor | number | null, max?: Tensor | number | null): Tensor {
-  if ((min ?? null) === null && (max ?? null) === null) {
-    throw new DTypeError({ op: 'clamp', expected: 'min, max or both', received: 'neither' });
-  }
+export function clamp(x: Tensor, ...args: ClampArguments): Tensor {
+  const { min, max } = readCall<ClampOptions>('clamp', args, ['min', 'max']);
+  checkTensor('clamp', 'the input', x);
+  if (min === undefined && max === undefined) throw new ArgumentError({ op: 'clamp', expected: 'min, max or both', received: 'neither' });
   return clampOp(clampOp(x, min, 'maximum'), max, 'minimum');
 }
 function clampOp(x: Tensor, bound: Tensor | number | null | undefined, side: 'maximum' | 'minimum'): Tensor {

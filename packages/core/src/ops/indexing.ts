@@ -1,236 +1,16 @@
-import { dispatchOne } from '../dispatch.ts';
+import { checkTensor } from '../checks.ts';
 import { isFloat } from '../dtype.ts';
-import { ArgumentError, DTypeError, IndexError, ShapeError, describe } from '../errors.ts';
-import { defineOp, type Op, type Spec } from '../op.ts';
-import type { ScatterName } from '../seam.ts';
-import { broadcastShapes, normalizeDim, numel, sameShape, showShape } from '../shape.ts';
+import { dispatchOne } from '../dispatch.ts';
+import { ArgumentError, DTypeError, IndexError, describe } from '../errors.ts';
+import { contiguousStrides } from '../layout.ts';
+import { broadcastShapes, checkShape, numel, sameShape, showShape, type Shape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
 import type { TensorOrNumber } from './arithmetic.ts';
-import { cast, resultType } from './cast.ts';
-import { fullLike } from './creation.ts';
+import { cast } from './cast.ts';
+import { indexSelect, spread, wrapIndex } from './gather.ts';
+import { nonzero } from './masking.ts';
+import { scatterOps } from './scatter.ts';
 import { expandTo, reshape, unsqueeze } from './views.ts';
-
-interface DimAttrs {
-  readonly dim: number;
-}
-
-export const gatherOp: Op<DimAttrs> = defineOp<DimAttrs>({
-  name: 'gather',
-  moves: true,
-  infer: ([x, index]) => [{ shape: index.shape, dtype: x.dtype }],
-  kernel: (k, [x, index], [out], { dim }) => k.gather(x, dim, index, out),
-  save: ([, index]) => [index],
-  vjp: ({ cotangents: [g], saved: [index], inputs: [x], attrs: { dim } }) => [
-    g && dispatchOne(scatterOps.add, [g.newZeros(x.shape), index, g], { dim }),
-    undefined,
-  ],
-});
-
-function checkIndex(op: string, index: Tensor): void {
-  if (index.dtype !== 'int32' && index.dtype !== 'int64') {
-    throw new DTypeError({ op, expected: 'an index of int32 or int64', received: index.dtype, hint: "Cast it: index.to('int32')." });
-  }
-}
-
-/** Checks that `index` has x's rank and does not reach outside x in any other dimension. */
-function checkIndexShape(op: string, x: Tensor, index: Tensor, dim: number): void {
-  const fits = x.ndim === index.ndim && index.shape.every((n, i) => i === dim || n <= x.shape[i]);
-  if (!fits && index.count > 0) {
-    throw new ShapeError({
-      op,
-      expected: `an index that is not larger than the tensor except in dimension ${dim}`,
-      received: `${showShape(index.shape)} for ${showShape(x.shape)}`,
-    });
-  }
-}
-
-/**
- * `out[i][j] = x[index[i][j]][j]` for dim 0, and so on. The result has the shape of `index`.
- * @throws IndexError when an index is out of range, DTypeError unless it is int32 or int64.
- */
-export function gather(x: Tensor, dim: number, index: Tensor): Tensor {
-  checkIndex('gather', index);
-  const d = normalizeDim('gather', dim, x.ndim);
-  if (x.ndim === 0 || index.ndim === 0) {
-    const flat = gather(x.ndim === 0 ? reshape(x, 1) : x, d, index.ndim === 0 ? reshape(index, 1) : index);
-    return reshape(flat, index.shape);
-  }
-  checkIndexShape('gather', x, index, d);
-  const trimmed = x.shape.every((n, i) => i === d || n === index.shape[i])
-    ? x
-    : index.shape.reduce((y, n, i) => (i === d ? y : y.narrow(i, 0, n)), x);
-  return dispatchOne(gatherOp, [trimmed, index], { dim: d });
-}
-
-function defineScatter(name: ScatterName): Op<DimAttrs> {
-  return defineOp<DimAttrs>({
-    name: `scatter_${name}`,
-    moves: name === 'set',
-    infer: ([x]): Spec[] => [x],
-    kernel(k, [x, index, src], [out], { dim }) {
-      k.copy(x, out);
-      k.scatter(name, out, dim, index, src);
-    },
-    save: ([, index]) => [index],
-    ...((name === 'add' || name === 'set') && {
-      vjp({ needs, cotangents: [g], saved: [index], attrs: { dim } }) {
-        if (g === undefined) return [undefined, undefined, undefined];
-        const base = name === 'add' ? g : dispatchOne(scatterOps.set, [g, index, g.newZeros(index.shape)], { dim });
-        return [needs[0] ? base : undefined, undefined, needs[2] ? gather(g, dim, index) : undefined];
-      },
-    }),
-  });
-}
-export const scatterOps: Record<ScatterName, Op<DimAttrs>> = {
-  set: defineScatter('set'),
-  add: defineScatter('add'),
-  prod: defineScatter('prod'),
-  max: defineScatter('max'),
-  min: defineScatter('min'),
-};
-
-function scatterWith(op: string, name: ScatterName, x: Tensor, dim: number, index: Tensor, src: TensorOrNumber): Tensor {
-  checkIndex(op, index);
-  const d = normalizeDim(op, dim, x.ndim);
-  const source = src instanceof Tensor ? src : fullLike(index, src, { dtype: x.dtype });
-  if (source.dtype !== x.dtype) throw new DTypeError({ op, expected: `a source of the tensor's dtype ${x.dtype}`, received: source.dtype });
-  if (x.ndim === 0) return reshape(scatterWith(op, name, reshape(x, 1), 0, reshape(index, -1), reshape(source, -1)), []);
-  if (index.ndim === 0) return scatterWith(op, name, x, dim, reshape(index, 1), reshape(source, -1));
-  checkIndexShape(op, x, index, d);
-  if (source.ndim !== index.ndim || index.shape.some((n, i) => n > source.shape[i])) {
-    throw new ShapeError({
-      op,
-      expected: 'a source that is not smaller than the index',
-      received: `${showShape(source.shape)} for an index ${showShape(index.shape)}`,
-    });
-  }
-  const trimmed = index.shape.reduce((s, n, i) => (s.shape[i] === n ? s : s.narrow(i, 0, n)), source);
-  return dispatchOne(scatterOps[name], [x, index, trimmed], { dim: d });
-}
-
-/** A copy of x with `x[index[i][j]][j] = src[i][j]` for dim 0, and so on. `reduce` adds or multiplies instead. */
-export function scatter(x: Tensor, dim: number, index: Tensor, src: TensorOrNumber, options?: { reduce?: 'add' | 'multiply' }): Tensor {
-  const reduce = options?.reduce;
-  if (reduce !== undefined && reduce !== 'add' && reduce !== 'multiply')
-    throw new ArgumentError({ op: 'scatter', expected: "reduce 'add' or 'multiply'", received: describe(reduce) });
-  return scatterWith('scatter', reduce === undefined ? 'set' : reduce === 'add' ? 'add' : 'prod', x, dim, index, src);
-}
-
-/** A copy of x with `x[index[i][j]][j] += src[i][j]` for dim 0, and so on. */
-export const scatterAdd = (x: Tensor, dim: number, index: Tensor, src: Tensor): Tensor =>
-  scatterWith('scatterAdd', 'add', x, dim, index, src);
-
-/** The slices of `dim` that a one-dimensional index names, in its order. */
-export function indexSelect(x: Tensor, dim: number, index: Tensor): Tensor {
-  checkIndex('indexSelect', index);
-  const d = normalizeDim('indexSelect', dim, x.ndim);
-  if (index.ndim > 1) throw new ShapeError({ op: 'indexSelect', expected: 'an index of one dimension', received: showShape(index.shape) });
-  if (x.ndim === 0) return reshape(indexSelect(reshape(x, 1), 0, index), []);
-  return dispatchOne(indexSelectOp, [x, reshape(index, -1)], { dim: d });
-}
-
-/** Slices of one dimension by a one-dimensional index: gather with the index repeated over all others. */
-export const indexSelectOp: Op<DimAttrs> = defineOp<DimAttrs>({
-  name: 'indexSelect',
-  infer: ([x, index], { dim }) => [{ shape: x.shape.map((n, i) => (i === dim ? index.shape[0] : n)), dtype: x.dtype }],
-  compose: ([x, index], { dim }) => [dispatchOne(gatherOp, [x, spread(index, x, dim)], { dim })],
-  save: ([, index]) => [index],
-  vjp: ({ cotangents: [g], saved: [index], inputs: [x], attrs: { dim } }) => [
-    g && dispatchOne(indexAddOp, [g.newZeros(x.shape), index, g], { dim }),
-    undefined,
-  ],
-});
-
-/** `out[..., index[i], ...] += source[..., i, ...]`. */
-export const indexAddOp: Op<DimAttrs> = defineOp<DimAttrs>({
-  name: 'indexAdd',
-  infer: ([x]) => [x],
-  compose: ([x, index, source], { dim }) => [dispatchOne(scatterOps.add, [x, spread(index, source, dim), source], { dim })],
-  save: ([, index]) => [index],
-  vjp: ({ needs, cotangents: [g], saved: [index], attrs: { dim } }) => [
-    g,
-    undefined,
-    g && needs[2] ? dispatchOne(indexSelectOp, [g, index], { dim }) : undefined,
-  ],
-});
-
-/** A one-dimensional index repeated to the shape of a slice-wise gather from x. */
-function spread(index: Tensor, x: Tensor, dim: number): Tensor {
-  const column = reshape(index, x.shape.map((_, i) => (i === dim ? -1 : 1))); // prettier-ignore
-  return expandTo(column, x.shape.map((n, i) => (i === dim ? index.shape[0] : n))); // prettier-ignore
-}
-
-export const whereOp: Op = defineOp<unknown>({
-  name: 'where',
-  pointwise: true,
-  moves: true,
-  infer: ([, a]) => [a],
-  kernel: (k, [condition, a, b], [out]) => k.where(condition, a, b, out),
-  save: ([condition]) => [condition],
-  vjp({ needs, cotangents: [g], saved: [condition] }) {
-    if (g === undefined) return [undefined, undefined, undefined];
-    const zero = g.mul(0);
-    return [
-      undefined,
-      needs[1] ? dispatchOne(whereOp, [condition, g, zero]) : undefined,
-      needs[2] ? dispatchOne(whereOp, [condition, zero, g]) : undefined,
-    ];
-  },
-});
-
-/** `condition ? a : b`, element by element, with broadcasting. The condition is bool. */
-export function where(condition: Tensor, a: TensorOrNumber, b: TensorOrNumber): Tensor {
-  if (condition.dtype !== 'bool' && condition.dtype !== 'uint8') {
-    throw new DTypeError({ op: 'where', expected: 'a bool condition', received: condition.dtype, hint: 'Compare first: x.gt(0).' });
-  }
-  const dtype = resultType(a, b);
-  const { device } = condition;
-  const side = (value: TensorOrNumber): Tensor =>
-    value instanceof Tensor ? cast(value, dtype) : cast(condition.newFull([], Number(value), { dtype, device }), dtype);
-  const [left, right] = [side(a), side(b)];
-  const shape = broadcastShapes('where', condition.shape, broadcastShapes('where', left.shape, right.shape));
-  return dispatchOne(whereOp, [expandTo(cast(condition, 'bool'), shape), expandTo(left, shape), expandTo(right, shape)]);
-}
-
-/** A copy of x with `value` where `mask` is true. */
-export function maskedFill(x: Tensor, mask: Tensor, value: TensorOrNumber): Tensor {
-  const scalar = value instanceof Tensor ? cast(value, x.dtype) : x.newFull([], value);
-  return where(mask, scalar, x);
-}
-
-// Dynamic ops: the size of their output depends on values, so they read them.
-
-function nonzeroFrom(x: Tensor, flags: ArrayLike<number>): Tensor {
-  const hits: number[] = [];
-  for (let i = 0; i < flags.length; i++) if (flags[i] !== 0) hits.push(i);
-  const rows = new Int32Array(hits.length * x.ndim);
-  hits.forEach((hit, row) => {
-    let rest = hit;
-    for (let d = x.ndim - 1; d >= 0; d--) {
-      rows[row * x.ndim + d] = rest % x.shape[d];
-      rest = Math.floor(rest / x.shape[d]);
-    }
-  });
-  return x.newInt32(rows).view(hits.length, x.ndim);
-}
-
-/**
- * The indices of elements that are not zero, a row each: shape [count, x.ndim], int32.
- * @throws AsyncOnlyError on a device that only reads asynchronously; use `nonzeroAsync`.
- */
-export const nonzero = (x: Tensor): Tensor => nonzeroFrom(x, cast(x, 'bool').dataSync() as Uint8Array);
-
-/** The promise of `nonzero`, on every device. */
-export const nonzeroAsync = async (x: Tensor): Promise<Tensor> =>
-  nonzeroFrom(x, (await cast(x, 'bool').contiguous().readData()) as Uint8Array);
-
-/** The elements where `mask` is true, as one dimension. */
-export function maskedSelect(x: Tensor, mask: Tensor): Tensor {
-  if (mask.dtype !== 'bool') throw new DTypeError({ op: 'maskedSelect', expected: 'a bool mask', received: mask.dtype });
-  const shape = broadcastShapes('maskedSelect', x.shape, mask.shape);
-  const hits = nonzero(reshape(expandTo(mask, shape), -1));
-  return indexSelect(reshape(expandTo(x, shape), -1), 0, reshape(hits, -1));
-}
 
 /** One part of an index: see `at`. */
 export type Index = number | string | null | Tensor | readonly number[] | boolean;
@@ -300,6 +80,13 @@ function indexTensors(op: string, x: Tensor, dim: number, index: Tensor | readon
   return Array.from({ length: index.ndim }, (_, i) => rows.select(1, i).contiguous());
 }
 
+/** One index tensor as indices from the front of `n` elements; wrong ones become negative, which no kernel takes. */
+function fromFront(part: Tensor, n: number, alone: boolean): Tensor {
+  const wrapped = wrapIndex(part, n);
+  // The kernel checks a single index. Several make one linear index, in which a wrong one could name a right place.
+  return alone ? wrapped : wrapped.ge(n).logicalOr(wrapped.lt(0)).where(-n, wrapped);
+}
+
 /** Turns the tensors of an advanced index into one linear index over their dimensions, moved to the front of the view. */
 function linearize(op: string, view: Tensor, advanced: readonly (Tensor | undefined)[]) {
   const dims = advanced.flatMap((t, i) => (t === undefined ? [] : [i]));
@@ -307,21 +94,31 @@ function linearize(op: string, view: Tensor, advanced: readonly (Tensor | undefi
   const shape = parts.reduce<readonly number[]>((s, p) => broadcastShapes(op, s, p.shape), []);
   const rest = view.shape.map((_, i) => i).filter((i) => !dims.includes(i));
   const moved = view.permute([...dims, ...rest]);
-  let linear: Tensor | undefined;
-  dims.forEach((d, i) => {
-    const n = view.shape[d];
-    const part = expandTo(parts[i], shape);
-    // Indices are checked here, since a wrong one could be a right place of the linear index.
-    if (part.count > 0 && part.device.synchronous) {
-      const [low, high] = [part.amin().itemSync(), part.amax().itemSync()];
-      if (low < -n || high >= n)
-        throw new IndexError({ op, expected: `indices in [${-n}, ${n - 1}] for dimension ${d}`, received: String(low < -n ? low : high) });
-    }
-    const wrapped = part.lt(0).where(part.add(n), part);
-    linear = linear === undefined ? wrapped : linear.mul(n).add(wrapped);
-  });
+  const fronts = dims.map((d, i) => expandTo(fromFront(parts[i], view.shape[d], dims.length === 1), shape));
+  let linear = fronts[0];
+  for (let i = 1; i < dims.length; i++) linear = linear.mul(view.shape[dims[i]]).add(fronts[i]);
+  if (dims.length > 1) {
+    const wrong = fronts.map((front) => front.lt(0)).reduce((p, q) => p.logicalOr(q));
+    linear = wrong.where(-1, linear).to(linear.dtype);
+  }
   const adjacent = dims.every((d, i) => i === 0 || d === dims[i - 1] + 1);
-  return { moved, linear: reshape(linear as Tensor, -1), shape, dims, rest, adjacent };
+  return { moved, linear: reshape(linear, -1), shape, dims, rest, adjacent, parts };
+}
+
+/** Runs `run`; where an index is out of range, says which one. */
+function explaining<T>(op: string, view: Tensor, dims: readonly number[], parts: readonly Tensor[], run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (!(error instanceof IndexError)) throw error;
+    dims.forEach((d, i) => {
+      const n = view.shape[d];
+      const wrong = Array.from(parts[i].dataSync(), Number).find((value) => value < -n || value >= n);
+      if (wrong !== undefined)
+        throw new IndexError({ op, expected: `indices in [${-n}, ${n - 1}] for dimension ${d}`, received: String(wrong), cause: error });
+    });
+    throw error;
+  }
 }
 
 /**
@@ -332,9 +129,10 @@ function linearize(op: string, view: Tensor, advanced: readonly (Tensor | undefi
 export function at(x: Tensor, ...indices: Index[]): Tensor {
   const { view, advanced } = applyBasic('at', x, indices);
   if (advanced.every((part) => part === undefined)) return view;
-  const { moved, linear, shape, dims, rest, adjacent } = linearize('at', view, advanced);
+  const { moved, linear, shape, dims, rest, adjacent, parts } = linearize('at', view, advanced);
   const flat = reshape(moved, [numel(dims.map((d) => view.shape[d])), ...rest.map((d) => view.shape[d])]);
-  const picked = reshape(indexSelect(flat, 0, linear), [...shape, ...rest.map((d) => view.shape[d])]);
+  const rows = explaining('at', view, dims, parts, () => indexSelect(flat, 0, linear));
+  const picked = reshape(rows, [...shape, ...rest.map((d) => view.shape[d])]);
   if (!adjacent) return picked;
   // The picked dimensions go where the first index stood.
   const before = rest.filter((d) => d < dims[0]).length;
@@ -359,7 +157,7 @@ export function setAt(x: Tensor, indices: readonly Index[] | Tensor, value: Tens
     else view.copy_(value instanceof Tensor ? value : x.newFull([], value));
     return x;
   }
-  const { moved, linear, shape, dims, rest, adjacent } = linearize('setAt', view, advanced);
+  const { moved, linear, shape, dims, rest, adjacent, parts } = linearize('setAt', view, advanced);
   const restShape = rest.map((d) => view.shape[d]);
   const full = value instanceof Tensor ? cast(value, x.dtype) : x.newFull([], value);
   const before = adjacent ? rest.filter((d) => d < dims[0]).length : 0;
@@ -368,7 +166,31 @@ export function setAt(x: Tensor, indices: readonly Index[] | Tensor, value: Tens
   const source = reshape(expandTo(full, broadcastShapes('setAt', full.shape, valueShape)).permute(order), [numel(shape), ...restShape]);
   const flat = reshape(moved, [numel(dims.map((d) => view.shape[d])), ...restShape]);
   const index = spread(linear, source, 0);
-  const written = dispatchOne(accumulate ? scatterOps.add : scatterOps.set, [flat, index, source], { dim: 0 });
+  const written = explaining('setAt', view, dims, parts, () =>
+    dispatchOne(accumulate ? scatterOps.add : scatterOps.set, [flat, index, source], { dim: 0 }),
+  );
   moved.copy_(reshape(written, moved.shape));
   return x;
+}
+
+/**
+ * Indices of the flattened tensor as indices of each dimension of `shape`.
+ * @returns one tensor of the shape of the indices for each dimension
+ * @throws IndexError when one lies outside, on devices that can be read without waiting
+ */
+export function unravelIndex(indices: Tensor, shape: number | Shape): Tensor[] {
+  const op = 'unravelIndex';
+  checkTensor(op, 'indices', indices);
+  if (isFloat(indices.dtype) || indices.dtype === 'bool')
+    throw new DTypeError({ op, expected: 'integer indices', received: indices.dtype });
+  const sizes = checkShape(op, typeof shape === 'number' ? [shape] : shape);
+  const count = numel(sizes);
+  if (indices.count > 0 && indices.device.synchronous) {
+    const [low, high] = [indices.amin().itemSync(), indices.amax().itemSync()];
+    if (low < -count || high >= count)
+      throw new IndexError({ op, expected: `indices in [${-count}, ${count - 1}]`, received: String(high >= count ? high : low) });
+  }
+  const strides = contiguousStrides(sizes);
+  const flat = wrapIndex(indices, count);
+  return sizes.map((n, i) => flat.div(strides[i], { roundingMode: 'floor' }).remainder(Math.max(1, n)));
 }

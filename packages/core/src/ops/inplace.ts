@@ -1,5 +1,5 @@
 import { dispatch, evaluateInto } from '../dispatch.ts';
-import { dtypes, type DType } from '../dtype.ts';
+import { dtypes, isFloat, type DType } from '../dtype.ts';
 import { ArgumentError, DTypeError, ShapeError, describe } from '../errors.ts';
 import { defineOp, type Op } from '../op.ts';
 import { broadcastShapes, sameShape, showShape } from '../shape.ts';
@@ -42,6 +42,8 @@ export function assign(op: string, target: Tensor, value: Tensor): Tensor {
 export interface InPlaceGate {
   /** True when nothing needs to be recorded for changing these tensors. */
   readonly unrecorded: (inputs: readonly Tensor[]) => boolean;
+  /** Runs `compute`, whose result will be written over `target`: what it records of the target has to be a copy. */
+  readonly changing: (target: Tensor, compute: () => Tensor) => Tensor;
 }
 let gate: InPlaceGate | undefined;
 /** Installs the gate of the autograd layer. */
@@ -49,20 +51,25 @@ export function setInPlaceGate(next: InPlaceGate): void {
   gate = next;
 }
 
+/** Writes a function of `target` over it. @returns target */
+export const assignComputed = (name: string, target: Tensor, compute: () => Tensor): Tensor =>
+  assign(name, target, gate === undefined ? compute() : gate.changing(target, compute));
+
 /** Changes `target` by a pointwise op: directly where nothing is recorded, else by computing and assigning. */
 function update(name: string, op: Op<never>, target: Tensor, other: Tensor | number | undefined, compute: () => Tensor): Tensor {
+  // Integers go the long way, on which a float result is refused.
   const direct =
-    other === undefined ||
-    typeof other === 'number' ||
-    (other.dtype === target.dtype && other.device === target.device && canExpand(other, target));
+    isFloat(target.dtype) &&
+    (other === undefined ||
+      typeof other === 'number' ||
+      (other.dtype === target.dtype && other.device === target.device && canExpand(other, target)));
   if (direct && (gate === undefined || gate.unrecorded(other instanceof Tensor ? [target, other] : [target]))) {
     checkWritable(name, target);
     const inputs = other instanceof Tensor ? [target, expandTo(other, target.shape)] : [target];
     const attrs = typeof other === 'number' ? { scalar: 'right' } : { scalar: 'none' };
-    const keepsDType = typeof other !== 'number' || dtypes[target.dtype].kind === 'float';
-    if (keepsDType && evaluateInto(op as Op, target, inputs, attrs, typeof other === 'number' ? [other] : [])) return target;
+    if (evaluateInto(op as Op, target, inputs, attrs, typeof other === 'number' ? [other] : [])) return target;
   }
-  return assign(name, target, compute());
+  return assignComputed(name, target, compute);
 }
 function canExpand(x: Tensor, target: Tensor): boolean {
   const lead = target.ndim - x.ndim;

@@ -1,18 +1,22 @@
+import type { Op } from '../op.ts';
+import { definedOps } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
-import { add, addcdiv, addcmul, addOp, div, divOp, lerp, mul, mulOp, pow, powOp, sub, subOp, type TensorOrNumber } from './arithmetic.ts';
-import { clamp, exp, expOp, neg, negOp, relu, reluOp, sigmoid, sigmoidOp, sqrt, sqrtOp, tanh, tanhOp } from './elementwise.ts';
-import { maskedFill, scatter, scatterAdd } from './indexing.ts';
-import { assign, inPlaceBinary, inPlaceUnary } from './inplace.ts';
+import { add, addOp, div, divOp, mul, mulOp, pow, powOp, sub, subOp, type TensorOrNumber } from './arithmetic.ts';
+import { checkInteger } from '../checks.ts';
+import { ShapeError } from '../errors.ts';
+import { showShape } from '../shape.ts';
+import { assignComputed, inPlaceBinary, inPlaceUnary } from './inplace.ts';
+import { asStrided } from './strided.ts';
 
 // Every in-place method is its function followed by an assignment; pointwise ones write directly where no layer has to see the difference.
 
 type BinaryInPlace = (x: Tensor, other: TensorOrNumber) => Tensor;
-type UnaryInPlace = (x: Tensor) => Tensor;
 
 const scaleBy = (other: TensorOrNumber, alpha = 1): TensorOrNumber =>
   alpha === 1 ? other : typeof other === 'number' ? other * alpha : other.mul(alpha);
 const addInPlace: BinaryInPlace = inPlaceBinary('add_', addOp, (a, b) => add(a, b));
 const subInPlace: BinaryInPlace = inPlaceBinary('sub_', subOp, (a, b) => sub(a, b));
+const divInPlace: BinaryInPlace = inPlaceBinary('div_', divOp, (a, b) => div(a, b));
 
 /** `x += alpha·other`. */
 export const add_ = (x: Tensor, other: TensorOrNumber, options?: { alpha?: number }): Tensor =>
@@ -22,32 +26,48 @@ export const sub_ = (x: Tensor, other: TensorOrNumber, options?: { alpha?: numbe
   subInPlace(x, scaleBy(other, options?.alpha));
 /** `x *= other`. */
 export const mul_: BinaryInPlace = inPlaceBinary('mul_', mulOp, mul);
-/** `x /= other`. */
-export const div_: BinaryInPlace = inPlaceBinary('div_', divOp, (a, b) => div(a, b));
+/** `x /= other`, rounded by `roundingMode` where that is given. */
+export const div_ = (x: Tensor, other: TensorOrNumber, options?: { roundingMode?: 'trunc' | 'floor' | null }): Tensor =>
+  options?.roundingMode ? assignComputed('div_', x, () => div(x, other, options)) : divInPlace(x, other);
 /** `x = x ^ other`. */
 export const pow_: BinaryInPlace = inPlaceBinary('pow_', powOp, pow);
-export const neg_: UnaryInPlace = inPlaceUnary('neg_', negOp, neg);
-export const exp_: UnaryInPlace = inPlaceUnary('exp_', expOp, exp);
-export const sqrt_: UnaryInPlace = inPlaceUnary('sqrt_', sqrtOp, sqrt);
-export const relu_: UnaryInPlace = inPlaceUnary('relu_', reluOp, relu);
-export const sigmoid_: UnaryInPlace = inPlaceUnary('sigmoid_', sigmoidOp, sigmoid);
-export const tanh_: UnaryInPlace = inPlaceUnary('tanh_', tanhOp, tanh);
-/** Restricts to [min, max]. */
-export const clamp_ = (x: Tensor, min?: TensorOrNumber | null, max?: TensorOrNumber | null): Tensor =>
-  assign('clamp_', x, clamp(x, min, max));
-/** `x += value·a·b`. */
-export const addcmul_ = (x: Tensor, a: Tensor, b: Tensor, options?: { value?: number }): Tensor =>
-  assign('addcmul_', x, addcmul(x, a, b, options));
-/** `x += value·a/b`. */
-export const addcdiv_ = (x: Tensor, a: Tensor, b: Tensor, options?: { value?: number }): Tensor =>
-  assign('addcdiv_', x, addcdiv(x, a, b, options));
-/** `x += weight·(end - x)`. */
-export const lerp_ = (x: Tensor, end: Tensor, weight: TensorOrNumber): Tensor => assign('lerp_', x, lerp(x, end, weight));
-/** `value` where the mask is true. */
-export const maskedFill_ = (x: Tensor, mask: Tensor, value: TensorOrNumber): Tensor => assign('maskedFill_', x, maskedFill(x, mask, value));
-/** As `scatter`, into x. */
-export const scatter_ = (x: Tensor, dim: number, index: Tensor, src: TensorOrNumber, options?: { reduce?: 'add' | 'multiply' }): Tensor =>
-  assign('scatter_', x, scatter(x, dim, index, src, options));
-/** As `scatterAdd`, into x. */
-export const scatterAdd_ = (x: Tensor, dim: number, index: Tensor, src: Tensor): Tensor =>
-  assign('scatterAdd_', x, scatterAdd(x, dim, index, src));
+
+/** Sets the main diagonal of a matrix, or of a cube whose sides are equal; `wrap` starts anew below a tall matrix. */
+export function fillDiagonal_(x: Tensor, value: number, options?: { wrap?: boolean }): Tensor {
+  const op = 'fillDiagonal_';
+  if (x.ndim < 2 || (x.ndim > 2 && x.shape.some((n) => n !== x.shape[0])) || !x.isContiguous())
+    throw new ShapeError({ op, expected: 'a matrix, or equal sizes, contiguous', received: showShape(x.shape) });
+  const step = x.strides.reduce((sum, s) => sum + s, 0);
+  const least = Math.min(...x.shape);
+  const wraps = options?.wrap === true && x.ndim === 2 && x.shape[0] > x.shape[1];
+  const length = checkInteger(op, 'the length', wraps ? Math.ceil(x.count / step) : least);
+  asStrided(x, [length], [step]).fill_(value);
+  return x;
+}
+
+/** A function of a tensor and more, as the table of methods has it. */
+type TensorFunction = (x: Tensor, ...rest: never[]) => Tensor;
+
+/** Makes `x.f_(...)` of `f(x, ...)`: directly where f is a pointwise op of one float tensor, else by assigning its result. */
+export function inPlaceOf(name: string, f: TensorFunction): (x: Tensor, ...rest: unknown[]) => Tensor {
+  const method = `${name}_`;
+  const call = f as (x: Tensor, ...rest: unknown[]) => Tensor;
+  const op = definedOps().get(name) as Op<never> | undefined;
+  const direct = op?.pointwise === true && call.length === 1 ? inPlaceUnary(method, op, (x) => call(x)) : undefined;
+  return (x, ...rest) => (direct !== undefined && rest.length === 0 ? direct(x) : assignComputed(method, x, () => call(x, ...rest)));
+}
+
+/** Functions that have an in-place form with the same arguments. */
+export const inPlaceNames = [
+  'abs', 'absolute', 'negative', 'fix', 'clip', 'multiply', 'subtract', 'divide', 'arccos', 'arcsin', 'arctan', 'arctan2', 'arccosh', 'arcsinh', 'arctanh',
+  'greater', 'greaterEqual', 'less', 'lessEqual', 'notEqual', 'trueDivide',
+  'neg', 'sign', 'ceil', 'floor', 'round', 'trunc', 'sqrt', 'rsqrt', 'reciprocal', 'square', 'exp', 'exp2', 'expm1', 'log', 'log2',
+  'log10', 'log1p', 'sin', 'cos', 'tan', 'asin', 'acos', 'atan', 'sinh', 'cosh', 'tanh', 'asinh', 'acosh', 'atanh', 'sigmoid', 'relu', 'erf', 'erfc',
+  'erfinv', 'logicalNot', 'bitwiseNot', 'clamp', 'clampMin', 'clampMax', 'frac', 'deg2rad', 'rad2deg', 'sgn', 'nanToNum', 'sinc', 'logit', 'i0',
+  'lgamma', 'digamma', 'mvlgamma',
+  'floorDivide', 'remainder', 'fmod', 'atan2', 'copysign', 'nextafter', 'lerp', 'addcmul', 'addcdiv', 'xlogy', 'hypot', 'heaviside', 'floatPower',
+  'ldexp', 'gcd', 'lcm', 'igamma', 'igammac', 'eq', 'ne', 'lt', 'le', 'gt', 'ge', 'logicalAnd', 'logicalOr', 'logicalXor', 'bitwiseAnd', 'bitwiseOr',
+  'bitwiseXor', 'bitwiseLeftShift', 'bitwiseRightShift',
+  'cumsum', 'cumprod', 'addmm', 'addmv', 'addr', 'addbmm', 'baddbmm', 'renorm', 'tril', 'triu', 'softmax',
+  'maskedFill', 'maskedScatter', 'scatter', 'scatterAdd', 'scatterReduce', 'indexAdd', 'indexCopy', 'indexFill', 'indexPut', 'indexReduce', 'put',
+] as const; // prettier-ignore

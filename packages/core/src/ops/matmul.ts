@@ -1,8 +1,9 @@
 import { dispatchOne } from '../dispatch.ts';
+import { checkSameDType } from '../checks.ts';
 import { isFloat } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
 import { defineOp, type Op } from '../op.ts';
-import { broadcastShapes, numel, showShape, type Shape } from '../shape.ts';
+import { broadcastShapes, numel, sameShape, showShape, type Shape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { cast, resultType } from './cast.ts';
 import { expandTo, reshape, transpose, unsqueeze } from './views.ts';
@@ -107,6 +108,7 @@ export function mv(a: Tensor, b: Tensor): Tensor {
 export function dot(a: Tensor, b: Tensor): Tensor {
   checkRank('dot', a, 1);
   checkRank('dot', b, 1);
+  checkSameDType('dot', a, b);
   if (a.shape[0] !== b.shape[0]) refuseInner('dot', a, b, a.shape[0], b.shape[0]);
   return matmul(a, b);
 }
@@ -118,20 +120,27 @@ export function outer(a: Tensor, b: Tensor): Tensor {
   return unsqueeze(a, 1).mul(b);
 }
 
-interface ScaleOptions {
+/** How a product is added to a tensor: `beta·x + alpha·product`. */
+export interface ScaleOptions {
   beta?: number;
   alpha?: number;
 }
-const plus = (x: Tensor, product: Tensor, { beta = 1, alpha = 1 }: ScaleOptions = {}): Tensor => {
+/** `beta·x + alpha·product`, where x broadcasts to the product. Integers take the integer parts of the numbers. */
+export const plus = (op: string, x: Tensor, product: Tensor, options: ScaleOptions = {}): Tensor => {
+  const whole = (factor: number): number => (isFloat(product.dtype) ? Number(factor) : Math.trunc(Number(factor)));
+  const [beta, alpha] = [whole(options.beta ?? 1), whole(options.alpha ?? 1)];
   const scaled = alpha === 1 ? product : product.mul(alpha);
+  const shape = broadcastShapes(op, x.shape, scaled.shape);
+  if (!sameShape(shape, scaled.shape))
+    throw new ShapeError({ op, expected: `a tensor that broadcasts to ${showShape(scaled.shape)}`, received: showShape(x.shape) });
   // With beta 0, x is ignored, NaNs included.
-  if (beta === 0) return expandTo(scaled, broadcastShapes('addmm', x.shape, scaled.shape));
+  if (beta === 0) return scaled;
   return scaled.add(beta === 1 ? x : x.mul(beta));
 };
 /** `beta·x + alpha·(a @ b)` for matrices. */
-export const addmm = (x: Tensor, a: Tensor, b: Tensor, options?: ScaleOptions): Tensor => plus(x, mm(a, b), options);
+export const addmm = (x: Tensor, a: Tensor, b: Tensor, options?: ScaleOptions): Tensor => plus('addmm', x, mm(a, b), options);
 /** `beta·x + alpha·(a @ b)` for batches of matrices. */
-export const baddbmm = (x: Tensor, a: Tensor, b: Tensor, options?: ScaleOptions): Tensor => plus(x, bmm(a, b), options);
+export const baddbmm = (x: Tensor, a: Tensor, b: Tensor, options?: ScaleOptions): Tensor => plus('baddbmm', x, bmm(a, b), options);
 
 /** A linear map: x [..., K] · weightᵀ [K, N] + bias [N]. */
 export const linearOp: Op = defineOp<unknown>({

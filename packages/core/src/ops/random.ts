@@ -1,4 +1,4 @@
-import { getDefaultDevice } from '../device.ts';
+import { deviceOf, getDefaultDevice } from '../device.ts';
 import { allocate } from '../dispatch.ts';
 import { checkDType, isFloat, type DType } from '../dtype.ts';
 import { ArgumentError, DTypeError, ValueError, describe } from '../errors.ts';
@@ -15,7 +15,8 @@ import { defaultGenerator, type Generator } from '../random/generator.ts';
 import type { Device, RandomName } from '../seam.ts';
 import { broadcastShapes, checkShape, numel, type Shape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
-import { fromBytes, fromNumbers, sizeArguments, type TensorOptions } from './creation.ts';
+import { asLeaf, sizeArguments, type TensorOptions } from './creation.ts';
+import { fromBytes, fromNumbers } from './data.ts';
 
 /** Options of random functions. */
 export interface RandomOptions extends TensorOptions {
@@ -44,13 +45,8 @@ function standard(name: RandomName, shape: Shape, dtype: DType, device: Device, 
 
 function make(op: string, name: RandomName, args: readonly (number | Shape | RandomOptions)[]): Tensor {
   const [shape, options] = sizeArguments(op, args) as [number[], RandomOptions];
-  return standard(
-    name,
-    shape,
-    checkDType(op, options.dtype ?? 'float32'),
-    options.device ?? getDefaultDevice(),
-    options.generator ?? defaultGenerator,
-  );
+  const dtype = checkDType(op, options.dtype ?? 'float32');
+  return asLeaf(standard(name, shape, dtype, deviceOf(op, options), options.generator ?? defaultGenerator), options);
 }
 
 /** Uniform numbers in [0, 1). */
@@ -74,14 +70,14 @@ export function randint(low: number, highOrSize: number | Shape, sizeOrOptions?:
   if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to) || from >= to)
     throw new ArgumentError({ op: 'randint', expected: 'integers low < high', received: `${from} and ${to}` });
   const values = integerValues(numel(shape), options.generator ?? defaultGenerator, from, to);
-  return fromNumbers(values, shape, checkDType('randint', options.dtype ?? 'int32'), options.device ?? getDefaultDevice());
+  return fromNumbers(values, shape, checkDType('randint', options.dtype ?? 'int32'), deviceOf('randint', options));
 }
 
 /** The integers 0 to n - 1 in random order, int32. */
 export function randperm(n: number, options: RandomOptions = {}): Tensor {
   if (!Number.isInteger(n) || n < 0) throw new ArgumentError({ op: 'randperm', expected: 'a non-negative integer', received: describe(n) });
   const order = permutationValues(n, options.generator ?? defaultGenerator);
-  const device = options.device ?? getDefaultDevice();
+  const device = deviceOf('randperm', options);
   const made = fromBytes(new Uint8Array(order.buffer), [n], 'int32', device, 'randperm');
   return made.to(checkDType('randperm', options.dtype ?? 'int32'));
 }
@@ -96,7 +92,7 @@ export function normal(mean: Tensor | number, std: Tensor | number = 1, size?: S
   const tensors = [mean, std].filter((v): v is Tensor => v instanceof Tensor);
   if (tensors.length === 0) {
     if (size === undefined) throw new ArgumentError({ op: 'normal', expected: 'a size when mean and std are numbers', received: 'none' });
-    const [dtype, device] = [options.dtype ?? 'float32', options.device ?? getDefaultDevice()];
+    const [dtype, device] = [options.dtype ?? 'float32', deviceOf('normal', options)];
     if (device.randomSource === 'host')
       return fromNumbers(
         normalValues(numel(size), dtype, generator, mean as number, std as number),

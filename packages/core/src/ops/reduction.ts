@@ -1,10 +1,12 @@
 import { dispatchOne } from '../dispatch.ts';
-import { isFloat, type DType } from '../dtype.ts';
+import { bytesOf, isFloat, type DType } from '../dtype.ts';
 import { ArgumentError, DTypeError, ShapeError, describe } from '../errors.ts';
 import { defineOp, type Op } from '../op.ts';
 import type { ReduceName } from '../seam.ts';
 import { normalizeDim, normalizeDims, reducedShape, showShape } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
+import { Tensor } from '../tensor.ts';
+import { checkTensor } from '../checks.ts';
+import { readCall } from '../call.ts';
 import { cast } from './cast.ts';
 import { expandTo, reshape } from './views.ts';
 
@@ -24,10 +26,23 @@ interface ReduceAttrs {
   readonly dims: readonly number[];
 }
 
-/** Separates `f(dim, options)` from `f(options)`. */
-export function reduceArguments(dim: Dims | ReduceOptions | undefined, options: ReduceOptions | undefined): ReduceOptions {
-  if (typeof dim === 'object' && dim !== null && !Array.isArray(dim)) return dim as ReduceOptions;
-  return { ...options, dim: (dim as Dims | undefined) ?? options?.dim ?? null };
+/** What follows `dim` in a reduction: `keepdim` as PyTorch has it second, or the options. */
+export type Keepdim = boolean | ReduceOptions;
+
+/** Separates `f(dim, keepdim, options)`, `f(dim, options)` and `f(options)`. */
+export function reduceArguments(op: string, dim?: Dims | ReduceOptions, keepdim?: Keepdim, more?: ReduceOptions): ReduceOptions {
+  if (typeof dim === 'object' && dim !== null && !Array.isArray(dim)) return checkOptions(op, dim as ReduceOptions);
+  const options = typeof keepdim === 'object' ? keepdim : more;
+  if (options !== undefined) checkOptions(op, options);
+  return { ...options, dim: (dim as Dims | undefined) ?? options?.dim ?? null, keepdim: keepdim === true || (options?.keepdim ?? false) };
+}
+
+function checkOptions(op: string, options: ReduceOptions): ReduceOptions {
+  for (const name of Object.keys(options)) {
+    if (name !== 'dim' && name !== 'keepdim' && name !== 'dtype')
+      throw new ArgumentError({ op, expected: 'options among dim, keepdim and dtype', received: describe(name) });
+  }
+  return options;
 }
 
 function defineReduce(name: ReduceName, definition: Pick<Parameters<typeof defineOp<ReduceAttrs>>[0], 'save' | 'vjp'>): Op<ReduceAttrs> {
@@ -53,15 +68,17 @@ export const sumOp: Op<ReduceAttrs> = defineReduce('sum', {
 });
 
 /** The sum over `dim`, or over everything. Bools and small integers give int32. */
-export function sum(x: Tensor, dim?: Dims | ReduceOptions, options?: ReduceOptions): Tensor {
-  const all = reduceArguments(dim, options);
+export function sum(x: Tensor, dim?: Dims | ReduceOptions, keepdim?: Keepdim, options?: ReduceOptions): Tensor {
+  const all = reduceArguments('sum', dim, keepdim, options);
   return reduce(sumOp, cast(x, all.dtype ?? sumDType(x.dtype)), all);
 }
 
 /** The mean over `dim`, or over everything. @throws DTypeError for integers without a float `dtype`. */
-export function mean(x: Tensor, dim?: Dims | ReduceOptions, options?: ReduceOptions): Tensor {
-  const all = reduceArguments(dim, options);
+export function mean(x: Tensor, dim?: Dims | ReduceOptions, keepdim?: Keepdim, options?: ReduceOptions): Tensor {
+  const all = reduceArguments('mean', dim, keepdim, options);
   const y = all.dtype ? cast(x, all.dtype) : x;
+  // A sum of 16-bit floats could leave their range before it is divided.
+  if (bytesOf(y.dtype) === 2 && isFloat(y.dtype)) return cast(mean(y, { ...all, dtype: 'float32' }), y.dtype);
   if (!isFloat(y.dtype)) throw new DTypeError({ op: 'mean', expected: 'floats', received: y.dtype, hint: "Cast first: x.to('float32')." });
   const dims = normalizeDims('mean', all.dim, y.ndim);
   const n = dims.reduce((product, d) => product * y.shape[d], 1);
@@ -75,8 +92,8 @@ export const prodOp: Op<ReduceAttrs> = defineReduce('prod', {
     if (g === undefined) return [undefined];
     const kept = x.shape.map((_, i) => i).filter((i) => !dims.includes(i));
     const order = [...kept, ...dims];
-    const flat = reshape(x.permute(order), [...kept.map((i) => x.shape[i]), -1]);
-    const n = flat.shape[kept.length];
+    const n = dims.reduce((product, d) => product * x.shape[d], 1);
+    const flat = reshape(x.permute(order), [...kept.map((i) => x.shape[i]), n]);
     const ones = flat.narrow(-1, 0, Math.min(1, n)).mul(0).add(1);
     const before = n === 0 ? flat : ones.cat([flat.narrow(-1, 0, n - 1)], -1).cumprod(-1);
     const after =
@@ -96,8 +113,8 @@ export const prodOp: Op<ReduceAttrs> = defineReduce('prod', {
 });
 
 /** The product over `dim`, or over everything. */
-export function prod(x: Tensor, dim?: number | ReduceOptions | null, options?: ReduceOptions): Tensor {
-  const all = reduceArguments(dim, options);
+export function prod(x: Tensor, dim?: number | ReduceOptions | null, keepdim?: Keepdim, options?: ReduceOptions): Tensor {
+  const all = reduceArguments('prod', dim, keepdim, options);
   return reduce(prodOp, cast(x, all.dtype ?? sumDType(x.dtype)), all);
 }
 
@@ -125,15 +142,15 @@ function checkNotEmpty(op: string, x: Tensor, dims: readonly number[]): void {
 }
 
 /** The maximum over `dim`; equal maxima share the gradient. @throws ShapeError when there are no elements. */
-export function amax(x: Tensor, dim?: Dims | ReduceOptions, options?: ReduceOptions): Tensor {
-  const all = reduceArguments(dim, options);
+export function amax(x: Tensor, dim?: Dims | ReduceOptions, keepdim?: Keepdim, options?: ReduceOptions): Tensor {
+  const all = reduceArguments('amax', dim, keepdim, options);
   checkNotEmpty('amax', x, normalizeDims('amax', all.dim, x.ndim));
   return reduce(amaxOp, x, all);
 }
 
 /** The minimum over `dim`; equal minima share the gradient. @throws ShapeError when there are no elements. */
-export function amin(x: Tensor, dim?: Dims | ReduceOptions, options?: ReduceOptions): Tensor {
-  const all = reduceArguments(dim, options);
+export function amin(x: Tensor, dim?: Dims | ReduceOptions, keepdim?: Keepdim, options?: ReduceOptions): Tensor {
+  const all = reduceArguments('amin', dim, keepdim, options);
   checkNotEmpty('amin', x, normalizeDims('amin', all.dim, x.ndim));
   return reduce(aminOp, x, all);
 }
@@ -164,14 +181,14 @@ function argReduce(op: Op<ArgReduceAttrs>, x: Tensor, dim: number | null | undef
 }
 
 /** The index of the first maximum along `dim`, or in the flattened tensor. */
-export function argmax(x: Tensor, dim?: number | ReduceOptions | null, options?: ReduceOptions): Tensor {
-  const all = reduceArguments(dim, options);
+export function argmax(x: Tensor, dim?: number | ReduceOptions | null, keepdim?: Keepdim, options?: ReduceOptions): Tensor {
+  const all = reduceArguments('argmax', dim, keepdim, options);
   return argReduce(argmaxOp, x, all.dim as number | null, all.keepdim ?? false);
 }
 
 /** The index of the first minimum along `dim`, or in the flattened tensor. */
-export function argmin(x: Tensor, dim?: number | ReduceOptions | null, options?: ReduceOptions): Tensor {
-  const all = reduceArguments(dim, options);
+export function argmin(x: Tensor, dim?: number | ReduceOptions | null, keepdim?: Keepdim, options?: ReduceOptions): Tensor {
+  const all = reduceArguments('argmin', dim, keepdim, options);
   return argReduce(argminOp, x, all.dim as number | null, all.keepdim ?? false);
 }
 
@@ -189,64 +206,59 @@ function extremeAlong(name: 'max' | 'min', x: Tensor, dim: number, keepdim: bool
   return valuesAndIndices(values.squeeze(dim), indices.squeeze(dim));
 }
 
+/** `dim` and `keepdim` of `max` and `min`. */
+export interface ExtremeOptions {
+  dim?: number;
+  keepdim?: boolean;
+}
+
 /** The maximum of everything; with a tensor, `maximum`; with `dim`, values and the indices of the first of them. */
 export function max(x: Tensor): Tensor;
 export function max(x: Tensor, other: Tensor): Tensor;
-export function max(x: Tensor, dim: number, options?: { keepdim?: boolean } | boolean): ValuesAndIndices;
-export function max(x: Tensor, dim?: number | Tensor, options?: { keepdim?: boolean } | boolean): Tensor | ValuesAndIndices {
-  return extremeOf('max', x, dim, options);
+export function max(
+  x: Tensor,
+  dim: number | (ExtremeOptions & { dim: number }),
+  keepdim?: boolean | { keepdim?: boolean },
+): ValuesAndIndices;
+export function max(x: Tensor, dim?: number | Tensor | ExtremeOptions, keepdim?: boolean | ExtremeOptions): Tensor | ValuesAndIndices {
+  return extremeOf('max', x, dim, keepdim);
 }
 
 /** The minimum of everything; with a tensor, `minimum`; with `dim`, values and the indices of the first of them. */
 export function min(x: Tensor): Tensor;
 export function min(x: Tensor, other: Tensor): Tensor;
-export function min(x: Tensor, dim: number, options?: { keepdim?: boolean } | boolean): ValuesAndIndices;
-export function min(x: Tensor, dim?: number | Tensor, options?: { keepdim?: boolean } | boolean): Tensor | ValuesAndIndices {
-  return extremeOf('min', x, dim, options);
+export function min(
+  x: Tensor,
+  dim: number | (ExtremeOptions & { dim: number }),
+  keepdim?: boolean | { keepdim?: boolean },
+): ValuesAndIndices;
+export function min(x: Tensor, dim?: number | Tensor | ExtremeOptions, keepdim?: boolean | ExtremeOptions): Tensor | ValuesAndIndices {
+  return extremeOf('min', x, dim, keepdim);
 }
 
 function extremeOf(
   name: 'max' | 'min',
   x: Tensor,
-  dim: number | Tensor | undefined,
-  options: { keepdim?: boolean } | boolean | undefined,
+  dim: number | Tensor | ExtremeOptions | undefined,
+  keepdim: boolean | ExtremeOptions | undefined,
 ): Tensor | ValuesAndIndices {
-  if (dim === undefined) return name === 'max' ? amax(x) : amin(x);
-  if (typeof dim === 'object') return name === 'max' ? x.maximum(dim) : x.minimum(dim);
-  if (typeof dim !== 'number') throw new ArgumentError({ op: name, expected: 'a dim or a tensor', received: describe(dim) });
-  return extremeAlong(name, x, dim, typeof options === 'boolean' ? options : (options?.keepdim ?? false));
+  checkTensor(name, 'the input', x);
+  if (dim === undefined && keepdim === undefined) return name === 'max' ? amax(x) : amin(x);
+  if (dim instanceof Tensor) return name === 'max' ? x.maximum(dim) : x.minimum(dim);
+  const all = readCall<ExtremeOptions & { other?: Tensor }>(name, [dim, keepdim], ['dim', 'keepdim'], ['other']);
+  if (all.other !== undefined) return name === 'max' ? x.maximum(all.other) : x.minimum(all.other);
+  if (typeof all.dim !== 'number') throw new ArgumentError({ op: name, expected: 'a dim or a tensor', received: describe(dim) });
+  return extremeAlong(name, x, all.dim, all.keepdim ?? false);
 }
 
 export const anyOp: Op<ReduceAttrs> = defineReduce('any', {});
 /** True where any element along `dim` is not zero. */
-export function any(x: Tensor, dim?: Dims | ReduceOptions, options?: ReduceOptions): Tensor {
-  return reduce(anyOp, cast(x, 'bool'), reduceArguments(dim, options));
+export function any(x: Tensor, dim?: Dims | ReduceOptions, keepdim?: Keepdim, options?: ReduceOptions): Tensor {
+  return reduce(anyOp, cast(x, 'bool'), reduceArguments('any', dim, keepdim, options));
 }
 
 export const allOp: Op<ReduceAttrs> = defineReduce('all', {});
 /** True where all elements along `dim` are not zero. */
-export function all(x: Tensor, dim?: Dims | ReduceOptions, options?: ReduceOptions): Tensor {
-  return reduce(allOp, cast(x, 'bool'), reduceArguments(dim, options));
+export function all(x: Tensor, dim?: Dims | ReduceOptions, keepdim?: Keepdim, options?: ReduceOptions): Tensor {
+  return reduce(allOp, cast(x, 'bool'), reduceArguments('all', dim, keepdim, options));
 }
-
-/** Options of variance and standard deviation: `correction` is subtracted from the count, 1 by default (Bessel's). */
-export interface VarOptions extends ReduceOptions {
-  correction?: number;
-  unbiased?: boolean;
-}
-
-function variance(op: string, x: Tensor, dim: Dims | VarOptions | undefined, options: VarOptions | undefined): Tensor {
-  const all = reduceArguments(dim, options) as VarOptions;
-  if (!isFloat(x.dtype)) throw new DTypeError({ op, expected: 'floats', received: x.dtype });
-  const correction = all.correction ?? (all.unbiased === false ? 0 : 1);
-  const dims = normalizeDims(op, all.dim, x.ndim);
-  const n = dims.reduce((product, d) => product * x.shape[d], 1);
-  const centered = x.sub(mean(x, { ...all, keepdim: true }));
-  return sum(centered.square(), all).div(Math.max(0, n - correction));
-}
-
-/** The variance over `dim`: Σ(x - mean)² / (n - correction). */
-export const var_ = (x: Tensor, dim?: Dims | VarOptions, options?: VarOptions): Tensor => variance('var', x, dim, options);
-
-/** The standard deviation: the square root of `var`. */
-export const std = (x: Tensor, dim?: Dims | VarOptions, options?: VarOptions): Tensor => variance('std', x, dim, options).sqrt();

@@ -3,7 +3,9 @@ import { defineOp, type Op } from '../op.ts';
 import { normalizeDim } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import type { DType } from '../dtype.ts';
-import { cast } from './cast.ts';
+import { readCall, type Call } from '../call.ts';
+import { cast, toFloat } from './cast.ts';
+import { logaddexp } from './pointwise.ts';
 import { sumDType, valuesAndIndices, type ValuesAndIndices } from './reduction.ts';
 
 interface ScanAttrs {
@@ -18,10 +20,19 @@ export const cumsumOp: Op<ScanAttrs> = defineOp<ScanAttrs>({
   vjp: ({ cotangents: [g], attrs: { dim } }) => [g && g.flip(dim).cumsum(dim).flip(dim)],
 });
 
+/** Arguments of `cumsum` and its like. */
+export interface ScanOptions {
+  dim: number;
+  /** Casts before computing. */
+  dtype?: DType | null;
+}
+export type ScanArguments = Call<ScanOptions, ['dim']>;
+
 /** Running sums along `dim`. Bools and small integers give int32. */
-export function cumsum(x: Tensor, dim: number, options?: { dtype?: DType }): Tensor {
+export function cumsum(x: Tensor, ...args: ScanArguments): Tensor {
+  const { dim, dtype } = readCall<ScanOptions>('cumsum', args, ['dim'], ['dtype']);
   const d = normalizeDim('cumsum', dim, x.ndim);
-  const y = cast(x, options?.dtype ?? sumDType(x.dtype));
+  const y = cast(x, dtype ?? sumDType(x.dtype));
   return x.ndim === 0 ? y.clone() : dispatchOne(cumsumOp, [y], { dim: d });
 }
 
@@ -49,9 +60,10 @@ export const cumprodOp: Op<ScanAttrs> = defineOp<ScanAttrs>({
 });
 
 /** Running products along `dim`. */
-export function cumprod(x: Tensor, dim: number, options?: { dtype?: DType }): Tensor {
+export function cumprod(x: Tensor, ...args: ScanArguments): Tensor {
+  const { dim, dtype } = readCall<ScanOptions>('cumprod', args, ['dim'], ['dtype']);
   const d = normalizeDim('cumprod', dim, x.ndim);
-  const y = cast(x, options?.dtype ?? sumDType(x.dtype));
+  const y = cast(x, dtype ?? sumDType(x.dtype));
   return x.ndim === 0 ? y.clone() : dispatchOne(cumprodOp, [y], { dim: d });
 }
 
@@ -66,13 +78,27 @@ const defineExtremeScan = (name: 'max' | 'min'): Op<ScanAttrs> =>
 export const cummaxOp: Op<ScanAttrs> = defineExtremeScan('max');
 export const cumminOp: Op<ScanAttrs> = defineExtremeScan('min');
 
-function extremeScan(op: Op<ScanAttrs>, x: Tensor, dim: number): ValuesAndIndices {
+function extremeScan(op: Op<ScanAttrs>, x: Tensor, args: readonly unknown[]): ValuesAndIndices {
+  const { dim } = readCall<{ dim: number }>(op.name, args, ['dim']);
   const d = normalizeDim(op.name, dim, x.ndim);
   if (x.ndim === 0) return valuesAndIndices(x.clone(), x.newZeros([], { dtype: 'int32' }));
   const [values, indices] = dispatch(op, [x], { dim: d });
   return valuesAndIndices(values, indices);
 }
 /** Running maxima along `dim`, with the index of the last element that reached each. */
-export const cummax = (x: Tensor, dim: number): ValuesAndIndices => extremeScan(cummaxOp, x, dim);
+export const cummax = (x: Tensor, ...args: Call<{ dim: number }, ['dim']>): ValuesAndIndices => extremeScan(cummaxOp, x, args);
 /** Running minima along `dim`, with the index of the last element that reached each. */
-export const cummin = (x: Tensor, dim: number): ValuesAndIndices => extremeScan(cumminOp, x, dim);
+export const cummin = (x: Tensor, ...args: Call<{ dim: number }, ['dim']>): ValuesAndIndices => extremeScan(cumminOp, x, args);
+
+/** Running `log Σ exp(x)` along `dim`, without overflow: each step adds what lies twice as far before. */
+export function logcumsumexp(x: Tensor, ...args: Call<{ dim: number }, ['dim']>): Tensor {
+  const { dim } = readCall<{ dim: number }>('logcumsumexp', args, ['dim']);
+  const d = normalizeDim('logcumsumexp', dim, x.ndim);
+  let y = toFloat(x);
+  const n = y.ndim === 0 ? 1 : y.shape[d];
+  for (let reach = 1; reach < n; reach *= 2) {
+    const summed = logaddexp(y.narrow(d, reach, n - reach), y.narrow(d, 0, n - reach));
+    y = y.narrow(d, 0, reach).cat([summed], d);
+  }
+  return y === x ? x.clone() : y;
+}

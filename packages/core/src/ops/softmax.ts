@@ -1,10 +1,11 @@
+import { readCall, type Call } from '../call.ts';
 import { dispatchOne } from '../dispatch.ts';
 import { isFloat, type DType } from '../dtype.ts';
 import { defineOp, type Op } from '../op.ts';
 import { normalizeDim } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { cast, toFloat } from './cast.ts';
-import { reduceArguments, type Dims, type ReduceOptions } from './reduction.ts';
+import { reduceArguments, type Dims, type Keepdim, type ReduceOptions } from './reduction.ts';
 
 interface SoftmaxAttrs {
   readonly dim: number;
@@ -19,8 +20,14 @@ export const softmaxOp: Op<SoftmaxAttrs> = defineOp<SoftmaxAttrs>({
     return [e.div(e.sum(dim, { keepdim: true }))];
   },
   save: (_, [y]) => [y],
-  // y·(g - Σ g·y)
-  vjp: ({ cotangents: [g], saved: [y], attrs: { dim } }) => [g && y.mul(g.sub(g.mul(y).sum(dim, { keepdim: true })))],
+  vjp: ({ cotangents: [g], saved: [y], attrs }) => [g && dispatchOne(softmaxGradOp, [g, y], attrs)],
+});
+
+/** Gradient of softmax from that of its result y: y·(g - Σ g·y). */
+export const softmaxGradOp: Op<SoftmaxAttrs> = defineOp<SoftmaxAttrs>({
+  name: 'softmaxGrad',
+  infer: ([g]) => [g],
+  compose: ([g, y], { dim }) => [y.mul(g.sub(g.mul(y).sum(dim, { keepdim: true })))],
 });
 
 export const logSoftmaxOp: Op<SoftmaxAttrs> = defineOp<SoftmaxAttrs>({
@@ -31,26 +38,41 @@ export const logSoftmaxOp: Op<SoftmaxAttrs> = defineOp<SoftmaxAttrs>({
     return [shifted.sub(shifted.exp().sum(dim, { keepdim: true }).log())];
   },
   save: (_, [y]) => [y],
-  // g - softmax·Σg
-  vjp: ({ cotangents: [g], saved: [y], attrs: { dim } }) => [g && g.sub(y.exp().mul(g.sum(dim, { keepdim: true })))],
+  vjp: ({ cotangents: [g], saved: [y], attrs }) => [g && dispatchOne(logSoftmaxGradOp, [g, y], attrs)],
 });
 
-function along(op: Op<SoftmaxAttrs>, x: Tensor, dim: number, dtype: DType | undefined): Tensor {
+/** Gradient of logSoftmax from that of its result y: g - eʸ·Σ g. */
+export const logSoftmaxGradOp: Op<SoftmaxAttrs> = defineOp<SoftmaxAttrs>({
+  name: 'logSoftmaxGrad',
+  infer: ([g]) => [g],
+  compose: ([g, y], { dim }) => [g.sub(y.exp().mul(g.sum(dim, { keepdim: true })))],
+});
+
+/** Arguments of `softmax` and `logSoftmax`. */
+export interface SoftmaxOptions {
+  dim: number;
+  /** Casts before computing. */
+  dtype?: DType | null;
+}
+export type SoftmaxArguments = Call<SoftmaxOptions, ['dim', 'dtype']>;
+
+function along(op: Op<SoftmaxAttrs>, x: Tensor, args: readonly unknown[]): Tensor {
+  const { dim, dtype } = readCall<SoftmaxOptions>(op.name, args, ['dim', 'dtype']);
   const d = normalizeDim(op.name, dim, x.ndim);
-  const y = dtype === undefined ? toFloat(x) : cast(x, isFloat(dtype) ? dtype : 'float32');
+  const y = dtype === undefined || dtype === null ? toFloat(x) : cast(x, isFloat(dtype) ? dtype : 'float32');
   if (y.count === 0) return y.clone();
   return y.ndim === 0 ? dispatchOne(op, [y.reshape(1)], { dim: 0 }).reshape([]) : dispatchOne(op, [y], { dim: d });
 }
 
 /** `exp(x) / Σ exp(x)` along `dim`. */
-export const softmax = (x: Tensor, dim: number, options?: { dtype?: DType }): Tensor => along(softmaxOp, x, dim, options?.dtype);
+export const softmax = (x: Tensor, ...args: SoftmaxArguments): Tensor => along(softmaxOp, x, args);
 
 /** The logarithm of softmax, computed without leaving the logarithm. */
-export const logSoftmax = (x: Tensor, dim: number, options?: { dtype?: DType }): Tensor => along(logSoftmaxOp, x, dim, options?.dtype);
+export const logSoftmax = (x: Tensor, ...args: SoftmaxArguments): Tensor => along(logSoftmaxOp, x, args);
 
 /** `log Σ exp(x)` over `dim`, without overflow. */
-export function logsumexp(x: Tensor, dim: Dims | ReduceOptions, options?: ReduceOptions): Tensor {
-  const all = reduceArguments(dim, options);
+export function logsumexp(x: Tensor, dim: Dims | ReduceOptions, keepdim?: Keepdim, options?: ReduceOptions): Tensor {
+  const all = reduceArguments('logsumexp', dim, keepdim, options);
   const y = toFloat(x);
   if (y.count === 0) return y.exp().sum(all).log();
   const peak = y.amax({ ...all, keepdim: true });

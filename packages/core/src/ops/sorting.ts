@@ -1,5 +1,7 @@
+import { readCall, type Call } from '../call.ts';
+import { checkInteger } from '../checks.ts';
 import { dispatch } from '../dispatch.ts';
-import { ArgumentError, describe } from '../errors.ts';
+import { IndexError } from '../errors.ts';
 import { defineOp, type Op } from '../op.ts';
 import { normalizeDim } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
@@ -18,39 +20,65 @@ export const sortOp: Op<SortAttrs> = defineOp<SortAttrs>({
   vjp: ({ cotangents: [g], saved: [indices], attrs: { dim } }) => [g && g.mul(0).scatter(dim, indices, g)],
 });
 
-/** Values in order along `dim`, and the indices they come from. Equal values keep their order; NaN counts as the largest. */
-export function sort(
-  x: Tensor,
-  dim: number | { dim?: number; descending?: boolean; stable?: boolean } = -1,
-  options?: { descending?: boolean; stable?: boolean } | boolean,
-): ValuesAndIndices {
-  const all = typeof dim === 'object' ? dim : typeof options === 'boolean' ? { descending: options } : options;
-  const along = typeof dim === 'object' ? (dim.dim ?? -1) : dim;
-  const d = normalizeDim('sort', along, x.ndim);
+/** Options of `sort` and `argsort`. The order is always stable. */
+export interface SortOptions {
+  dim?: number;
+  descending?: boolean;
+  stable?: boolean | null;
+}
+
+/** Values in order along `dim` (the last by default), and the indices they come from. Equal values keep their order; NaN counts as the largest. */
+export function sort(x: Tensor, ...args: Call<SortOptions, ['dim', 'descending', 'stable']>): ValuesAndIndices {
+  const { dim = -1, descending = false } = readCall<SortOptions>('sort', args, ['dim', 'descending', 'stable']);
+  const d = normalizeDim('sort', dim, x.ndim);
   if (x.ndim === 0) return valuesAndIndices(x.clone(), x.newZeros([], { dtype: 'int32' }));
-  const [values, indices] = dispatch(sortOp, [x], { dim: d, descending: all?.descending ?? false });
+  const [values, indices] = dispatch(sortOp, [x], { dim: d, descending });
   return valuesAndIndices(values, indices);
 }
 
 /** The indices that sort x along `dim`. */
-export const argsort = (
-  x: Tensor,
-  dim: number | { dim?: number; descending?: boolean; stable?: boolean } = -1,
-  options?: { descending?: boolean; stable?: boolean } | boolean,
-): Tensor => sort(x, dim, options).indices;
+export const argsort = (x: Tensor, ...args: Call<SortOptions, ['dim', 'descending', 'stable']>): Tensor => sort(x, ...args).indices;
 
-/** The k largest values along `dim`, largest first, and their indices; the smallest with `largest: false`. */
-export function topk(
-  x: Tensor,
-  k: number,
-  dim: number | { dim?: number; largest?: boolean; sorted?: boolean } = -1,
-  options?: { largest?: boolean; sorted?: boolean },
-): ValuesAndIndices {
-  const all = typeof dim === 'object' ? dim : options;
-  const d = normalizeDim('topk', typeof dim === 'object' ? (dim.dim ?? -1) : dim, x.ndim);
+/** The values in order along the first dimension. */
+export const msort = (x: Tensor): Tensor => sort(x, 0).values;
+
+/** Options of `topk`. */
+export interface TopkOptions {
+  k: number;
+  dim?: number;
+  /** False gives the smallest. */
+  largest?: boolean;
+  /** The values are sorted in any case. */
+  sorted?: boolean;
+}
+
+/** The k largest values along `dim`, largest first, and their indices; the smallest with `largest: false`. @throws IndexError when there are fewer */
+export function topk(x: Tensor, ...args: Call<TopkOptions, ['k', 'dim', 'largest', 'sorted']>): ValuesAndIndices {
+  const { k, dim = -1, largest = true } = readCall<TopkOptions>('topk', args, ['k', 'dim', 'largest', 'sorted']);
+  const d = normalizeDim('topk', dim, x.ndim);
   const n = x.ndim === 0 ? 1 : x.shape[d];
-  if (!Number.isInteger(k) || k < 0 || k > n)
-    throw new ArgumentError({ op: 'topk', expected: `k between 0 and the ${n} elements of the dimension`, received: describe(k) });
-  const { values, indices } = sort(x, d, { descending: all?.largest ?? true });
+  if (checkInteger('topk', 'k', k, 0) > n)
+    throw new IndexError({ op: 'topk', expected: `k of at most the ${n} elements of the dimension`, received: String(k) });
+  const { values, indices } = sort(x, d, largest);
   return x.ndim === 0 ? valuesAndIndices(values, indices) : valuesAndIndices(values.narrow(d, 0, k), indices.narrow(d, 0, k));
+}
+
+/** Options of `kthvalue`. */
+export interface KthValueOptions {
+  k: number;
+  dim?: number;
+  keepdim?: boolean;
+}
+
+/** The k-th smallest value along `dim`, k counting from 1, and its index. @throws IndexError when there are fewer than k */
+export function kthvalue(x: Tensor, ...args: Call<KthValueOptions, ['k', 'dim', 'keepdim']>): ValuesAndIndices {
+  const { k, dim = -1, keepdim = false } = readCall<KthValueOptions>('kthvalue', args, ['k', 'dim', 'keepdim']);
+  const d = normalizeDim('kthvalue', dim, x.ndim);
+  const n = x.ndim === 0 ? 1 : x.shape[d];
+  if (checkInteger('kthvalue', 'k', k, 1) > n)
+    throw new IndexError({ op: 'kthvalue', expected: `k of at most the ${n} elements of the dimension`, received: String(k) });
+  const { values, indices } = sort(x, d);
+  if (x.ndim === 0) return valuesAndIndices(values, indices);
+  const pick = (y: Tensor): Tensor => (keepdim ? y.narrow(d, k - 1, 1) : y.select(d, k - 1));
+  return valuesAndIndices(pick(values), pick(indices));
 }

@@ -76,6 +76,36 @@ export function exponentialValues(count: number, generator: Generator, lambd: nu
   return out;
 }
 
+/**
+ * Indices drawn by weight. With replacement: one uniform double each, looked up in the cumulated weights; without: the largest of
+ * weight / exponential, as PyTorch draws them.
+ */
+export function multinomialValues(weights: ArrayLike<number>, count: number, replacement: boolean, generator: Generator): Int32Array {
+  const n = weights.length;
+  if (!replacement) {
+    const keys = exponentialValues(n, generator, 1).map((e, i) => weights[i] / e);
+    const order = Array.from({ length: n }, (_, i) => i).sort((i, j) => keys[j] - keys[i]); // prettier-ignore
+    return Int32Array.from(order.slice(0, count));
+  }
+  const cumulated = new Float64Array(n);
+  let total = 0;
+  for (let i = 0; i < n; i++) cumulated[i] = total += weights[i];
+  for (let i = 0; i < n; i++) cumulated[i] /= total;
+  cumulated[n - 1] = 1;
+  const out = new Int32Array(count);
+  for (let k = 0; k < count; k++) {
+    const sample = generator.uniform53();
+    let [low, high] = [0, n];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (cumulated[middle] < sample) low = middle + 1;
+      else high = middle;
+    }
+    out[k] = low;
+  }
+  return out;
+}
+
 /** The bits that a full random integer of a dtype has: its mantissa for floats, all but the sign for integers. */
 export const randomRange = (dtype: DType): number =>
   dtype === 'float32'

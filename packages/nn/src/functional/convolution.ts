@@ -5,15 +5,16 @@ import {
   describe,
   dispatchOne,
   foldOp,
-  resultType,
-  cast,
+  DTypeError,
   ShapeError,
   showShape,
+  Tensor,
   type Op,
   type Shape,
-  type Tensor,
 } from '@flambeau/core';
+import { checkTensor, readCall, type Call } from './call.ts';
 import { constantPad } from './padding.ts';
+import { product, spread, type Size } from './size.ts';
 
 /** How the kernel of a convolution moves, one number for each spatial dimension. */
 export interface ConvAttrs {
@@ -27,14 +28,15 @@ interface ConvGradAttrs extends ConvAttrs {
   readonly shape: Shape;
 }
 
-const product = (values: readonly number[]): number => values.reduce((n, m) => n * m, 1);
-
 /** The spatial size that a convolution gives. */
 const outputSize = (x: Shape, kernel: Shape, { stride, padding, dilation }: ConvAttrs): number[] =>
   kernel.slice(2).map((k, i) => Math.floor((x[2 + i] + 2 * padding[i] - dilation[i] * (k - 1) - 1) / stride[i]) + 1);
 
-/** Windows of a padded x [N, C, ...S] as [groups, N·O, C/groups·K]: a row for each output place, a column for each weight. */
-function windows(x: Tensor, kernel: readonly number[], attrs: ConvAttrs): Tensor {
+/**
+ * Windows of a padded x [N, C, ...S] as [groups, N·O, C/groups·K]: a row for each output place, a column for each weight.
+ * `places` are the output sizes that are wanted where they are fewer than the windows that fit.
+ */
+function windows(x: Tensor, kernel: readonly number[], attrs: ConvAttrs, places?: readonly number[]): Tensor {
   const { stride, padding, dilation, groups } = attrs;
   const [n, channels] = x.shape;
   const padded = padding.every((p) => p === 0)
@@ -46,6 +48,7 @@ function windows(x: Tensor, kernel: readonly number[], attrs: ConvAttrs): Tensor
   const dims = kernel.length;
   let view = padded;
   for (let i = 0; i < dims; i++) view = view.unfold(2 + i, kernel[i], stride[i], dilation[i]);
+  if (places !== undefined) view = trimTo(view, places);
   const out = view.shape.slice(2, 2 + dims);
   // [N, C, ...O, ...K] → [G, N, ...O, C/G, ...K]
   const split = view.reshape([n, groups, channels / groups, ...out, ...kernel]);
@@ -53,6 +56,10 @@ function windows(x: Tensor, kernel: readonly number[], attrs: ConvAttrs): Tensor
   const order = [1, 0, ...spatial, 2, ...kernel.map((_, i) => 3 + dims + i)];
   return split.permute(order).reshape([groups, n * product(out), (channels / groups) * product(kernel)]);
 }
+
+/** The first places of each spatial dimension. A transposed convolution with output padding gives an input that more windows fit into. */
+const trimTo = (x: Tensor, places: readonly number[]): Tensor =>
+  places.reduce((y, n, i) => (y.shape[2 + i] === n ? y : y.narrow(2 + i, 0, n)), x);
 
 /** [N, C, ...O] as [groups, C/groups, N·O]. */
 function channelRows(y: Tensor, groups: number): Tensor {
@@ -93,21 +100,9 @@ function compositions(dims: number) {
     return shape.slice(2).reduce((y, s, i) => (padding[i] === 0 ? y : y.narrow(2 + i, padding[i], s)), folded);
   };
 
-  const weightGrad = (g: Tensor, x: Tensor, { shape, ...attrs }: ConvGradAttrs): Tensor => {
-    const reached = trimToWindows(x, g, shape, attrs);
-    return channelRows(g, attrs.groups).matmul(windows(reached, shape.slice(2), attrs)).reshape(shape); // prettier-ignore
-  };
+  const weightGrad = (g: Tensor, x: Tensor, { shape, ...attrs }: ConvGradAttrs): Tensor =>
+    channelRows(g, attrs.groups).matmul(windows(x, shape.slice(2), attrs, g.shape.slice(2))).reshape(shape); // prettier-ignore
   return { forward, inputGrad, weightGrad };
-}
-
-/** x without the rest at its end that no window reached. */
-function trimToWindows(x: Tensor, g: Tensor, kernel: Shape, { stride, padding, dilation }: ConvAttrs): Tensor {
-  return stride.reduce((y, s, i) => {
-    const needed = (g.shape[2 + i] - 1) * s + dilation[i] * (kernel[2 + i] - 1) + 1 - padding[i];
-    // With padding behind, the surplus windows cannot appear; without it, a longer x would give more windows than g has.
-    const surplus = y.shape[2 + i] + padding[i] - needed >= s;
-    return surplus ? y.narrow(2 + i, 0, needed) : y;
-  }, x);
 }
 
 /** The three ops of a convolution with `dims` spatial dimensions. Each is linear in both inputs, so that their derivatives are each other. */
@@ -141,7 +136,7 @@ function defineConvolution(dims: number) {
     vjp({ needs, cotangents: [h], saved: [g, weight], attrs: { shape: _, ...attrs } }) {
       if (h === undefined) return [undefined, undefined];
       return [
-        needs[0] ? dispatchOne(conv, [h, weight], attrs) : undefined,
+        needs[0] ? trimTo(dispatchOne(conv, [h, weight], attrs), g.shape.slice(2)) : undefined,
         needs[1] ? dispatchOne(toWeight, [g, h], { ...attrs, shape: weight.shape }) : undefined,
       ];
     },
@@ -155,7 +150,7 @@ function defineConvolution(dims: number) {
     vjp({ needs, cotangents: [h], saved: [g, x], attrs: { shape: _, ...attrs } }) {
       if (h === undefined) return [undefined, undefined];
       return [
-        needs[0] ? dispatchOne(conv, [x, h], attrs) : undefined,
+        needs[0] ? trimTo(dispatchOne(conv, [x, h], attrs), g.shape.slice(2)) : undefined,
         needs[1] ? dispatchOne(toInput, [g, h], { ...attrs, shape: x.shape }) : undefined,
       ];
     },
@@ -170,23 +165,6 @@ export const convolutions: Readonly<Record<1 | 2 | 3, ReturnType<typeof defineCo
   3: defineConvolution(3),
 };
 
-/** A number for every spatial dimension, or one for each. */
-export type Size = number | readonly number[];
-
-/** Spreads a number over `dims` dimensions. @throws ArgumentError when an array has another length or a value is too small. */
-export function spread(op: string, name: string, value: Size, dims: number, least = 0): number[] {
-  const list =
-    typeof value === 'number'
-      ? new Array<number>(dims).fill(value)
-      : value.length === 1
-        ? new Array<number>(dims).fill(value[0])
-        : [...value];
-  if (list.length !== dims || list.some((n) => !Number.isInteger(n) || n < least)) {
-    throw new ArgumentError({ op, expected: `${name} as an integer of at least ${least}, or ${dims} of them`, received: describe(value) });
-  }
-  return list;
-}
-
 /** Options of convolutions. `padding` may be `same` (with stride 1) or `valid`. */
 export interface ConvOptions {
   stride?: Size;
@@ -195,77 +173,104 @@ export interface ConvOptions {
   groups?: number;
 }
 
-function convolve(dims: 1 | 2 | 3, x: Tensor, weight: Tensor, bias: Tensor | null | undefined, options: ConvOptions): Tensor {
+/** What a convolution takes after its input. */
+export interface ConvArguments extends ConvOptions {
+  /** Shape [outChannels, inChannels/groups, ...K]. */
+  weight: Tensor;
+  /** Shape [outChannels]. */
+  bias?: Tensor | null;
+}
+/** Weight, bias and the options; all may be given in PyTorch's order or by name. */
+export type ConvCall = Call<ConvArguments, ['weight', 'bias', 'stride', 'padding', 'dilation', 'groups']>;
+const convNames = ['weight', 'bias', 'stride', 'padding', 'dilation', 'groups'] as const;
+
+function convolve(dims: 1 | 2 | 3, x: Tensor, args: readonly unknown[]): Tensor {
   const op = `conv${dims}d`;
-  if (x.ndim === dims + 1) return convolve(dims, x.unsqueeze(0), weight, bias, options).squeeze(0);
-  const { groups = 1 } = options;
+  const options = readCall<ConvArguments>(op, args, convNames);
+  const { weight, bias, groups = 1 } = options;
+  checkConvolutionTensors(op, dims, x, weight, bias, groups);
+  const input = x.ndim === dims + 1 ? x.unsqueeze(0) : x;
   const stride = spread(op, 'stride', options.stride ?? 1, dims, 1);
   const dilation = spread(op, 'dilation', options.dilation ?? 1, dims, 1);
-  checkConvolution(op, dims, x, weight, bias, groups);
-  let padded = x;
-  let padding: number[];
-  if (options.padding === 'same') {
-    if (stride.some((s) => s !== 1))
-      throw new ArgumentError({ op, expected: "stride 1 with padding 'same'", received: describe(options.stride) });
-    const total = weight.shape.slice(2).map((k, i) => dilation[i] * (k - 1));
-    padding = total.map((n) => Math.floor(n / 2));
-    // An odd total puts the extra element behind.
-    const extra = total.map((n) => n % 2);
-    if (extra.includes(1))
-      padded = constantPad(
-        x,
-        [...extra].reverse().flatMap((n) => [0, n]),
-      );
-  } else padding = spread(op, 'padding', options.padding === 'valid' ? 0 : (options.padding ?? 0), dims);
-  const attrs: ConvAttrs = { stride, padding, dilation, groups };
-  if (outputSize(padded.shape, weight.shape, attrs).some((n) => n < 1)) {
-    throw new ShapeError({
-      op,
-      expected: 'a kernel that fits into the padded input',
-      received: `a kernel ${showShape(weight.shape.slice(2))} over ${showShape(x.shape.slice(2))} with padding ${showShape(padding)}`,
-    });
-  }
-  const dtype = resultType(x, weight);
-  const inputs = [cast(padded, dtype), cast(weight, dtype)];
-  if (bias) inputs.push(cast(bias, dtype));
-  return dispatchOne(convolutions[dims].conv, inputs, attrs);
-}
-
-function checkConvolution(op: string, dims: number, x: Tensor, weight: Tensor, bias: Tensor | null | undefined, groups: number): void {
-  if (!Number.isInteger(groups) || groups < 1)
-    throw new ArgumentError({ op, expected: 'groups as a positive integer', received: describe(groups) });
-  if (x.ndim !== dims + 2 || weight.ndim !== dims + 2) {
-    throw new ShapeError({
-      op,
-      expected: `an input of ${dims + 1} or ${dims + 2} dimensions and a weight of ${dims + 2}`,
-      received: `${showShape(x.shape)} and ${showShape(weight.shape)}`,
-    });
-  }
-  if (x.shape[1] !== weight.shape[1] * groups || weight.shape[0] % groups !== 0) {
+  if (input.shape[1] !== weight.shape[1] * groups || weight.shape[0] % groups !== 0) {
     throw new ShapeError({
       op,
       expected: `an input of ${weight.shape[1] * groups} channels for a weight ${showShape(weight.shape)} in ${groups} groups`,
       received: showShape(x.shape),
     });
   }
-  if (bias && (bias.ndim !== 1 || bias.shape[0] !== weight.shape[0])) {
-    throw new ShapeError({ op, expected: `a bias of shape [${weight.shape[0]}]`, received: showShape(bias.shape) });
+  checkBias(op, bias, weight.shape[0]);
+  const { padded, padding } = resolvePadding(op, input, weight, options.padding ?? 0, stride, dilation);
+  const attrs: ConvAttrs = { stride, padding, dilation, groups };
+  if (outputSize(padded.shape, weight.shape, attrs).some((n) => n < 1) || weight.shape.slice(2).includes(0)) {
+    throw new ShapeError({
+      op,
+      expected: 'a kernel that fits into the padded input',
+      received: `a kernel ${showShape(weight.shape.slice(2))} over ${showShape(x.shape.slice(x.ndim - dims))} with padding ${showShape(padding)}`,
+    });
+  }
+  const inputs = bias ? [padded, weight, bias] : [padded, weight];
+  const y = dispatchOne(convolutions[dims].conv, inputs, attrs);
+  return x.ndim === dims + 1 ? y.squeeze(0) : y;
+}
+
+/** Padding as numbers; the odd element that `same` may need behind is put around the input at once. */
+function resolvePadding(
+  op: string,
+  x: Tensor,
+  weight: Tensor,
+  asked: Size | 'same' | 'valid',
+  stride: readonly number[],
+  dilation: readonly number[],
+): { padded: Tensor; padding: number[] } {
+  if (asked !== 'same') return { padded: x, padding: spread(op, 'padding', asked === 'valid' ? 0 : asked, stride.length) };
+  if (stride.some((s) => s !== 1)) throw new ArgumentError({ op, expected: "stride 1 with padding 'same'", received: describe(stride) });
+  const total = weight.shape.slice(2).map((k, i) => dilation[i] * (k - 1));
+  const behind = total.map((n) => n % 2);
+  const padded = behind.includes(1) ? constantPad(x, [...behind].reverse().flatMap((n) => [0, n])) : x; // prettier-ignore
+  return { padded, padding: total.map((n) => Math.floor(n / 2)) };
+}
+
+/** What every convolution asks of its tensors. @throws ShapeError, DTypeError or ArgumentError */
+export function checkConvolutionTensors(op: string, dims: number, x: Tensor, weight: Tensor, bias: unknown, groups: number): void {
+  checkTensor(op, 'input', x);
+  checkTensor(op, 'weight', weight);
+  if (bias !== undefined && bias !== null) checkTensor(op, 'bias', bias);
+  if (!Number.isInteger(groups) || groups < 1)
+    throw new ArgumentError({ op, expected: 'groups as a positive integer', received: describe(groups) });
+  if ((x.ndim !== dims + 1 && x.ndim !== dims + 2) || weight.ndim !== dims + 2) {
+    throw new ShapeError({
+      op,
+      expected: `an input of ${dims + 1} or ${dims + 2} dimensions and a weight of ${dims + 2}`,
+      received: `${showShape(x.shape)} and ${showShape(weight.shape)}`,
+    });
+  }
+  for (const other of bias instanceof Tensor ? [weight, bias] : [weight]) {
+    if (other.dtype === x.dtype) continue;
+    throw new DTypeError({
+      op,
+      expected: 'input, weight and bias of one dtype',
+      received: `${x.dtype} and ${other.dtype}`,
+      hint: 'Cast the input with x.to(dtype), or the module with model.to(dtype).',
+    });
   }
 }
 
+/** @throws ShapeError unless the bias has one element for each output channel. */
+export function checkBias(op: string, bias: Tensor | null | undefined, channels: number): void {
+  if (bias && (bias.ndim !== 1 || bias.shape[0] !== channels))
+    throw new ShapeError({ op, expected: `a bias of shape [${channels}]`, received: showShape(bias.shape) });
+}
+
 /** Convolution over one dimension: x [N, C, L], weight [Cout, C/groups, K], bias [Cout]. */
-export const conv1d = (x: Tensor, weight: Tensor, bias?: Tensor | null, options: ConvOptions = {}): Tensor =>
-  convolve(1, x, weight, bias, options);
+export const conv1d = (x: Tensor, ...args: ConvCall): Tensor => convolve(1, x, args);
 /**
  * Convolution over two dimensions (a cross-correlation, as everywhere in the field).
  * @param x - shape [N, C, H, W], or without N
- * @param weight - shape [Cout, C/groups, kH, kW]
- * @param bias - shape [Cout]
+ * @param args - weight of shape [Cout, C/groups, kH, kW], bias of shape [Cout], stride, padding, dilation, groups, in this order or by name
  * @returns shape [N, Cout, ⌊(H + 2·padding - dilation·(kH - 1) - 1)/stride⌋ + 1, ...]
  * @throws ShapeError when channels or sizes do not fit
  */
-export const conv2d = (x: Tensor, weight: Tensor, bias?: Tensor | null, options: ConvOptions = {}): Tensor =>
-  convolve(2, x, weight, bias, options);
+export const conv2d = (x: Tensor, ...args: ConvCall): Tensor => convolve(2, x, args);
 /** Convolution over three dimensions: x [N, C, D, H, W]. */
-export const conv3d = (x: Tensor, weight: Tensor, bias?: Tensor | null, options: ConvOptions = {}): Tensor =>
-  convolve(3, x, weight, bias, options);
+export const conv3d = (x: Tensor, ...args: ConvCall): Tensor => convolve(3, x, args);

@@ -4,62 +4,17 @@ import {
   IndexError,
   ShapeError,
   defineOp,
-  describe,
   dispatch,
+  dispatchOne,
   isFloat,
   showShape,
   type Op,
   type Tensor,
 } from '@flambeau/core';
-
-/** How a loss over elements becomes one number. */
-export type Reduction = 'mean' | 'sum' | 'none';
-
-/** Applies a reduction. @throws ArgumentError for an unknown one. */
-export function reduce(op: string, loss: Tensor, reduction: Reduction = 'mean'): Tensor {
-  if (reduction === 'mean') return loss.mean();
-  if (reduction === 'sum') return loss.sum();
-  if (reduction === 'none') return loss;
-  throw new ArgumentError({ op, expected: "reduction 'mean', 'sum' or 'none'", received: describe(reduction satisfies never) });
-}
-
-/** Mean squared error: the mean of `(x - y)²`. */
-export function mseLoss(input: Tensor, target: Tensor, options: { reduction?: Reduction; weight?: Tensor } = {}): Tensor {
-  const squared = input.sub(target).square();
-  if (options.weight === undefined) return reduce('mseLoss', squared, options.reduction);
-  const weighted = squared.mul(options.weight);
-  return (options.reduction ?? 'mean') === 'mean'
-    ? weighted.sum().div(options.weight.expand(squared.shape).sum())
-    : reduce('mseLoss', weighted, options.reduction);
-}
-
-/** Mean absolute error: the mean of `|x - y|`. */
-export const l1Loss = (input: Tensor, target: Tensor, options: { reduction?: Reduction } = {}): Tensor =>
-  reduce('l1Loss', input.sub(target).abs(), options.reduction);
-
-/** Options of `binaryCrossEntropyWithLogits`: `posWeight` multiplies the loss of positive targets. */
-export interface BCEWithLogitsOptions {
-  weight?: Tensor;
-  posWeight?: Tensor;
-  reduction?: Reduction;
-}
-
-/** Binary cross-entropy of logits: `-(p·y·log σ(x) + (1 - y)·log(1 - σ(x)))`, computed without overflow. */
-export function binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, options: BCEWithLogitsOptions = {}): Tensor {
-  if (showShape(input.shape) !== showShape(target.shape)) {
-    throw new ShapeError({
-      op: 'binaryCrossEntropyWithLogits',
-      expected: 'a target of the input’s shape',
-      received: `${showShape(target.shape)} for ${showShape(input.shape)}`,
-    });
-  }
-  const { weight, posWeight, reduction } = options;
-  // log(1 + e^-x) = max(-x, 0) + log(1 + e^-|x|)
-  const softplus = input.neg().relu().add(input.abs().neg().exp().log1p());
-  const factor = posWeight === undefined ? softplus : softplus.mul(target.mul(posWeight.sub(1)).add(1));
-  const loss = input.mul(target.neg().add(1)).add(factor);
-  return reduce('binaryCrossEntropyWithLogits', weight === undefined ? loss : loss.mul(weight), reduction);
-}
+import { firstOutput } from './firstOutput.ts';
+import { checkTensor, readCall, type Call } from './call.ts';
+import { checkReduction, reduce, type Reduction } from './reduction.ts';
+import { checkWeight } from './regressionLoss.ts';
 
 interface CrossEntropyAttrs {
   readonly reduction: 'mean' | 'sum';
@@ -84,100 +39,163 @@ export const crossEntropyOp: Op<CrossEntropyAttrs> = defineOp<CrossEntropyAttrs>
     return [reduction === 'mean' ? total.div(mask.sum()) : total, logProbabilities];
   },
   save: ([, target], [, logProbabilities]) => [target, logProbabilities],
-  // (softmax - onehot)·g for rows that count, over their number for the mean
-  vjp({ cotangents: [g, gLog], saved: [target, logProbabilities], attrs: { reduction, ignoreIndex } }) {
-    const probabilities = logProbabilities.exp();
-    let total: Tensor | undefined;
-    if (g !== undefined) {
-      const { mask, safe } = countedRows(target, ignoreIndex, logProbabilities);
-      const index = safe.unsqueeze(1);
-      const difference = probabilities.scatterAdd(1, index, probabilities.newFull(index.shape, -1));
-      total = difference.mul(mask.mul(reduction === 'mean' ? g.div(mask.sum()) : g).unsqueeze(1));
-    }
+  vjp({ cotangents: [g, gLog], saved: [target, logProbabilities], attrs }) {
+    let total = g === undefined ? undefined : dispatchOne(crossEntropyGradOp, [g, target, logProbabilities], attrs);
     if (gLog !== undefined) {
-      const through = gLog.sub(probabilities.mul(gLog.sum(1, { keepdim: true })));
+      const through = gLog.sub(logProbabilities.exp().mul(gLog.sum(1, { keepdim: true })));
       total = total === undefined ? through : total.add(through);
     }
     return [total, undefined];
   },
 });
 
-/** Options of cross-entropy and negative log-likelihood. */
-export interface CrossEntropyOptions {
+/** Gradient of cross-entropy with respect to the logits: (softmax - onehot)·g for rows that count, over their number for the mean. */
+export const crossEntropyGradOp: Op<CrossEntropyAttrs> = defineOp<CrossEntropyAttrs>({
+  name: 'crossEntropyGrad',
+  infer: ([, , logProbabilities]) => [logProbabilities],
+  compose([g, target, logProbabilities], { reduction, ignoreIndex }) {
+    const probabilities = logProbabilities.exp();
+    const { mask, safe } = countedRows(target, ignoreIndex, logProbabilities);
+    const index = safe.unsqueeze(1);
+    const difference = probabilities.scatterAdd(1, index, probabilities.newFull(index.shape, -1));
+    // Ignored rows get zeros even where all are, and the mean has none to divide by.
+    const scaled = difference.mul(reduction === 'mean' ? g.div(mask.sum()) : g);
+    return [scaled.maskedFill(mask.eq(0).unsqueeze(1), 0)];
+  },
+});
+
+/** Options of negative log-likelihood. */
+export interface NllOptions {
+  /** Class indices. */
+  target: Tensor;
   /** A factor for each class, shape [C]. */
   weight?: Tensor | null;
   /** Targets of this class count for nothing. */
   ignoreIndex?: number;
   reduction?: Reduction;
+}
+/** Options of cross-entropy. */
+export interface CrossEntropyOptions extends NllOptions {
   /** Moves this much of the target's probability evenly to all classes. */
   labelSmoothing?: number;
+}
+
+function checkLoss(op: string, input: Tensor, { target, weight, reduction = 'mean' }: NllOptions): void {
+  checkTensor(op, 'input', input);
+  checkTensor(op, 'target', target);
+  checkWeight(op, weight);
+  checkReduction(op, reduction);
+}
+
+/** Runs what reads classes; an index that a kernel refuses is named as a class. */
+function readingClasses<T>(op: string, classes: number, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (!(error instanceof IndexError)) throw error;
+    throw new IndexError({
+      op,
+      expected: `classes in [0, ${classes - 1}]`,
+      received: error.received ?? 'another',
+      hint: 'Count classes from 0, and give those to be left out as ignoreIndex.',
+      cause: error,
+    });
+  }
+}
+
+/** The classes as indices that kernels take. @throws DTypeError for floats and bools */
+function classIndices(op: string, target: Tensor): Tensor {
+  if (target.dtype === 'int32' || target.dtype === 'int64') return target;
+  if (isFloat(target.dtype) || target.dtype === 'bool')
+    throw new DTypeError({
+      op,
+      expected: 'class indices of int32 or int64',
+      received: target.dtype,
+      hint: "Cast them: target.to('int32').",
+    });
+  return target.to('int32');
 }
 
 /**
  * Negative log-likelihood of classes.
  * @param input - log-probabilities, shape [N, C], [C] or [N, C, d1, ...]
- * @param target - class indices, shape [N], [] or [N, d1, ...]
+ * @param args - target (class indices, shape [N], [] or [N, d1, ...]), weight, ignoreIndex, reduction, in this order or by name
  * @throws IndexError when a class is out of range, ShapeError when shapes do not fit
  */
-export function nllLoss(input: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
-  const { weight, ignoreIndex = -100, reduction = 'mean' } = options;
+export function nllLoss(input: Tensor, ...args: Call<NllOptions, ['target', 'weight', 'ignoreIndex', 'reduction']>): Tensor {
+  const options = readCall<NllOptions>('nllLoss', args, ['target', 'weight', 'ignoreIndex', 'reduction']);
+  checkLoss('nllLoss', input, options);
+  return nll('nllLoss', input, options);
+}
+
+function nll(op: string, input: Tensor, options: NllOptions): Tensor {
+  const { target, weight, ignoreIndex = -100, reduction = 'mean' } = options;
   if (input.ndim === 1 && target.ndim === 0) {
-    const loss = nllLoss(input.unsqueeze(0), target.unsqueeze(0), options);
+    const loss = nll(op, input.unsqueeze(0), { ...options, target: target.unsqueeze(0) });
     return reduction === 'none' ? loss.squeeze(0) : loss;
   }
   const expected = [input.shape[0], ...input.shape.slice(2)];
   if (input.ndim < 2 || showShape(expected) !== showShape(target.shape)) {
     throw new ShapeError({
-      op: 'nllLoss',
-      expected: `a target of shape ${showShape(expected)} for an input ${showShape(input.shape)}`,
-      received: showShape(target.shape),
+      op,
+      expected:
+        input.ndim < 2
+          ? 'an input of at least 2 dimensions'
+          : `a target of shape ${showShape(expected)} for an input ${showShape(input.shape)}`,
+      received: `${showShape(target.shape)} for ${showShape(input.shape)}`,
     });
   }
-  if (isFloat(target.dtype))
-    throw new DTypeError({
-      op: 'nllLoss',
-      expected: 'class indices of int32 or int64',
-      received: target.dtype,
-      hint: "Cast them: target.to('int32').",
-    });
-  const classes = target.dtype === 'int64' ? target : target.to('int32');
+  const count = input.shape[1];
+  checkClassWeight(op, weight, count);
+  const classes = classIndices(op, target);
   const counted = classes.ne(ignoreIndex);
-  checkClasses('nllLoss', classes, counted, input.shape[1]);
   const safe = counted.where(classes, 0);
-  const picked = input.gather(1, safe.unsqueeze(1)).squeeze(1).neg();
-  const factors = weight ? weight.gather(0, safe.flatten()).reshape(safe.shape) : undefined;
-  const mask = counted.to(input.dtype);
-  const scale = factors === undefined ? mask : factors.mul(mask);
-  const loss = picked.maskedFill(counted.logicalNot(), 0).mul(scale);
-  if (reduction === 'mean') return loss.sum().div(scale.sum());
-  return reduce('nllLoss', loss, reduction);
+  return readingClasses(op, count, () => {
+    const picked = input.gather(1, safe.unsqueeze(1)).squeeze(1).neg();
+    const mask = counted.to(input.dtype);
+    const scale = weight ? weight.gather(0, safe.flatten()).reshape(safe.shape).mul(mask) : mask;
+    const loss = picked.maskedFill(counted.logicalNot(), 0).mul(scale);
+    return reduction === 'mean' ? loss.sum().div(scale.sum()) : reduce(op, loss, reduction);
+  });
 }
 
-function checkClasses(op: string, classes: Tensor, counted: Tensor, count: number): void {
-  if (!classes.device.synchronous || classes.count === 0) return;
-  const wrong = classes.lt(0).logicalOr(classes.ge(count)).logicalAnd(counted);
-  if (wrong.any().itemSync() === 0) return;
-  throw new IndexError({ op, expected: `classes in [0, ${count - 1}]`, received: String(classes.maskedSelect(wrong).at(0).itemSync()) });
+function checkClassWeight(op: string, weight: Tensor | null | undefined, count: number): void {
+  if (weight && (weight.ndim !== 1 || weight.shape[0] !== count))
+    throw new ShapeError({ op, expected: `a weight for each of ${count} classes`, received: showShape(weight.shape) });
 }
 
 /**
  * Cross-entropy of logits: softmax and negative log-likelihood in one.
  * @param input - logits, shape [N, C], [C] or [N, C, d1, ...]
- * @param target - class indices [N] (or [N, d1, ...]), or probabilities of the input's shape
+ * @param args - target (class indices [N] or [N, d1, ...], or probabilities of the input's shape), weight, ignoreIndex, reduction,
+ * labelSmoothing, in this order or by name
  */
-export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
-  const { weight, reduction = 'mean', labelSmoothing = 0, ignoreIndex = -100 } = options;
+export function crossEntropy(
+  input: Tensor,
+  ...args: Call<CrossEntropyOptions, ['target', 'weight', 'ignoreIndex', 'reduction', 'labelSmoothing']>
+): Tensor {
+  const op = 'crossEntropy';
+  const options = readCall<CrossEntropyOptions>(op, args, ['target', 'weight', 'ignoreIndex', 'reduction', 'labelSmoothing']);
+  checkLoss(op, input, options);
+  const { target, weight, reduction = 'mean', labelSmoothing = 0, ignoreIndex = -100 } = options;
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
-    throw new ArgumentError({ op: 'crossEntropy', expected: 'labelSmoothing between 0 and 1', received: String(labelSmoothing) });
+    throw new ArgumentError({ op, expected: 'labelSmoothing between 0 and 1', received: String(labelSmoothing) });
+  if (input.ndim === 0) throw new ShapeError({ op, expected: 'at least one dimension', received: '[]' });
   const byIndex = !isFloat(target.dtype);
+  if (!byIndex && ignoreIndex >= 0)
+    throw new ArgumentError({ op, expected: 'ignoreIndex with class indices only', received: `${ignoreIndex} with probabilities` });
   const simple = byIndex && input.ndim === 2 && target.ndim === 1 && target.shape[0] === input.shape[0] && input.count > 0;
   if (simple && !weight && labelSmoothing === 0 && reduction !== 'none') {
-    return dispatch(crossEntropyOp, [input, target.dtype === 'int64' ? target : target.to('int32')], { reduction, ignoreIndex })[0];
+    const classes = classIndices(op, target);
+    return readingClasses(op, input.shape[1], () =>
+      firstOutput(() => dispatch(crossEntropyOp, [input, classes], { reduction, ignoreIndex })),
+    );
   }
   const dim = input.ndim === 1 ? 0 : 1;
+  checkClassWeight(op, weight, input.shape[dim]);
   const logProbabilities = input.logSoftmax(dim);
   if (!byIndex) return probabilityLoss(logProbabilities, target, dim, options);
-  const loss = nllLoss(logProbabilities, target, { weight: weight ?? null, reduction, ignoreIndex });
+  const loss = nll(op, logProbabilities, { target, weight, reduction, ignoreIndex });
   return labelSmoothing === 0
     ? loss
     : loss.mul(1 - labelSmoothing).add(smoothLoss(logProbabilities, target, dim, options).mul(labelSmoothing));

@@ -1,6 +1,22 @@
-import { ArgumentError, arange, defineOp, dispatch, ShapeError, showShape, type Op, type Tensor } from '@flambeau/core';
+import {
+  ArgumentError,
+  arange,
+  defineOp,
+  dispatch,
+  dispatchOne,
+  isFloat,
+  limits,
+  numel,
+  ShapeError,
+  showShape,
+  type Op,
+  type Shape,
+  type Tensor,
+} from '@flambeau/core';
+import { checkTensor, readCall, type Call } from './call.ts';
+import { firstOutput } from './firstOutput.ts';
 import { constantPad } from './padding.ts';
-import { spread, type Size } from './convolution.ts';
+import { spread, type Size } from './size.ts';
 
 /** How a pooling window moves, one number for each spatial dimension. */
 export interface PoolAttrs {
@@ -12,11 +28,12 @@ export interface PoolAttrs {
   readonly output: readonly number[];
 }
 
-/** Options of pooling. `stride` is the kernel's size by default. */
+/** Options of pooling. */
 export interface PoolOptions {
+  /** The kernel's size by default. */
   stride?: Size | null;
+  /** How far windows reach out of the input, at most half the kernel. */
   padding?: Size;
-  dilation?: Size;
   /** Rounds the output size up instead of down. */
   ceilMode?: boolean;
 }
@@ -29,8 +46,8 @@ function windowCount(n: number, kernel: number, stride: number, padding: number,
 }
 
 /** Checks the arguments of a pooling over the last `dims` dimensions. */
-export function poolAttrs(op: string, dims: number, x: Tensor, kernelSize: Size, options: PoolOptions): PoolAttrs {
-  const kernel = spread(op, 'kernelSize', kernelSize, dims, 1);
+export function poolAttrs(op: string, dims: number, x: Tensor, options: PoolOptions & { kernelSize: Size; dilation?: Size }): PoolAttrs {
+  const kernel = spread(op, 'kernelSize', options.kernelSize, dims, 1);
   const stride =
     options.stride === undefined || options.stride === null || (Array.isArray(options.stride) && options.stride.length === 0)
       ? kernel
@@ -39,7 +56,7 @@ export function poolAttrs(op: string, dims: number, x: Tensor, kernelSize: Size,
   const dilation = spread(op, 'dilation', options.dilation ?? 1, dims, 1);
   if (x.ndim !== dims + 1 && x.ndim !== dims + 2)
     throw new ShapeError({ op, expected: `${dims + 1} or ${dims + 2} dimensions`, received: showShape(x.shape) });
-  if (padding.some((p, i) => p > kernel[i] / 2))
+  if (padding.some((p, i) => p > Math.floor((dilation[i] * (kernel[i] - 1) + 1) / 2)))
     throw new ArgumentError({
       op,
       expected: 'padding of at most half the kernel',
@@ -70,7 +87,7 @@ export function poolWindows(x: Tensor, { kernel, stride, padding, dilation, outp
   return view;
 }
 
-function defineMaxPool(dims: number): Op<PoolAttrs> {
+function defineMaxPool(dims: 1 | 2 | 3): Op<PoolAttrs> {
   return defineOp<PoolAttrs>({
     name: `maxPool${dims}d`,
     infer([x], { output }) {
@@ -82,7 +99,9 @@ function defineMaxPool(dims: number): Op<PoolAttrs> {
     },
     compose([x], attrs) {
       const { kernel, stride, padding, dilation, output } = attrs;
-      const found = poolWindows(x, attrs, -Infinity).flatten(-dims).max(-1);
+      const found = poolWindows(x, attrs, isFloat(x.dtype) ? -Infinity : limits(x.dtype).min)
+        .flatten(-dims)
+        .max(-1);
       // The place in the window becomes the place in the flattened input: Σ (o·stride - padding + k·dilation)·(elements behind).
       const spatial = x.shape.slice(x.ndim - dims);
       let place = found.indices.mul(0);
@@ -98,49 +117,80 @@ function defineMaxPool(dims: number): Op<PoolAttrs> {
       return [found.values, place];
     },
     save: (_, [, indices]) => [indices],
-    vjp({ cotangents: [g], saved: [indices], inputs: [x] }) {
-      if (g === undefined) return [undefined];
-      const lead = x.shape.slice(0, x.shape.length - dims);
-      const flat = g.newZeros([...lead, x.shape.slice(x.shape.length - dims).reduce((n, m) => n * m, 1)]);
-      return [flat.scatterAdd(-1, indices.flatten(-dims), g.flatten(-dims)).reshape(x.shape)];
-    },
+    vjp: ({ cotangents: [g], saved: [indices], inputs: [x] }) => [g && dispatchOne(maxPoolGrads[dims], [g, indices], { shape: x.shape })],
   });
 }
+
+interface MaxPoolGradAttrs {
+  /** The shape of the pooled input. */
+  readonly shape: Shape;
+}
+
+/** Gradient of max pooling: g [..., ...O] added at the places in the flattened input that the indices name. */
+function defineMaxPoolGrad(dims: 1 | 2 | 3): Op<MaxPoolGradAttrs> {
+  return defineOp<MaxPoolGradAttrs>({
+    name: `maxPool${dims}dGrad`,
+    infer: ([g], { shape }) => [{ shape, dtype: g.dtype }],
+    compose([g, indices], { shape }) {
+      const lead = shape.slice(0, shape.length - dims);
+      const flat = g.newZeros([...lead, numel(shape.slice(shape.length - dims))]);
+      return [flat.scatterAdd(-1, indices.flatten(-dims), g.flatten(-dims)).reshape(shape)];
+    },
+    save: ([, indices]) => [indices],
+    vjp: ({ cotangents: [h], saved: [indices], inputs: [g] }) => [
+      h && h.flatten(-dims).gather(-1, indices.flatten(-dims)).reshape(g.shape),
+      undefined,
+    ],
+  });
+}
+/** The gradients of the max pooling ops. */
+export const maxPoolGrads: Readonly<Record<1 | 2 | 3, Op<MaxPoolGradAttrs>>> = {
+  1: defineMaxPoolGrad(1),
+  2: defineMaxPoolGrad(2),
+  3: defineMaxPoolGrad(3),
+};
+
 /** The max pooling ops by the number of spatial dimensions; they give values and the flat indices that the values were found at. */
 export const maxPools: Readonly<Record<1 | 2 | 3, Op<PoolAttrs>>> = { 1: defineMaxPool(1), 2: defineMaxPool(2), 3: defineMaxPool(3) };
 
 /** Options of max pooling. With `returnIndices` the result is a pair of values and indices. */
 export interface MaxPoolOptions extends PoolOptions {
+  /** The size of the window. */
+  kernelSize: Size;
+  dilation?: Size;
+  /** Gives the place of each maximum in the flattened spatial dimensions as well, for `maxUnpool`. */
   returnIndices?: boolean;
 }
+const maxPoolNames = ['kernelSize', 'stride', 'padding', 'dilation', 'ceilMode', 'returnIndices'] as const;
+type MaxPoolNames = ['kernelSize', 'stride', 'padding', 'dilation', 'ceilMode', 'returnIndices'];
 
-function maxPool(dims: 1 | 2 | 3, x: Tensor, kernelSize: Size, options: MaxPoolOptions): Tensor[] {
-  return dispatch(maxPools[dims], [x], poolAttrs(`maxPool${dims}d`, dims, x, kernelSize, options));
+/** A max pooling function: a pair with `returnIndices: true`, else the values alone. */
+export interface MaxPool {
+  (x: Tensor, ...args: Call<MaxPoolOptions & { returnIndices: true }, MaxPoolNames>): [Tensor, Tensor];
+  (x: Tensor, ...args: Call<MaxPoolOptions & { returnIndices?: false }, MaxPoolNames>): Tensor;
+  (x: Tensor, ...args: Call<MaxPoolOptions, MaxPoolNames>): Tensor | [Tensor, Tensor];
 }
-type WithIndices = MaxPoolOptions & { returnIndices: true };
 
-/** The maximum of each window over the last dimension. */
-export function maxPool1d(x: Tensor, kernelSize: Size, options: WithIndices): [Tensor, Tensor];
-export function maxPool1d(x: Tensor, kernelSize: Size, options?: PoolOptions): Tensor;
-export function maxPool1d(x: Tensor, kernelSize: Size, options: MaxPoolOptions = {}): Tensor | [Tensor, Tensor] {
-  const [values, indices] = maxPool(1, x, kernelSize, options);
-  return options.returnIndices ? [values, indices] : values;
+function maxPooling(dims: 1 | 2 | 3): MaxPool {
+  const op = `maxPool${dims}d`;
+  const pool = (x: Tensor, ...args: unknown[]): Tensor | [Tensor, Tensor] => {
+    checkTensor(op, 'input', x);
+    const options = readCall<MaxPoolOptions>(op, args, maxPoolNames);
+    const run = (): Tensor[] => dispatch(maxPools[dims], [x], poolAttrs(op, dims, x, options));
+    if (!options.returnIndices) return firstOutput(run);
+    const [values, indices] = run();
+    return [values, indices];
+  };
+  return pool as MaxPool;
 }
+
+/** The maximum of each window over the last dimension of [N, C, L] or [C, L]. */
+export const maxPool1d: MaxPool = maxPooling(1);
 /**
- * The maximum of each window over the last two dimensions.
- * @param x - shape [N, C, H, W] or [C, H, W]
+ * The maximum of each window over the last two dimensions of [N, C, H, W] or [C, H, W].
+ * Arguments: kernelSize, stride, padding, dilation, ceilMode, returnIndices, in this order or by name.
  * @throws ShapeError when no window fits
  */
-export function maxPool2d(x: Tensor, kernelSize: Size, options: WithIndices): [Tensor, Tensor];
-export function maxPool2d(x: Tensor, kernelSize: Size, options?: PoolOptions): Tensor;
-export function maxPool2d(x: Tensor, kernelSize: Size, options: MaxPoolOptions = {}): Tensor | [Tensor, Tensor] {
-  const [values, indices] = maxPool(2, x, kernelSize, options);
-  return options.returnIndices ? [values, indices] : values;
-}
-/** The maximum of each window over the last three dimensions. */
-export function maxPool3d(x: Tensor, kernelSize: Size, options: WithIndices): [Tensor, Tensor];
-export function maxPool3d(x: Tensor, kernelSize: Size, options?: PoolOptions): Tensor;
-export function maxPool3d(x: Tensor, kernelSize: Size, options: MaxPoolOptions = {}): Tensor | [Tensor, Tensor] {
-  const [values, indices] = maxPool(3, x, kernelSize, options);
-  return options.returnIndices ? [values, indices] : values;
-}
+export const maxPool2d: MaxPool = maxPooling(2);
+/** The maximum of each window over the last three dimensions of [N, C, D, H, W] or [C, D, H, W]. */
+export const maxPool3d: MaxPool = maxPooling(3);

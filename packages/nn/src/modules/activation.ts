@@ -1,50 +1,80 @@
-import { full, type Tensor } from '@flambeau/core';
+import { full, ShapeError, showShape, type Tensor } from '@flambeau/core';
 import * as F from '../functional/index.ts';
+import { readCall, type Call } from '../functional/call.ts';
 import { Module } from '../module.ts';
 import { Parameter } from '../parameter.ts';
-import { number } from './repr.ts';
+import { functionLayer } from './functionLayer.ts';
+import type { FactoryOptions } from './linear.ts';
+import { number, python } from './repr.ts';
+import { passTensorsOn } from './passing.ts';
+
+interface InPlace {
+  inplace?: boolean;
+}
+const none = [] as const;
+const inplaceOnly = ['inplace'] as const;
+const showInplace = ({ inplace }: InPlace): string => (inplace ? 'inplace=True' : '');
+const alsoInplace = ({ inplace }: InPlace): string => (inplace ? ', inplace=True' : '');
 
 /** `max(x, 0)`. */
-export class ReLU extends Module {
-  forward(x: Tensor): Tensor {
-    return F.relu(x);
-  }
-}
+export class ReLU extends functionLayer({
+  names: inplaceOnly,
+  defaults: { inplace: false } as InPlace,
+  apply: (x, { inplace }) => F.relu(x, inplace),
+  repr: showInplace,
+}) {}
 
 /** `min(max(x, 0), 6)`. */
-export class ReLU6 extends Module {
-  forward(x: Tensor): Tensor {
-    return F.relu6(x);
-  }
-}
+export class ReLU6 extends functionLayer({
+  names: inplaceOnly,
+  defaults: { inplace: false } as InPlace,
+  apply: (x, { inplace }) => F.relu6(x, inplace),
+  repr: showInplace,
+}) {}
+
+/** x restricted to [minVal, maxVal], -1 and 1 by default. */
+export class Hardtanh extends functionLayer({
+  names: ['minVal', 'maxVal', 'inplace'],
+  defaults: { minVal: -1, maxVal: 1, inplace: false } as InPlace & { minVal?: number; maxVal?: number },
+  apply: (x, { minVal, maxVal, inplace }) => F.hardtanh(x, minVal, maxVal, inplace),
+  repr: (o) => `min_val=${number(o.minVal ?? -1)}, max_val=${number(o.maxVal ?? 1)}${alsoInplace(o)}`,
+}) {}
 
 /** x, but `negativeSlope·x` below 0. */
-export class LeakyReLU extends Module {
-  readonly negativeSlope: number;
+export class LeakyReLU extends functionLayer({
+  names: ['negativeSlope', 'inplace'],
+  defaults: { negativeSlope: 0.01, inplace: false } as InPlace & { negativeSlope?: number },
+  apply: (x, { negativeSlope, inplace }) => F.leakyRelu(x, negativeSlope, inplace),
+  repr: (o) => `negative_slope=${number(o.negativeSlope ?? 0.01)}${alsoInplace(o)}`,
+}) {}
 
-  constructor(negativeSlope = 0.01) {
-    super();
-    this.negativeSlope = negativeSlope;
-  }
+/** A leaky relu with a random slope for each element while training. @see Xu et al. 2015 */
+export class RReLU extends functionLayer({
+  names: ['lower', 'upper', 'inplace'],
+  defaults: { lower: 1 / 8, upper: 1 / 3, inplace: false } as InPlace & { lower?: number; upper?: number },
+  apply: (x, { lower, upper, inplace }, training) => F.rrelu(x, lower, upper, training, inplace),
+  repr: (o) => `lower=${number(o.lower ?? 1 / 8)}, upper=${number(o.upper ?? 1 / 3)}${alsoInplace(o)}`,
+}) {}
 
-  forward(x: Tensor): Tensor {
-    return F.leakyRelu(x, this.negativeSlope);
-  }
-
-  override extraRepr(): string {
-    return `negative_slope=${number(this.negativeSlope)}`;
-  }
+interface PReLUOptions extends FactoryOptions {
+  numParameters?: number;
+  init?: number;
 }
 
-/** x, but `weight·x` below 0, with a learned weight for all or for each channel. */
+/** x, but `weight·x` below 0, with a learned weight for all or for each channel. @see He et al. 2015 */
 export class PReLU extends Module {
   readonly numParameters: number;
   weight: Parameter;
 
-  constructor(numParameters = 1, init = 0.25) {
+  constructor(...args: Call<PReLUOptions, ['numParameters', 'init']>) {
     super();
+    const {
+      numParameters = 1,
+      init = 0.25,
+      ...factory
+    } = readCall<PReLUOptions>('PReLU', args, ['numParameters', 'init'], ['device', 'dtype']);
     this.numParameters = numParameters;
-    this.weight = new Parameter(full([numParameters], init));
+    this.weight = new Parameter(full([numParameters], init, factory));
   }
 
   forward(x: Tensor): Tensor {
@@ -56,111 +86,195 @@ export class PReLU extends Module {
   }
 }
 
-/** x, but `α(eˣ - 1)` below 0. */
-export class ELU extends Module {
-  readonly alpha: number;
-
-  constructor(alpha = 1) {
-    super();
-    this.alpha = alpha;
-  }
-
-  forward(x: Tensor): Tensor {
-    return F.elu(x, this.alpha);
-  }
-
-  override extraRepr(): string {
-    return `alpha=${number(this.alpha)}`;
-  }
+interface Alpha extends InPlace {
+  alpha?: number;
 }
+const showAlpha = (o: Alpha): string => `alpha=${number(o.alpha ?? 1)}${alsoInplace(o)}`;
 
-/** `x·Φ(x)`. */
-export class GELU extends Module {
-  readonly approximate: 'none' | 'tanh';
+/** x, but `α(eˣ - 1)` below 0. @see Clevert et al. 2016 */
+export class ELU extends functionLayer({
+  names: ['alpha', 'inplace'],
+  defaults: { alpha: 1, inplace: false } as Alpha,
+  apply: (x, { alpha, inplace }) => F.elu(x, alpha, inplace),
+  repr: showAlpha,
+}) {}
 
-  constructor(options: { approximate?: 'none' | 'tanh' } = {}) {
-    super();
-    this.approximate = options.approximate ?? 'none';
-  }
+/** `max(0, x) + min(0, α(e^(x/α) - 1))`. @see Barron 2017 */
+export class CELU extends functionLayer({
+  names: ['alpha', 'inplace'],
+  defaults: { alpha: 1, inplace: false } as Alpha,
+  apply: (x, { alpha, inplace }) => F.celu(x, alpha, inplace),
+  repr: showAlpha,
+}) {}
 
-  forward(x: Tensor): Tensor {
-    return F.gelu(x, { approximate: this.approximate });
-  }
+/** Scaled elu that keeps mean 0 and variance 1. @see Klambauer et al. 2017 */
+export class SELU extends functionLayer({
+  names: inplaceOnly,
+  defaults: { inplace: false } as InPlace,
+  apply: (x, { inplace }) => F.selu(x, inplace),
+  repr: showInplace,
+}) {}
 
-  override extraRepr(): string {
-    return `approximate='${this.approximate}'`;
-  }
+/** `x·Φ(x)`. @see Hendrycks & Gimpel 2016 */
+export class GELU extends functionLayer({
+  names: ['approximate'],
+  defaults: { approximate: 'none' } as { approximate?: 'none' | 'tanh' },
+  apply: (x, { approximate }) => F.gelu(x, approximate),
+  repr: ({ approximate }) => `approximate=${python(approximate)}`,
+}) {}
+
+/** `x·σ(x)`. @see Elfwing et al. 2018 */
+export class SiLU extends functionLayer({
+  names: inplaceOnly,
+  defaults: { inplace: false } as InPlace,
+  apply: (x, { inplace }) => F.silu(x, inplace),
+  repr: showInplace,
+}) {}
+
+/** `x·tanh(log(1 + eˣ))`. @see Misra 2019 */
+export class Mish extends functionLayer({
+  names: inplaceOnly,
+  defaults: { inplace: false } as InPlace,
+  apply: (x, { inplace }) => F.mish(x, inplace),
+  repr: showInplace,
+}) {}
+
+/** `log(1 + e^(βx))/β`; x itself where βx exceeds the threshold. */
+export class Softplus extends functionLayer({
+  names: ['beta', 'threshold'],
+  defaults: { beta: 1, threshold: 20 } as { beta?: number; threshold?: number },
+  apply: (x, { beta, threshold }) => F.softplus(x, beta, threshold),
+  repr: ({ beta = 1, threshold = 20 }) => `beta=${number(beta)}, threshold=${number(threshold)}`,
+}) {}
+
+/** x, but 0 in [-λ, λ]. */
+export class Hardshrink extends functionLayer({
+  names: ['lambd'],
+  defaults: { lambd: 0.5 } as { lambd?: number },
+  apply: (x, { lambd }) => F.hardshrink(x, lambd),
+  repr: ({ lambd = 0.5 }) => number(lambd),
+}) {}
+
+/** x moved towards 0 by λ. */
+export class Softshrink extends functionLayer({
+  names: ['lambd'],
+  defaults: { lambd: 0.5 } as { lambd?: number },
+  apply: (x, { lambd }) => F.softshrink(x, lambd),
+  repr: ({ lambd = 0.5 }) => number(lambd),
+}) {}
+
+/** `x - tanh(x)`. */
+export class Tanhshrink extends functionLayer({ names: none, defaults: {}, apply: (x) => F.tanhshrink(x) }) {}
+
+/** `x/(1 + |x|)`. */
+export class Softsign extends functionLayer({ names: none, defaults: {}, apply: (x) => F.softsign(x) }) {}
+
+/** The hyperbolic tangent. */
+export class Tanh extends functionLayer({ names: none, defaults: {}, apply: (x) => F.tanh(x) }) {}
+
+/** `1/(1 + e⁻ˣ)`. */
+export class Sigmoid extends functionLayer({ names: none, defaults: {}, apply: (x) => F.sigmoid(x) }) {}
+
+/** `log σ(x)`. */
+export class LogSigmoid extends functionLayer({ names: none, defaults: {}, apply: (x) => F.logsigmoid(x) }) {}
+
+/** 0 below -3, 1 above 3, `x/6 + 1/2` between. */
+export class Hardsigmoid extends functionLayer({
+  names: inplaceOnly,
+  defaults: { inplace: false } as InPlace,
+  apply: (x, { inplace }) => F.hardsigmoid(x, inplace),
+}) {}
+
+/** `x·hardsigmoid(x)`. @see Howard et al. 2019 */
+export class Hardswish extends functionLayer({
+  names: inplaceOnly,
+  defaults: { inplace: false } as InPlace,
+  apply: (x, { inplace }) => F.hardswish(x, inplace),
+}) {}
+
+/** x where it exceeds the threshold, else `value`. */
+export class Threshold extends functionLayer({
+  names: ['threshold', 'value', 'inplace'],
+  defaults: { inplace: false } as InPlace & { threshold: number; value: number },
+  apply: (x, { threshold, value, inplace }) => F.threshold(x, threshold, value, inplace),
+  repr: (o) => `threshold=${python(o.threshold)}, value=${python(o.value)}${alsoInplace(o)}`,
+}) {}
+
+/** Half of x times the sigmoid of the other half, split along `dim`. @see Dauphin et al. 2017 */
+export class GLU extends functionLayer({
+  names: ['dim'],
+  defaults: { dim: -1 } as { dim?: number },
+  apply: (x, { dim }) => F.glu(x, dim),
+  repr: ({ dim }) => `dim=${dim}`,
+}) {}
+
+interface Along {
+  dim?: number | null;
 }
-
-/** `x·σ(x)`. */
-export class SiLU extends Module {
-  forward(x: Tensor): Tensor {
-    return F.silu(x);
-  }
-}
-
-export class Tanh extends Module {
-  forward(x: Tensor): Tensor {
-    return F.tanh(x);
-  }
-}
-
-export class Sigmoid extends Module {
-  forward(x: Tensor): Tensor {
-    return F.sigmoid(x);
-  }
-}
+const showDim = ({ dim }: Along): string => `dim=${python(dim)}`;
 
 /** `exp(x) / Σ exp(x)` along `dim`. */
-export class Softmax extends Module {
-  readonly dim: number;
-
-  constructor(dim: number) {
-    super();
-    this.dim = dim;
-  }
-
-  forward(x: Tensor): Tensor {
-    return F.softmax(x, this.dim);
-  }
-
-  override extraRepr(): string {
-    return `dim=${this.dim}`;
-  }
-}
+export class Softmax extends functionLayer({
+  names: ['dim'],
+  defaults: { dim: null } as Along,
+  apply: (x, { dim }) => F.softmax(x, { dim }),
+  repr: showDim,
+}) {}
 
 /** The logarithm of softmax along `dim`. */
-export class LogSoftmax extends Module {
-  readonly dim: number;
+export class LogSoftmax extends functionLayer({
+  names: ['dim'],
+  defaults: { dim: null } as Along,
+  apply: (x, { dim }) => F.logSoftmax(x, { dim }),
+  repr: showDim,
+}) {}
 
-  constructor(dim: number) {
-    super();
-    this.dim = dim;
-  }
+/** `softmax(-x)` along `dim`. */
+export class Softmin extends functionLayer({
+  names: ['dim'],
+  defaults: { dim: null } as Along,
+  apply: (x, { dim }) => F.softmin(x, { dim }),
+  repr: showDim,
+}) {}
 
-  forward(x: Tensor): Tensor {
-    return F.logSoftmax(x, this.dim);
-  }
+/** Softmax over the channels of [N, C, H, W] or [C, H, W]. */
+export class Softmax2d extends functionLayer({
+  names: none,
+  defaults: {},
+  apply(x) {
+    if (x.ndim !== 3 && x.ndim !== 4)
+      throw new ShapeError({ op: 'Softmax2d', expected: '3 or 4 dimensions', received: showShape(x.shape) });
+    return F.softmax(x, -3);
+  },
+}) {}
 
-  override extraRepr(): string {
-    return `dim=${this.dim}`;
-  }
-}
-
-/** Zeroes elements with probability p while training. */
-export class Dropout extends Module {
-  readonly p: number;
-
-  constructor(p = 0.5) {
-    super();
-    this.p = p;
-  }
-
-  forward(x: Tensor): Tensor {
-    return F.dropout(x, { p: this.p, training: this.training });
-  }
-
-  override extraRepr(): string {
-    return `p=${number(this.p)}, inplace=False`;
-  }
-}
+passTensorsOn(
+  ReLU,
+  ReLU6,
+  Hardtanh,
+  LeakyReLU,
+  RReLU,
+  PReLU,
+  ELU,
+  CELU,
+  SELU,
+  GELU,
+  SiLU,
+  Mish,
+  Softplus,
+  Hardshrink,
+  Softshrink,
+  Tanhshrink,
+  Softsign,
+  Tanh,
+  Sigmoid,
+  LogSigmoid,
+  Hardsigmoid,
+  Hardswish,
+  Threshold,
+  GLU,
+  Softmax,
+  LogSoftmax,
+  Softmin,
+  Softmax2d,
+);

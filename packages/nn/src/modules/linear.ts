@@ -1,12 +1,25 @@
-import { empty, linear, type Device, type DType, type Tensor } from '@flambeau/core';
+import { ArgumentError, describe, empty, type Device, type DType, type Tensor } from '@flambeau/core';
+import * as F from '../functional/index.ts';
+import { readCall, type Call } from '../functional/call.ts';
+import { spread } from '../functional/size.ts';
 import { fanInAndOut, kaimingUniform_, uniform_ } from '../init.ts';
 import { Module } from '../module.ts';
 import { Parameter } from '../parameter.ts';
+import { functionLayer } from './functionLayer.ts';
+import { bool, python } from './repr.ts';
+import { passTensorsOn } from './passing.ts';
 
 /** Where and as what a layer's parameters are made. */
 export interface FactoryOptions {
   device?: Device;
   dtype?: DType;
+}
+const factoryNames = ['device', 'dtype'];
+
+interface LinearOptions extends FactoryOptions {
+  inFeatures: number;
+  outFeatures: number;
+  bias?: boolean;
 }
 
 /**
@@ -20,9 +33,12 @@ export class Linear extends Module {
   weight: Parameter;
   bias: Parameter | null;
 
-  constructor(inFeatures: number, outFeatures: number, options: FactoryOptions & { bias?: boolean } = {}) {
+  constructor(...args: Call<LinearOptions, ['inFeatures', 'outFeatures', 'bias']>) {
     super();
-    const { bias = true, ...factory } = options;
+    const read = readCall<LinearOptions>('Linear', args, ['inFeatures', 'outFeatures', 'bias'], factoryNames);
+    const { inFeatures, outFeatures, bias = true, ...factory } = read;
+    spread('Linear', 'inFeatures', inFeatures, 1);
+    spread('Linear', 'outFeatures', outFeatures, 1);
     this.inFeatures = inFeatures;
     this.outFeatures = outFeatures;
     this.weight = new Parameter(empty(outFeatures, inFeatures, factory));
@@ -41,37 +57,90 @@ export class Linear extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return linear(x, this.weight, this.bias);
+    return F.linear(x, this.weight, this.bias);
   }
 
   override extraRepr(): string {
-    return `in_features=${this.inFeatures}, out_features=${this.outFeatures}, bias=${this.bias !== null ? 'True' : 'False'}`;
+    return `in_features=${this.inFeatures}, out_features=${this.outFeatures}, bias=${bool(this.bias !== null)}`;
   }
 }
 
-/** Returns its input. */
+interface BilinearOptions extends FactoryOptions {
+  in1Features: number;
+  in2Features: number;
+  outFeatures: number;
+  bias?: boolean;
+}
+
+/** `y[o] = x1ᵀ W[o] x2 + b[o]`. Shapes: x1 [..., in1], x2 [..., in2] → [..., out]; weight [out, in1, in2], bias [out]. */
+export class Bilinear extends Module {
+  readonly in1Features: number;
+  readonly in2Features: number;
+  readonly outFeatures: number;
+  weight: Parameter;
+  bias: Parameter | null;
+
+  constructor(...args: Call<BilinearOptions, ['in1Features', 'in2Features', 'outFeatures', 'bias']>) {
+    super();
+    const read = readCall<BilinearOptions>('Bilinear', args, ['in1Features', 'in2Features', 'outFeatures', 'bias'], factoryNames);
+    const { in1Features, in2Features, outFeatures, bias = true, ...factory } = read;
+    spread('Bilinear', 'in1Features', in1Features, 1, 1);
+    spread('Bilinear', 'in2Features', in2Features, 1);
+    spread('Bilinear', 'outFeatures', outFeatures, 1);
+    this.in1Features = in1Features;
+    this.in2Features = in2Features;
+    this.outFeatures = outFeatures;
+    this.weight = new Parameter(empty(outFeatures, in1Features, in2Features, factory));
+    this.bias = bias ? new Parameter(empty(outFeatures, factory)) : null;
+    this.resetParameters();
+  }
+
+  /** Draws weight and bias anew, uniformly in ±1/√in1Features. */
+  resetParameters(): void {
+    const bound = 1 / Math.sqrt(this.in1Features);
+    uniform_(this.weight, -bound, bound);
+    if (this.bias !== null) uniform_(this.bias, -bound, bound);
+  }
+
+  forward(x1: Tensor, x2: Tensor): Tensor {
+    return F.bilinear(x1, x2, this.weight, this.bias);
+  }
+
+  override extraRepr(): string {
+    return `in1_features=${this.in1Features}, in2_features=${this.in2Features}, out_features=${this.outFeatures}, bias=${bool(this.bias !== null)}`;
+  }
+}
+
+/** Returns its input; any arguments of its constructor count for nothing, so that it can stand in for another layer. */
 export class Identity extends Module {
+  // oxlint-disable-next-line no-useless-constructor -- it takes what any other layer takes
+  constructor(..._args: unknown[]) {
+    super();
+  }
+
   forward(x: Tensor): Tensor {
     return x;
   }
 }
 
 /** The dimensions from `startDim` to `endDim` as one. */
-export class Flatten extends Module {
-  readonly startDim: number;
-  readonly endDim: number;
+export class Flatten extends functionLayer({
+  names: ['startDim', 'endDim'],
+  defaults: { startDim: 1, endDim: -1 } as { startDim?: number; endDim?: number },
+  apply: (x, { startDim, endDim }) => x.flatten(startDim, endDim),
+  repr: ({ startDim, endDim }) => `start_dim=${startDim}, end_dim=${endDim}`,
+}) {}
 
-  constructor(startDim = 1, endDim = -1) {
-    super();
-    this.startDim = startDim;
-    this.endDim = endDim;
-  }
+/** One dimension as several; one size may be -1. */
+export class Unflatten extends functionLayer({
+  names: ['dim', 'unflattenedSize'],
+  defaults: {} as { dim: number; unflattenedSize: readonly number[] },
+  apply(x, { dim, unflattenedSize }) {
+    if (!Array.isArray(unflattenedSize))
+      throw new ArgumentError({ op: 'Unflatten', expected: 'unflattenedSize as an array', received: describe(unflattenedSize) });
+    return x.unflatten(dim, unflattenedSize as readonly number[]);
+  },
+  repr: ({ dim, unflattenedSize }) => `dim=${dim}, unflattened_size=${python(unflattenedSize)}`,
+}) {}
 
-  forward(x: Tensor): Tensor {
-    return x.flatten(this.startDim, this.endDim);
-  }
-
-  override extraRepr(): string {
-    return `start_dim=${this.startDim}, end_dim=${this.endDim}`;
-  }
-}
+passTensorsOn(Linear, Bilinear, Identity, Flatten, Unflatten);

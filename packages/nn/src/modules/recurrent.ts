@@ -1,10 +1,15 @@
-import { ArgumentError, cat, dispatch, empty, ShapeError, showShape, stack, zeros, type Tensor } from '@flambeau/core';
-import * as F from '../functional/index.ts';
+import { ArgumentError, cat, DTypeError, empty, ShapeError, showShape, stack, type Tensor } from '@flambeau/core';
+import { boolean, positiveInteger, probability } from '../arguments.ts';
+import { dropout } from '../functional/dropout.ts';
+import { checkTensor, readCall, type Call } from '../functional/call.ts';
+import type { RecurrentWeights } from '../functional/recurrentStep.ts';
 import { uniform_ } from '../init.ts';
 import { Module } from '../module.ts';
 import { Parameter } from '../parameter.ts';
+import { PackedSequence } from '../utils/rnn.ts';
 import type { FactoryOptions } from './linear.ts';
-import { bool, number } from './repr.ts';
+import { permuteStates, recurrentKinds, runDense, runPacked, zeroState, type RecurrentKind } from './recurrentLayer.ts';
+import { number } from './repr.ts';
 
 /** Options of recurrent networks. */
 export interface RecurrentOptions extends FactoryOptions {
@@ -16,15 +21,27 @@ export interface RecurrentOptions extends FactoryOptions {
   dropout?: number;
   bidirectional?: boolean;
 }
-
-interface Direction {
-  readonly weightIh: Parameter;
-  readonly weightHh: Parameter;
-  readonly biasIh: Parameter | undefined;
-  readonly biasHh: Parameter | undefined;
+interface Sizes {
+  /** Features of the input. */
+  inputSize: number;
+  /** Features of the hidden state. */
+  hiddenSize: number;
+}
+/** Options of LSTM. */
+export interface LSTMOptions extends RecurrentOptions {
+  /** Projects the hidden state, and with it the output, to this size; 0 for none. @see Sak et al. 2014 */
+  projSize?: number;
+}
+/** Options of RNN. */
+export interface RNNOptions extends RecurrentOptions {
+  nonlinearity?: 'tanh' | 'relu';
 }
 
-/** What the layers of a recurrent network share: parameters `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, and so on, as PyTorch names them. */
+const names = ['inputSize', 'hiddenSize', 'numLayers', 'bias', 'batchFirst', 'dropout', 'bidirectional'] as const;
+const rnnNames = ['inputSize', 'hiddenSize', 'numLayers', 'nonlinearity', 'bias', 'batchFirst', 'dropout', 'bidirectional'] as const;
+const keywords = ['device', 'dtype'] as const;
+
+/** What the networks share: parameters `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, `weight_ih_l0_reverse` and so on, as PyTorch names them. */
 abstract class RecurrentNetwork extends Module {
   readonly inputSize: number;
   readonly hiddenSize: number;
@@ -33,34 +50,41 @@ abstract class RecurrentNetwork extends Module {
   readonly batchFirst: boolean;
   readonly dropout: number;
   readonly bidirectional: boolean;
+  readonly projSize: number;
   [parameter: `${string}_l${number}`]: Parameter;
   [parameter: `${string}_l${number}_reverse`]: Parameter;
 
-  constructor(gates: number, inputSize: number, hiddenSize: number, options: RecurrentOptions) {
+  constructor(kind: RecurrentKind, options: LSTMOptions & Sizes) {
     super();
-    const { numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false, ...factory } = options;
-    if (!(hiddenSize > 0) || !(numLayers > 0))
-      throw new ArgumentError({
-        op: this.constructor.name,
-        expected: 'positive hiddenSize and numLayers',
-        received: `${hiddenSize} and ${numLayers}`,
-      });
-    this.inputSize = inputSize;
-    this.hiddenSize = hiddenSize;
-    this.numLayers = numLayers;
-    this.bias = bias;
-    this.batchFirst = batchFirst;
-    this.dropout = dropout;
-    this.bidirectional = bidirectional;
-    const made: [string, number[]][] = [];
+    const { inputSize, hiddenSize, numLayers = 1, bias = true, batchFirst = false, dropout: p = 0, bidirectional = false, projSize = 0, ...factory } = options; // prettier-ignore
+    const name = this.typeName;
+    this.inputSize = positiveInteger(name, 'inputSize', inputSize);
+    this.hiddenSize = positiveInteger(name, 'hiddenSize', hiddenSize);
+    this.numLayers = positiveInteger(name, 'numLayers', numLayers);
+    this.bias = boolean(name, 'bias', bias);
+    this.batchFirst = boolean(name, 'batchFirst', batchFirst);
+    this.dropout = probability(name, 'dropout', p);
+    this.bidirectional = boolean(name, 'bidirectional', bidirectional);
+    if (!Number.isInteger(projSize) || projSize < 0 || projSize >= hiddenSize)
+      throw new ArgumentError({ op: name, expected: `a projSize from 0 to ${hiddenSize - 1}`, received: String(projSize) });
+    this.projSize = projSize;
+    const gates = kind.gates * hiddenSize;
+    const outputSize = projSize || hiddenSize;
     for (const suffix of this.suffixes()) {
-      const inputs = suffix.startsWith('_l0') ? inputSize : hiddenSize * (bidirectional ? 2 : 1);
-      made.push([`weight_ih${suffix}`, [gates * hiddenSize, inputs]], [`weight_hh${suffix}`, [gates * hiddenSize, hiddenSize]]);
-      if (bias) made.push([`bias_ih${suffix}`, [gates * hiddenSize]], [`bias_hh${suffix}`, [gates * hiddenSize]]);
+      const inputs = suffix.startsWith('_l0') ? inputSize : outputSize * (bidirectional ? 2 : 1);
+      const add = (key: string, ...shape: number[]): void =>
+        this.registerParameter(`${key}${suffix}`, new Parameter(empty(shape, factory)));
+      add('weight_ih', gates, inputs);
+      add('weight_hh', gates, outputSize);
+      if (bias) add('bias_ih', gates);
+      if (bias) add('bias_hh', gates);
+      if (projSize > 0) add('weight_hr', projSize, hiddenSize);
     }
-    for (const [name, shape] of made) Object.assign(this, { [name]: new Parameter(empty(shape, factory)) });
     this.resetParameters();
   }
+
+  /** How the network computes. */
+  protected abstract get kind(): RecurrentKind;
 
   /** `_l0`, `_l0_reverse`, `_l1`, ... */
   private suffixes(): string[] {
@@ -75,124 +99,200 @@ abstract class RecurrentNetwork extends Module {
     for (const parameter of this.parameters()) uniform_(parameter, -bound, bound);
   }
 
-  private direction(suffix: string): Direction {
-    const get = (name: string): Parameter => (this as unknown as Record<string, Parameter>)[`${name}${suffix}`];
+  /** Does nothing: it is here for programs that call it. */
+  flattenParameters(): void {}
+
+  /** The parameters of each layer and direction. */
+  get allWeights(): Parameter[][] {
+    return this.suffixes().map((suffix) => Object.values(this.weights(suffix)).filter((w): w is Parameter => w instanceof Parameter));
+  }
+
+  private weights(suffix: string): RecurrentWeights {
+    // A parametrized weight is an accessor, so it is asked for by name.
+    const get = (key: string): Parameter => (this as unknown as Record<string, Parameter>)[`${key}${suffix}`];
     return {
       weightIh: get('weight_ih'),
       weightHh: get('weight_hh'),
-      biasIh: this.bias ? get('bias_ih') : undefined,
-      biasHh: this.bias ? get('bias_hh') : undefined,
+      ...(this.bias && { biasIh: get('bias_ih'), biasHh: get('bias_hh') }),
+      ...(this.projSize > 0 && { weightHr: get('weight_hr') }),
     };
   }
 
-  /** One layer in one direction: the hidden states of all steps, then the final states. */
-  protected abstract runLayer(x: Tensor, states: Tensor[], direction: Direction, reverse: boolean): Tensor[];
-
-  /** Runs all layers. States are [layers·directions, N, H], zeros when missing. */
-  protected run(input: Tensor, given: readonly Tensor[] | undefined, kinds: number): { output: Tensor; states: Tensor[] } {
-    const name = this.constructor.name;
-    if (input.ndim !== 2 && input.ndim !== 3)
-      throw new ShapeError({ op: name, expected: 'an input of 2 or 3 dimensions', received: showShape(input.shape) });
-    if (input.shape[input.ndim - 1] !== this.inputSize)
-      throw new ShapeError({ op: name, expected: `${this.inputSize} features in the last dimension`, received: showShape(input.shape) });
+  /** Runs all layers on a batch or a single sequence, padded or packed. States are [layers·directions, N, H], zeros when missing. */
+  protected run(
+    input: Tensor | PackedSequence,
+    given: readonly Tensor[] | undefined,
+  ): { output: Tensor | PackedSequence; states: Tensor[] } {
+    for (const state of given ?? []) checkTensor(this.typeName, 'state', state);
+    if (input instanceof PackedSequence) {
+      const { data, sizes, sortedIndices, unsortedIndices } = input;
+      this.checkFeatures(data, [2]);
+      this.checkDType(data, ...(given ?? []));
+      const states = this.initialStates(data, sizes[0], given).map((state) => permuteStates(state, sortedIndices));
+      const { output, states: last } = this.runLayers(data, states, (x, s, w, reverse) => runPacked(this.kind, x, sizes, s, w, reverse));
+      return { output: input.withData(output), states: last.map((state) => permuteStates(state, unsortedIndices)) };
+    }
+    this.checkFeatures(input, [2, 3]);
+    this.checkDType(input, ...(given ?? []));
     const batched = input.ndim === 3;
     const sequence = batched ? (this.batchFirst ? input.transpose(0, 1) : input) : input.unsqueeze(1);
-    const directions = this.bidirectional ? 2 : 1;
-    const stateShape = [this.numLayers * directions, sequence.shape[1], this.hiddenSize];
-    const initial =
-      given?.map((state) => (batched ? state : state.unsqueeze(1))) ??
-      Array.from({ length: kinds }, () => zeros(stateShape, { dtype: input.dtype, device: input.device }));
-    for (const state of initial) {
-      if (showShape(state.shape) !== showShape(stateShape))
-        throw new ShapeError({ op: name, expected: `a state of shape ${showShape(stateShape)}`, received: showShape(state.shape) });
+    if (sequence.shape[0] === 0)
+      throw new ShapeError({ op: this.typeName, expected: 'a sequence of at least one step', received: showShape(input.shape) });
+    for (const state of given ?? []) {
+      if (state.ndim !== input.ndim)
+        throw new ShapeError({
+          op: this.typeName,
+          expected: `states of ${input.ndim} dimensions, as the input`,
+          received: showShape(state.shape),
+        });
     }
-    let x = sequence;
-    const finals: Tensor[][] = Array.from({ length: kinds }, () => []);
-    this.suffixes().forEach((suffix, i, all) => {
-      const reverse = suffix.endsWith('_reverse');
-      if (reverse) return;
-      const [ahead, ...aheadStates] = this.runLayer(x, initial.map((s) => s.select(0, i)), this.direction(suffix), false); // prettier-ignore
-      aheadStates.forEach((state, k) => finals[k].push(state));
-      let out = ahead;
-      if (this.bidirectional) {
-        const [back, ...backStates] = this.runLayer(x, initial.map((s) => s.select(0, i + 1)), this.direction(all[i + 1]), true); // prettier-ignore
-        backStates.forEach((state, k) => finals[k].push(state));
-        out = cat([ahead, back], -1);
-      }
-      const isLast = i + directions >= all.length;
-      x = isLast ? out : F.dropout(out, { p: this.dropout, training: this.training });
+    const states = this.initialStates(input, sequence.shape[1], batched ? given : given?.map((state) => state.unsqueeze(1)));
+    const { output, states: last } = this.runLayers(sequence, states, (x, s, w, reverse) => runDense(this.kind, x, s, w, reverse));
+    if (!batched) return { output: output.squeeze(1), states: last.map((state) => state.squeeze(1)) };
+    return { output: this.batchFirst ? output.transpose(0, 1) : output, states: last };
+  }
+
+  private checkFeatures(input: Tensor, ranks: readonly number[]): void {
+    checkTensor(this.typeName, 'input', input);
+    if (!ranks.includes(input.ndim))
+      throw new ShapeError({
+        op: this.typeName,
+        expected: `an input of ${ranks.join(' or ')} dimensions`,
+        received: showShape(input.shape),
+      });
+    if (input.shape[input.ndim - 1] !== this.inputSize)
+      throw new ShapeError({
+        op: this.typeName,
+        expected: `${this.inputSize} features in the last dimension`,
+        received: showShape(input.shape),
+      });
+  }
+
+  private checkDType(...inputs: readonly Tensor[]): void {
+    const { weightIh } = this.weights('_l0');
+    for (const x of inputs) {
+      if (x.dtype !== weightIh.dtype)
+        throw new DTypeError({
+          op: this.typeName,
+          expected: `input and states of the parameters' dtype ${weightIh.dtype}`,
+          received: x.dtype,
+          hint: `Cast the input with x.to('${weightIh.dtype}'), or the module with net.to('${x.dtype}').`,
+        });
+    }
+  }
+
+  private initialStates(like: Tensor, batch: number, given: readonly Tensor[] | undefined): Tensor[] {
+    const rows = this.numLayers * (this.bidirectional ? 2 : 1);
+    return Array.from({ length: this.kind.states }, (_, k) => {
+      const shape = [rows, batch, k === 0 && this.projSize > 0 ? this.projSize : this.hiddenSize];
+      const state = given?.[k];
+      if (state === undefined) return zeroState(like, shape);
+      if (showShape(state.shape) !== showShape(shape))
+        throw new ShapeError({ op: this.typeName, expected: `a state of shape ${showShape(shape)}`, received: showShape(state.shape) });
+      return state;
     });
-    const output = batched ? (this.batchFirst ? x.transpose(0, 1) : x) : x.squeeze(1);
-    return { output, states: finals.map((list) => (batched ? stack(list) : stack(list).squeeze(1))) };
+  }
+
+  private runLayers(
+    sequence: Tensor,
+    initial: readonly Tensor[],
+    layer: (
+      x: Tensor,
+      states: readonly Tensor[],
+      weights: RecurrentWeights,
+      reverse: boolean,
+    ) => { output: Tensor; states: readonly Tensor[] },
+  ): { output: Tensor; states: Tensor[] } {
+    let x = sequence;
+    const finals: Tensor[][] = initial.map(() => []);
+    const suffixes = this.suffixes();
+    const directions = this.bidirectional ? 2 : 1;
+    for (let i = 0; i < suffixes.length; i += directions) {
+      const outputs: Tensor[] = [];
+      for (let d = 0; d < directions; d++) {
+        const { output, states } = layer(x, initial.map((s) => s.select(0, i + d)), this.weights(suffixes[i + d]), d === 1); // prettier-ignore
+        outputs.push(output);
+        states.forEach((state, k) => finals[k].push(state));
+      }
+      x = outputs.length === 1 ? outputs[0] : cat(outputs, -1);
+      if (this.dropout > 0 && i + directions < suffixes.length) x = dropout(x, { p: this.dropout, training: this.training });
+    }
+    return { output: x, states: finals.map((list) => stack(list)) };
   }
 
   override extraRepr(): string {
     const parts = [String(this.inputSize), String(this.hiddenSize)];
+    if (this.projSize !== 0) parts.push(`proj_size=${this.projSize}`);
     if (this.numLayers !== 1) parts.push(`num_layers=${this.numLayers}`);
     if (!this.bias) parts.push('bias=False');
-    if (this.batchFirst) parts.push(`batch_first=${bool(true)}`);
+    if (this.batchFirst) parts.push('batch_first=True');
     if (this.dropout !== 0) parts.push(`dropout=${number(this.dropout)}`);
     if (this.bidirectional) parts.push('bidirectional=True');
     return parts.join(', ');
   }
 }
 
-const inputsOf = (x: Tensor, states: readonly Tensor[], { weightIh, weightHh, biasIh, biasHh }: Direction): Tensor[] =>
-  [x, ...states, weightIh, weightHh, biasIh, biasHh].filter((t): t is Tensor => t !== undefined);
-
 /**
- * Long short-term memory.
- * `forward(x, [h0, c0])` with x [T, N, I] ([N, T, I] with batchFirst) gives `[output, [h, c]]`: the hidden states of all steps and the last states.
+ * Long short-term memory, in several layers and, with `bidirectional`, in both directions.
+ *
+ * `forward(x, [h0, c0])` gives `[output, [h, c]]`. Shapes, with D directions, K layers and R = projSize or hiddenSize:
+ * x [T, N, I] ([N, T, I] with batchFirst, [T, I] without a batch) or a PackedSequence; output [T, N, D·R]; h [D·K, N, R], c [D·K, N, H].
+ * @see Hochreiter & Schmidhuber 1997
  */
 export class LSTM extends RecurrentNetwork {
-  constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
-    super(4, inputSize, hiddenSize, options);
+  constructor(...args: Call<LSTMOptions & Sizes, [...typeof names, 'projSize']>) {
+    super(recurrentKinds.lstm, readCall('LSTM', args, [...names, 'projSize'], keywords));
   }
 
-  protected override runLayer(x: Tensor, states: Tensor[], direction: Direction, reverse: boolean): Tensor[] {
-    return dispatch(F.lstmOp, inputsOf(x, states, direction), { reverse });
+  protected override get kind(): RecurrentKind {
+    return recurrentKinds.lstm;
   }
 
-  forward(x: Tensor, states?: readonly [Tensor, Tensor] | null): [Tensor, [Tensor, Tensor]] {
-    const { output, states: final } = this.run(x, states ?? undefined, 2);
-    return [output, [final[0], final[1]]];
+  forward(x: Tensor, states?: readonly [Tensor, Tensor] | null): [Tensor, [Tensor, Tensor]];
+  forward(x: PackedSequence, states?: readonly [Tensor, Tensor] | null): [PackedSequence, [Tensor, Tensor]];
+  forward(x: Tensor | PackedSequence, states?: readonly [Tensor, Tensor] | null): [Tensor | PackedSequence, [Tensor, Tensor]] {
+    if (states && (!Array.isArray(states) || states.length !== 2))
+      throw new ArgumentError({ op: 'LSTM', expected: 'states as [h0, c0]', received: 'something else' });
+    const { output, states: last } = this.run(x, states ?? undefined);
+    return [output, [last[0], last[1]]];
   }
 }
 
-/** Gated recurrent units. `forward(x, h0)` gives `[output, h]`. */
-export class GRU extends RecurrentNetwork {
-  constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
-    super(3, inputSize, hiddenSize, options);
-  }
-
-  protected override runLayer(x: Tensor, states: Tensor[], direction: Direction, reverse: boolean): Tensor[] {
-    return dispatch(F.gruOp, inputsOf(x, states, direction), { reverse });
-  }
-
-  forward(x: Tensor, state?: Tensor | null): [Tensor, Tensor] {
-    const { output, states } = this.run(x, state ? [state] : undefined, 1);
+/** What GRU and RNN share: one state. */
+abstract class SingleStateNetwork extends RecurrentNetwork {
+  forward(x: Tensor, state?: Tensor | null): [Tensor, Tensor];
+  forward(x: PackedSequence, state?: Tensor | null): [PackedSequence, Tensor];
+  forward(x: Tensor | PackedSequence, state?: Tensor | null): [Tensor | PackedSequence, Tensor] {
+    if (Array.isArray(state)) throw new ArgumentError({ op: this.typeName, expected: 'a state as one tensor', received: 'an array' });
+    const { output, states } = this.run(x, state ? [state] : undefined);
     return [output, states[0]];
   }
 }
 
-/** A plain recurrent network with tanh or relu. `forward(x, h0)` gives `[output, h]`. */
-export class RNN extends RecurrentNetwork {
+/** Gated recurrent units: `forward(x, h0)` gives `[output, h]`. Shapes as those of LSTM. @see Cho et al. 2014 */
+export class GRU extends SingleStateNetwork {
+  constructor(...args: Call<RecurrentOptions & Sizes, typeof names>) {
+    super(recurrentKinds.gru, readCall('GRU', args, names, keywords));
+  }
+
+  protected override get kind(): RecurrentKind {
+    return recurrentKinds.gru;
+  }
+}
+
+/** A plain recurrent network with tanh or relu: `forward(x, h0)` gives `[output, h]`. Shapes as those of LSTM. @see Elman 1990 */
+export class RNN extends SingleStateNetwork {
   readonly nonlinearity: 'tanh' | 'relu';
 
-  constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions & { nonlinearity?: 'tanh' | 'relu' } = {}) {
-    const { nonlinearity = 'tanh', ...rest } = options;
-    super(1, inputSize, hiddenSize, rest);
+  constructor(...args: Call<RNNOptions & Sizes, typeof rnnNames>) {
+    const { nonlinearity = 'tanh', ...rest } = readCall<RNNOptions & Sizes>('RNN', args, rnnNames, keywords);
     if (nonlinearity !== 'tanh' && nonlinearity !== 'relu')
       throw new ArgumentError({ op: 'RNN', expected: "nonlinearity 'tanh' or 'relu'", received: String(nonlinearity) });
+    super(recurrentKinds.rnnTanh, rest);
     this.nonlinearity = nonlinearity;
   }
 
-  protected override runLayer(x: Tensor, states: Tensor[], direction: Direction, reverse: boolean): Tensor[] {
-    return dispatch(this.nonlinearity === 'tanh' ? F.rnnTanhOp : F.rnnReluOp, inputsOf(x, states, direction), { reverse });
-  }
-
-  forward(x: Tensor, state?: Tensor | null): [Tensor, Tensor] {
-    const { output, states } = this.run(x, state ? [state] : undefined, 1);
-    return [output, states[0]];
+  protected override get kind(): RecurrentKind {
+    return this.nonlinearity === 'relu' ? recurrentKinds.rnnRelu : recurrentKinds.rnnTanh;
   }
 }

@@ -25,6 +25,13 @@ export async function readFirst(folders: readonly string[], name: string): Promi
   );
 }
 
+/** True when a file, or its gzipped form, lies in one of the folders. */
+export async function isThere(folders: readonly string[], name: string): Promise<boolean> {
+  const { existsSync } = await import('node:fs');
+  const { join } = await import('node:path');
+  return folders.some((folder) => existsSync(join(folder, name)) || existsSync(join(folder, `${name}.gz`)));
+}
+
 /** No file of these datasets is larger when unpacked. */
 const largest = 512 * 1024 * 1024;
 

@@ -1,6 +1,7 @@
 import { DTypeError, fromBytes, getDefaultDevice, ShapeError, showShape, type Device, type Tensor } from '@flambeau/core';
 import { Dataset } from '@flambeau/data';
-import type { Transform } from '../transforms/transforms.ts';
+import type { Transform } from '../transforms/transform.ts';
+import type { DownloadOptions } from './download.ts';
 import { DatasetFileError, parseIdx } from './idx.ts';
 
 /** Options of MNIST and its like. */
@@ -10,6 +11,15 @@ export interface MNISTOptions {
   /** Applied to each image, a uint8 tensor [28, 28]. */
   transform?: Transform;
   device?: Device;
+  /** Fetches the files into `root/MNIST/raw` when they are not there. */
+  download?: boolean | (DownloadOptions & { mirrors?: readonly string[] });
+}
+
+/** Where a dataset in the form of MNIST comes from: mirrors, and the MD5 sums of its gzipped files. */
+interface Source {
+  readonly folder: string;
+  readonly mirrors: readonly string[];
+  readonly md5: Readonly<Record<string, string>>;
 }
 
 const stems = { true: 'train', false: 't10k' };
@@ -43,17 +53,24 @@ export class MNIST extends Dataset<[Tensor, number]> {
 
   /**
    * Reads the dataset from a folder: IDX files, plain or gzipped, in `root`, `root/MNIST/raw` or `root/raw`.
-   * @throws DatasetFileError when a file is missing (it says where it was looked for) or damaged
+   * With `download` the files are fetched from the known mirrors, checked by their checksums, and continued where an earlier try was cut.
+   * @throws DatasetFileError when a file is missing (it says where it was looked for), damaged or not to be had
    */
   static async load(root: string, options: MNISTOptions = {}): Promise<MNIST> {
-    const { train = true, transform, device = getDefaultDevice() } = options;
-    const { readFirst } = await import('./files.ts');
+    const { train = true, transform, device = getDefaultDevice(), download: wanted = false } = options;
+    const { readFirst, isThere } = await import('./files.ts');
     const stem = stems[`${train}`];
-    const folders = [root, `${root}/${this.folder}/raw`, `${root}/raw`];
-    const [imageFile, labelFile] = [
-      await readFirst(folders, `${stem}-images-idx3-ubyte`),
-      await readFirst(folders, `${stem}-labels-idx1-ubyte`),
-    ];
+    const names = [`${stem}-images-idx3-ubyte`, `${stem}-labels-idx1-ubyte`];
+    const raw = `${root}/${this.source.folder}/raw`;
+    const folders = [root, raw, `${root}/raw`];
+    if (wanted !== false) {
+      const { download } = await import('./download.ts');
+      const { mirrors = this.source.mirrors, ...how } = wanted === true ? {} : wanted;
+      for (const name of names) {
+        if (!(await isThere(folders, name))) await download({ mirrors, name: `${name}.gz`, md5: this.source.md5[name] }, raw, how);
+      }
+    }
+    const [imageFile, labelFile] = [await readFirst(folders, names[0]), await readFirst(folders, names[1])];
     const images = parseIdx(imageFile.bytes, imageFile.path, 3);
     const labels = parseIdx(labelFile.bytes, labelFile.path, 1);
     if (labels.shape[0] !== images.shape[0])
@@ -63,8 +80,16 @@ export class MNIST extends Dataset<[Tensor, number]> {
     return new this(fromBytes(images.data, images.shape, 'uint8', device, 'MNIST'), labels.data.slice(), transform);
   }
 
-  /** The folder below `root` where PyTorch keeps the files. */
-  protected static readonly folder: string = 'MNIST';
+  protected static readonly source: Source = {
+    folder: 'MNIST',
+    mirrors: ['https://ossci-datasets.s3.amazonaws.com/mnist/', 'http://yann.lecun.com/exdb/mnist/'],
+    md5: {
+      'train-images-idx3-ubyte': 'f68b3c2dcbeaaa9fbdd348bbdeb94873',
+      'train-labels-idx1-ubyte': 'd53e105ee54ea40749a09fcbcd1e9432',
+      't10k-images-idx3-ubyte': '9fb629c4189551a2d022fa330f9573f3',
+      't10k-labels-idx1-ubyte': 'ec29112dd5afa0611ce80d1b7f02629c',
+    },
+  };
 
   get(index: number): [Tensor, number] {
     const image = this.images.select(0, index);
@@ -80,7 +105,16 @@ export class MNIST extends Dataset<[Tensor, number]> {
 
 /** Pictures of clothes in ten classes, in the form of MNIST. @see Xiao et al. 2017 */
 export class FashionMNIST extends MNIST {
-  protected static override readonly folder: string = 'FashionMNIST';
+  protected static override readonly source: Source = {
+    folder: 'FashionMNIST',
+    mirrors: ['http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/'],
+    md5: {
+      'train-images-idx3-ubyte': '8d4fb7e6c68d591d4c3dfef9ec88bf0d',
+      'train-labels-idx1-ubyte': '25c81989df183df01b3e8a0aad5dffbe',
+      't10k-images-idx3-ubyte': 'bef4ecab320f06d8554ea6380940ec79',
+      't10k-labels-idx1-ubyte': 'bb300cfdad3c16e7a12a480ee83cd310',
+    },
+  };
   override readonly classes: readonly string[] = [
     'T-shirt/top',
     'Trouser',

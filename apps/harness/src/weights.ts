@@ -1,0 +1,16 @@
+import { getDefaultDevice } from '@flambeau/core';
+import type { Module, StateDict } from '@flambeau/nn';
+import { load, save } from '@flambeau/serialization';
+
+/** Writes the state dict of a network; the ending of the file tells the format. */
+export async function saveWeights(network: Module, file: string): Promise<void> {
+  await save(network.stateDict(), file);
+}
+
+/** Reads weights into a network, where `--load` names a file. */
+export async function loadWeights(network: Module, file: string | undefined): Promise<void> {
+  if (file === undefined) return;
+  const state = (await load(file, { device: getDefaultDevice() })) as StateDict;
+  network.loadStateDict(state);
+  console.log(`loaded weights from ${file}`);
+}

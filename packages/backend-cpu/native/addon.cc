@@ -1,0 +1,124 @@
+// The Node addon: chooses the instruction set, and runs kernels on commands that lie in a buffer shared with JavaScript. Everything that
+// lives as long as the addon belongs to its environment (main thread or worker); there is no static state.
+#include <napi.h>
+
+#include "table.h"
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
+#define SET(name)             \
+  namespace flambeau_##name { \
+  extern const Kernel kernels[]; \
+  }
+SET(base)
+#if defined(__x86_64__)
+SET(avx2)
+SET(avx512)
+#endif
+
+namespace {
+
+/** One engine: the shared buffer and the kernels that were chosen for it. */
+struct Engine {
+  double* buffer;
+  const Kernel* kernels;
+  Napi::ObjectReference keep;
+  Engine* next;
+};
+
+/** All engines of an environment, which go with it. */
+struct Environment {
+  Engine* engines = nullptr;
+  ~Environment() {
+    while (engines != nullptr) {
+      Engine* next = engines->next;
+      delete engines;
+      engines = next;
+    }
+  }
+};
+
+struct InstructionSet {
+  const char* name;
+  const Kernel* kernels;
+  bool available;
+};
+
+/** The widest last. */
+int instructionSets(InstructionSet* out) {
+  int count = 0;
+  out[count++] = {"base", flambeau_base::kernels, true};
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512vl");
+  out[count++] = {"avx2", flambeau_avx2::kernels, avx2};
+  out[count++] = {"avx512", flambeau_avx512::kernels, avx512};
+#endif
+  return count;
+}
+
+/** run(): no arguments and no result, for each would cost tens of nanoseconds; the error slot at the head of the buffer says both. */
+napi_value Run(napi_env env, napi_callback_info info) {
+  void* data;
+  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
+  Engine* engine = static_cast<Engine*>(data);
+  ErrorSlot& slot = *reinterpret_cast<ErrorSlot*>(engine->buffer);
+  slot.status = engine->kernels[static_cast<int>(slot.kernel)](engine->buffer + sizeof(ErrorSlot) / sizeof(double), slot);
+  return nullptr;
+}
+
+/** start(buffer, wanted): an engine on an ArrayBuffer, with the widest instruction set of the processor or the wanted one. */
+Napi::Value Start(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  InstructionSet sets[3];
+  const int count = instructionSets(sets);
+  const std::string wanted = info[1].IsString() ? info[1].As<Napi::String>().Utf8Value() : std::string();
+  const InstructionSet* chosen = nullptr;
+  for (int i = 0; i < count; i++)
+    if (sets[i].available && (wanted.empty() || wanted == sets[i].name)) chosen = &sets[i];
+  if (chosen == nullptr) {
+    Napi::Error::New(env, "this processor does not have the instruction set " + wanted).ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  Napi::ArrayBuffer buffer = info[0].As<Napi::ArrayBuffer>();
+  Environment* environment = env.GetInstanceData<Environment>();
+  Engine* engine = new Engine{static_cast<double*>(buffer.Data()), chosen->kernels, Napi::Persistent(buffer.As<Napi::Object>()), environment->engines};
+  environment->engines = engine;
+
+  napi_value run;
+  napi_create_function(env, "run", NAPI_AUTO_LENGTH, Run, engine, &run);
+  Napi::Array names = Napi::Array::New(env);
+  uint32_t id = 0;
+#define KERNEL(name) names.Set(id++, #name);
+#include "kernels.def"
+#undef KERNEL
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("instructionSet", chosen->name);
+  result.Set("kernels", names);
+  result.Set("run", Napi::Value(env, run));
+  return result;
+}
+
+/** addressOf(buffer): where an ArrayBuffer's bytes lie. They are V8's and stay there until it is collected or transferred. */
+Napi::Value AddressOf(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(reinterpret_cast<uintptr_t>(info[0].As<Napi::ArrayBuffer>().Data())));
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+#if defined(__GLIBC__)
+  // Large buffers that V8 gives back stay with the process for the next ones: from the system each would come page fault by page fault.
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 128 << 20);
+#endif
+  env.SetInstanceData(new Environment);
+  exports.Set("start", Napi::Function::New(env, Start));
+  exports.Set("addressOf", Napi::Function::New(env, AddressOf));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(flambeau, Init)

@@ -1,0 +1,90 @@
+// Copies between layouts and dtypes.
+#include "../elementwise.h"
+
+namespace FLAMBEAU_NAMESPACE {
+
+namespace {
+
+template <class T>
+void sameRow(const void* from, const void*, const void*, void* to, int64_t count) { memcpy(to, from, (size_t)count * sizeof(T)); }
+
+/** to[r][c] = from[r][c], where from's rows lie close together and to's columns do: in square blocks that fit the first-level cache. */
+template <class T>
+void transposeBlocks(const T* from, int64_t fromColumn, T* to, int64_t toRow, int64_t rows, int64_t columns, int64_t fromRow) {
+  constexpr int64_t side = 32;
+  for (int64_t r0 = 0; r0 < rows; r0 += side) {
+    const int64_t r1 = r0 + side < rows ? r0 + side : rows;
+    for (int64_t c0 = 0; c0 < columns; c0 += side) {
+      const int64_t c1 = c0 + side < columns ? c0 + side : columns;
+      for (int64_t r = r0; r < r1; r++)
+        for (int64_t c = c0; c < c1; c++) to[r * toRow + c] = from[r * fromRow + c * fromColumn];
+    }
+  }
+}
+
+FLAMBEAU_INLINE int64_t magnitude(int64_t x) { return x < 0 ? -x : x; }
+
+void moveStrided(int size, const Loop<2>& loop, char* out, const char* x) {
+  const int last = loop.rank - 1;
+  const int64_t columns = loop.shape[last];
+  // Where the input walks another dimension in smaller steps than the innermost one, both are walked in blocks.
+  int close = last;
+  for (int d = 0; d < last; d++)
+    if (magnitude(loop.strides[1][d]) < magnitude(loop.strides[1][close]) && loop.strides[1][d] != 0) close = d;
+  if (close != last && loop.strides[0][last] == 1 && loop.shape[close] > 1) {
+    Loop<2> rest;
+    rest.rank = 0;
+    rest.count = 1;
+    for (int d = 0; d < last; d++) {
+      if (d == close) continue;
+      rest.shape[rest.rank] = loop.shape[d];
+      rest.strides[0][rest.rank] = loop.strides[0][d];
+      rest.strides[1][rest.rank] = loop.strides[1][d];
+      rest.rank++;
+    }
+    const int64_t fromRow = loop.strides[1][close], fromColumn = loop.strides[1][last], toRow = loop.strides[0][close], rows = loop.shape[close];
+    Odometer<2> outer(rest, rest.rank);
+    do {
+      const char* from = x + outer.offset[1] * size;
+      char* to = out + outer.offset[0] * size;
+      if (size == 4) transposeBlocks((const uint32_t*)from, fromColumn, (uint32_t*)to, toRow, rows, columns, fromRow);
+      else if (size == 8) transposeBlocks((const uint64_t*)from, fromColumn, (uint64_t*)to, toRow, rows, columns, fromRow);
+      else if (size == 2) transposeBlocks((const uint16_t*)from, fromColumn, (uint16_t*)to, toRow, rows, columns, fromRow);
+      else transposeBlocks((const uint8_t*)from, fromColumn, (uint8_t*)to, toRow, rows, columns, fromRow);
+    } while (outer.next());
+    return;
+  }
+  const bool plane = loop.rank > 1;
+  Odometer<2> outer(loop, plane ? loop.rank - 2 : 0);
+  do {
+    moveBlock(size, x + outer.offset[1] * size, plane ? loop.strides[1][last - 1] : 0, loop.strides[1][last], out + outer.offset[0] * size,
+              plane ? loop.strides[0][last - 1] : 0, loop.strides[0][last], plane ? loop.shape[last - 1] : 1, columns);
+  } while (outer.next());
+}
+
+}  // namespace
+
+/** Command: dtypes and addresses of out and x, rank, shape, strides of out and x. */
+int copy(const double* command, ErrorSlot&) {
+  Reader read(command);
+  Side sides[2];
+  for (Side& side : sides) {
+    side.dtype = (int)read.integer();
+    side.base = read.pointer<char>();
+  }
+  Loop<2> loop;
+  readLoop(read, loop);
+  if (loop.count == 0) return ok;
+  if (sides[0].dtype == sides[1].dtype) {
+    moveStrided(elementSize(sides[0].dtype), loop, sides[0].base, sides[1].base);
+    return ok;
+  }
+  const int target = computeOf(sides[0].dtype);
+  const int compute = isNative(sides[0].dtype, target) ? target : computeOf(sides[1].dtype);
+  sides[0].packed = compute;
+  sides[1].packed = compute;
+  runElementwise<1>(computeSize(compute) == 4 ? sameRow<int32_t> : sameRow<int64_t>, loop, sides);
+  return ok;
+}
+
+}  // namespace FLAMBEAU_NAMESPACE

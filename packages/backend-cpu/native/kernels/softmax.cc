@@ -1,0 +1,231 @@
+// Softmax and its logarithm along one dimension, their gradients, and cross-entropy of classes, in float32.
+// A tensor is seen as [outer, n, inner]; the sums run over n. With inner 1 a row is contiguous, else neighbouring lanes are neighbouring rows.
+#include "../command.h"
+#include "../quickMath.h"
+
+namespace FLAMBEAU_NAMESPACE {
+
+static const float lowest = -__builtin_inff();
+
+FLAMBEAU_INLINE float largestOf(const float* x, int64_t n) {
+  int64_t i = 0;
+  float best = lowest;
+  if (n >= W) {
+    Vf p = load(x), q = p;
+    for (i = W; i + 2 * W <= n; i += 2 * W) {
+      p = larger(p, load(x + i));
+      q = larger(q, load(x + i + W));
+    }
+    for (; i + W <= n; i += W) p = larger(p, load(x + i));
+    p = larger(p, q);
+    for (int lane = 0; lane < W; lane++) best = p[lane] > best ? p[lane] : best;
+  }
+  for (; i < n; i++) best = x[i] > best ? x[i] : best;
+  return best;
+}
+
+FLAMBEAU_INLINE float totalOf(const float* x, int64_t n) {
+  int64_t i = 0;
+  Vf p = Vf{}, q = Vf{};
+  for (; i + 2 * W <= n; i += 2 * W) {
+    p += load(x + i);
+    q += load(x + i + W);
+  }
+  for (; i + W <= n; i += W) p += load(x + i);
+  float total = sumLanes(p + q);
+  for (; i < n; i++) total += x[i];
+  return total;
+}
+
+/** out = exp(x - shift); returns the sum. */
+FLAMBEAU_INLINE float expRow(const float* x, float* out, int64_t n, float shift) {
+  Vf total = Vf{};
+  int64_t i = 0;
+  for (; i + W <= n; i += W) {
+    const Vf e = expBelowZero(load(x + i) - shift);
+    store(out + i, e);
+    total += e;
+  }
+  float sum = sumLanes(total);
+  if (i < n) {
+    const Vf e = expBelowZero(loadPart(x + i, n - i) - shift);
+    storePart(out + i, e, n - i);
+    for (int lane = 0; lane < n - i; lane++) sum += e[lane];
+  }
+  return sum;
+}
+
+/** The sum of exp(x - shift). */
+FLAMBEAU_INLINE float expTotal(const float* x, int64_t n, float shift) {
+  Vf total = Vf{};
+  int64_t i = 0;
+  for (; i + W <= n; i += W) total += expBelowZero(load(x + i) - shift);
+  float sum = sumLanes(total);
+  if (i < n) {
+    const Vf e = expBelowZero(loadPart(x + i, n - i) - shift);
+    for (int lane = 0; lane < n - i; lane++) sum += e[lane];
+  }
+  return sum;
+}
+
+static void softmaxRow(const float* x, float* out, int64_t n) {
+  const float scale = 1 / expRow(x, out, n, largestOf(x, n));
+  for (int64_t i = 0; i < n; i++) out[i] *= scale;
+}
+
+/** Writes the logarithm of softmax of a row. */
+static void logSoftmaxRow(const float* x, float* out, int64_t n) {
+  const float peak = largestOf(x, n), rest = (float)log((double)expTotal(x, n, peak));
+  // Two subtractions, so that nothing of the logarithm is lost beside a large peak.
+  for (int64_t i = 0; i < n; i++) out[i] = (x[i] - peak) - rest;
+}
+
+FLAMBEAU_INLINE Vf vectorLog(Vf v) {
+  Vf out;
+  for (int i = 0; i < W; i++) out[i] = (float)log((double)v[i]);
+  return out;
+}
+
+/** The same for `count` neighbouring lanes, `step` apart along n. */
+static void softmaxLanes(const float* x, float* out, int64_t n, int64_t step, int64_t count, bool logarithm) {
+  Vf peak = loadPart(x, count);
+  for (int64_t i = 1; i < n; i++) peak = larger(peak, loadPart(x + i * step, count));
+  Vf total = Vf{};
+  for (int64_t i = 0; i < n; i++) {
+    const Vf e = expBelowZero(loadPart(x + i * step, count) - peak);
+    total += e;
+    if (!logarithm) storePart(out + i * step, e, count);
+  }
+  if (logarithm) {
+    const Vf rest = vectorLog(total);
+    for (int64_t i = 0; i < n; i++) storePart(out + i * step, (loadPart(x + i * step, count) - peak) - rest, count);
+  } else {
+    const Vf scale = 1 / total;
+    for (int64_t i = 0; i < n; i++) storePart(out + i * step, loadPart(out + i * step, count) * scale, count);
+  }
+}
+
+/** flag logarithm; outer, n, inner; x, out. */
+int softmax(const double* command, ErrorSlot&) {
+  Reader read(command);
+  const bool logarithm = read.flag();
+  const int64_t outer = read.integer(), n = read.integer(), inner = read.integer();
+  const float* x = read.pointer<const float>();
+  float* out = read.pointer<float>();
+  for (int64_t o = 0; o < outer; o++, x += n * inner, out += n * inner) {
+    if (inner == 1) {
+      if (logarithm) logSoftmaxRow(x, out, n);
+      else softmaxRow(x, out, n);
+    } else
+      for (int64_t i = 0; i < inner; i += W) softmaxLanes(x + i, out + i, n, inner, inner - i < W ? inner - i : W, logarithm);
+  }
+  return ok;
+}
+
+/** flag logarithm; outer, n, inner; g, y, out. y·(g - Σ g·y), or g - exp(y)·Σ g for the logarithm. */
+int softmaxGrad(const double* command, ErrorSlot&) {
+  Reader read(command);
+  const bool logarithm = read.flag();
+  const int64_t outer = read.integer(), n = read.integer(), inner = read.integer();
+  const float* g = read.pointer<const float>();
+  const float* y = read.pointer<const float>();
+  float* out = read.pointer<float>();
+  for (int64_t o = 0; o < outer; o++, g += n * inner, y += n * inner, out += n * inner) {
+    if (inner == 1) {
+      float total = 0;
+      int64_t i = 0;
+      if (logarithm) {
+        total = totalOf(g, n);
+        for (; i + W <= n; i += W) store(out + i, load(g + i) - vexp(load(y + i)) * total);
+        if (i < n) storePart(out + i, loadPart(g + i, n - i) - vexp(loadPart(y + i, n - i)) * total, n - i);
+      } else {
+        Vf sum = Vf{};
+        for (; i + W <= n; i += W) sum += load(g + i) * load(y + i);
+        total = sumLanes(sum);
+        for (; i < n; i++) total += g[i] * y[i];
+        for (i = 0; i < n; i++) out[i] = y[i] * (g[i] - total);
+      }
+      continue;
+    }
+    for (int64_t first = 0; first < inner; first += W) {
+      const int64_t count = inner - first < W ? inner - first : W;
+      Vf total = Vf{};
+      for (int64_t i = 0; i < n; i++) {
+        const Vf slope = loadPart(g + i * inner + first, count);
+        total += logarithm ? slope : slope * loadPart(y + i * inner + first, count);
+      }
+      for (int64_t i = 0; i < n; i++) {
+        const Vf slope = loadPart(g + i * inner + first, count), value = loadPart(y + i * inner + first, count);
+        storePart(out + i * inner + first, logarithm ? slope - vexp(value) * total : value * (slope - total), count);
+      }
+    }
+  }
+  return ok;
+}
+
+/** Class labels of either integer type. */
+struct Labels {
+  const void* at;
+  bool wide;
+  int64_t operator[](int64_t i) const { return wide ? ((const int64_t*)at)[i] : ((const int32_t*)at)[i]; }
+};
+
+/** rows, classes; flag mean; ignored class; x, labels, flag int64, loss, logProbabilities. Labels are checked before anything is written. */
+int crossEntropy(const double* command, ErrorSlot& error) {
+  Reader read(command);
+  const int64_t rows = read.integer(), n = read.integer();
+  const bool mean = read.flag();
+  const int64_t ignored = read.integer();
+  const float* x = read.pointer<const float>();
+  Labels labels;
+  labels.at = read.pointer<const void>();
+  labels.wide = read.flag();
+  float* loss = read.pointer<float>();
+  float* out = read.pointer<float>();
+  for (int64_t r = 0; r < rows; r++) {
+    const int64_t label = labels[r];
+    if (label == ignored || (label >= 0 && label < n)) continue;
+    error.value = (double)label;
+    error.limit = (double)n;
+    return targetOutOfRange;
+  }
+  double total = 0;
+  int64_t counted = 0;
+  for (int64_t r = 0; r < rows; r++, x += n, out += n) {
+    logSoftmaxRow(x, out, n);
+    const int64_t label = labels[r];
+    if (label == ignored) continue;
+    total -= out[label];
+    counted++;
+  }
+  *loss = (float)(mean ? total / (double)counted : total);
+  return ok;
+}
+
+/** rows, classes; flag mean; ignored class; g (one number), labels, flag int64, logProbabilities, out = (softmax - onehot)·g. */
+int crossEntropyGrad(const double* command, ErrorSlot&) {
+  Reader read(command);
+  const int64_t rows = read.integer(), n = read.integer();
+  const bool mean = read.flag();
+  const int64_t ignored = read.integer();
+  const float* g = read.pointer<const float>();
+  Labels labels;
+  labels.at = read.pointer<const void>();
+  labels.wide = read.flag();
+  const float* y = read.pointer<const float>();
+  float* out = read.pointer<float>();
+  int64_t counted = 0;
+  for (int64_t r = 0; r < rows; r++) counted += labels[r] != ignored;
+  const float scale = mean ? *g / (float)counted : *g;
+  for (int64_t r = 0; r < rows; r++, y += n, out += n) {
+    const int64_t label = labels[r];
+    const float factor = label == ignored ? 0 : scale;
+    int64_t i = 0;
+    for (; i + W <= n; i += W) store(out + i, vexp(load(y + i)) * factor);
+    if (i < n) storePart(out + i, vexp(loadPart(y + i, n - i)) * factor, n - i);
+    if (label != ignored) out[label] -= scale;
+  }
+  return ok;
+}
+
+}  // namespace FLAMBEAU_NAMESPACE

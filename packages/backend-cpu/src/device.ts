@@ -1,0 +1,105 @@
+import { DeviceError, type Device } from '@flambeau/core';
+import { environment, findAddon } from '#platform';
+import type { Block } from './block.ts';
+import type { Engine } from './engine.ts';
+import { requiredKernels } from './kernels.ts';
+import { nativeEngine } from './nativeEngine.ts';
+import { optionalKernels } from './optional/index.ts';
+import { wasmEngine } from './wasmEngine.ts';
+
+/** What runs on the CPU, and why nothing faster does. */
+export interface CpuInfo {
+  /** The addon, or the embedded WebAssembly. */
+  readonly engine: 'native' | 'wasm';
+  /** base (SSE2 or NEON), avx2 or avx512 of the addon; simd128 of WebAssembly. */
+  readonly instructionSet: string;
+  /** Threads that a kernel may use. */
+  readonly threads: number;
+  /** Where the addon was found; undefined for WebAssembly. */
+  readonly path: string | undefined;
+  /** Why faster engines were not taken; empty when the fastest runs. */
+  readonly notes: readonly string[];
+}
+
+/** What a CPU device is made with. */
+export interface CpuOptions {
+  /** Takes a narrower instruction set than the processor has, to compare them. */
+  readonly instructionSet?: string;
+  /** Bytes up to which WebAssembly's memory grows before the oldest tensors are moved out of it. */
+  readonly arenaBytes?: number;
+}
+
+/** A device together with what it runs on. */
+export interface CpuDevice {
+  readonly device: Device;
+  readonly info: CpuInfo;
+}
+
+interface Chosen {
+  readonly engine: Engine;
+  readonly path: string | undefined;
+  readonly notes: readonly string[];
+}
+
+function chooseEngine(wanted: string | undefined, options: CpuOptions): Chosen {
+  if (wanted !== undefined && wanted !== 'native' && wanted !== 'wasm') {
+    throw new DeviceError({ op: 'cpu', expected: 'FLAMBEAU_CPU to be native or wasm', received: JSON.stringify(wanted) });
+  }
+  const wasm = (notes: readonly string[]): Chosen => ({ engine: wasmEngine(options.arenaBytes), path: undefined, notes });
+  if (wanted === 'wasm') return wasm(['wasm was asked for']);
+  const search = findAddon();
+  const reasons: string[] = [];
+  if (search.addon === undefined) reasons.push(...search.reasons);
+  else {
+    try {
+      const engine = nativeEngine(search.addon, options.instructionSet);
+      // An addon of other sources may lack kernels: they are all looked up before it is taken.
+      requiredKernels(engine);
+      optionalKernels(engine);
+      return { engine, path: search.path, notes: options.instructionSet === undefined ? [] : [`${options.instructionSet} was asked for`] };
+    } catch (error) {
+      reasons.push(`${search.path}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  if (wanted === 'native') {
+    throw new DeviceError({
+      op: 'cpu',
+      expected: 'the native engine',
+      received: `none (${reasons.join('; ')})`,
+      hint: 'Build it with `node packages/backend-cpu/scripts/build.mjs`, install the platform package, or take FLAMBEAU_CPU=wasm.',
+    });
+  }
+  return wasm(reasons);
+}
+
+/**
+ * Makes a CPU device of its own: the fastest engine, or the one that `engine` names.
+ * @throws DeviceError when the native engine is asked for and cannot be loaded
+ */
+export function createCpuDevice(engine?: 'native' | 'wasm', options: CpuOptions = {}): CpuDevice {
+  const chosen = chooseEngine(engine ?? environment('FLAMBEAU_CPU'), options);
+  const { memory, name, instructionSet, threads } = chosen.engine;
+  const device: Device = {
+    name: 'cpu',
+    synchronous: true,
+    randomSource: 'host',
+    supports: () => true,
+    computes: (dtype) => dtype !== 'float16' && dtype !== 'bfloat16',
+    allocate: (byteLength) => memory.allocate(byteLength),
+    release: (storage) => memory.release(storage.handle as Block),
+    upload: (storage, bytes, byteOffset) => memory.bytes(storage.handle as Block, byteOffset, bytes.byteLength).set(bytes),
+    download: (storage, byteOffset, byteLength) => Promise.resolve(memory.bytes(storage.handle as Block, byteOffset, byteLength).slice()),
+    downloadSync: (storage, byteOffset, byteLength) => memory.bytes(storage.handle as Block, byteOffset, byteLength),
+    synchronize: () => Promise.resolve(),
+    memory: () => ({
+      liveBytes: memory.liveBytes,
+      peakBytes: memory.peakBytes,
+      liveCount: memory.liveCount,
+      pooledBytes: memory.pooledBytes,
+    }),
+    ...(memory.adopt !== undefined && { adopt: (bytes: Uint8Array) => memory.adopt?.(bytes) }),
+    kernels: requiredKernels(chosen.engine),
+    optional: optionalKernels(chosen.engine),
+  };
+  return { device, info: { engine: name, instructionSet, threads, path: chosen.path, notes: chosen.notes } };
+}

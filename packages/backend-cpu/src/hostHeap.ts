@@ -1,0 +1,101 @@
+import { arrayBufferBytes, newBuffer } from '#platform';
+import { alignment } from './sizes.ts';
+
+/** One buffer of V8. What is counted outlives it, so that its finalizer can take it off. */
+export interface Home {
+  readonly byteLength: number;
+  /** Where the buffer lies; 0 where nobody needs to know. */
+  readonly address: number;
+  /** Blocks in it that were handed out and not given back. */
+  outstanding: number;
+}
+
+const slabBytes = 65536;
+/** Requests up to this are carved from slabs. */
+const largestSmall = 4096;
+/** Fresh bytes between two looks at what V8 really holds. */
+const surveyInterval = 16 * 2 ** 20;
+
+/**
+ * Room in buffers of V8, which feels their weight and collects what nobody holds: small requests are carved from slabs, others get a buffer of
+ * their own. After `take`, the fields `buffer`, `byteOffset` and `home` say where.
+ */
+export class HostHeap {
+  buffer: ArrayBuffer = new ArrayBuffer(0);
+  byteOffset = 0;
+  home: Home = { byteLength: 0, address: 0, outstanding: 0 };
+  /** Blocks that are out, as far as is known: those of collected buffers are taken off between two tasks of the event loop. */
+  outstanding = 0;
+  private slab: ArrayBuffer | undefined;
+  private slabHome: Home = this.home;
+  private slabUsed = 0;
+  private held = 0;
+  private peak = 0;
+  private sinceSurvey = 0;
+  private readonly addressOf: (buffer: ArrayBuffer) => number;
+  private readonly collected = new FinalizationRegistry<Home>((home) => {
+    this.held -= home.byteLength;
+    this.outstanding -= home.outstanding;
+  });
+
+  /** @param addressOf - where a buffer lies, if blocks are to be aligned in the machine's memory */
+  constructor(addressOf: (buffer: ArrayBuffer) => number) {
+    this.addressOf = addressOf;
+  }
+
+  /** Finds room for a multiple of 64 bytes. */
+  take(byteLength: number): void {
+    this.outstanding++;
+    if (byteLength > largestSmall) {
+      const buffer = this.newHeld(byteLength + alignment);
+      this.home.outstanding++;
+      this.buffer = buffer;
+      return;
+    }
+    if (this.slab === undefined || this.slabUsed + byteLength > this.slab.byteLength) {
+      this.slab = this.newHeld(slabBytes + alignment);
+      this.slabHome = this.home;
+      this.slabUsed = this.byteOffset;
+    }
+    this.slabHome.outstanding++;
+    this.home = this.slabHome;
+    this.buffer = this.slab;
+    this.byteOffset = this.slabUsed;
+    this.slabUsed += byteLength;
+  }
+
+  /** Takes account of memory that came from elsewhere; it is counted until `holder` is collected. */
+  adopt(holder: object, home: Home): void {
+    this.outstanding += home.outstanding;
+    this.held += home.byteLength;
+    this.collected.register(holder, home);
+  }
+
+  private newHeld(byteLength: number): ArrayBuffer {
+    this.held += byteLength;
+    this.sinceSurvey += byteLength;
+    if (this.sinceSurvey > surveyInterval) {
+      this.sinceSurvey = 0;
+      this.peak = Math.max(this.peak, this.liveBytes);
+    }
+    const buffer = newBuffer(byteLength);
+    const address = this.addressOf(buffer);
+    this.home = { byteLength, address, outstanding: 0 };
+    this.byteOffset = (alignment - (address % alignment)) % alignment;
+    this.collected.register(buffer, this.home);
+    return buffer;
+  }
+
+  /**
+   * Bytes of the buffers that are not yet collected: as counted here, or as V8 counts all ArrayBuffers of the process, whichever is less. (The
+   * count alone would only grow within a synchronous loop, where finalizers do not run.)
+   */
+  get liveBytes(): number {
+    return Math.min(this.held, arrayBufferBytes() ?? this.held);
+  }
+
+  /** The largest that liveBytes was seen to be. */
+  get peakBytes(): number {
+    return (this.peak = Math.max(this.peak, this.liveBytes));
+  }
+}

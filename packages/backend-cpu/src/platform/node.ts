@@ -1,0 +1,38 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import type { Addon, AddonSearch } from './addon.ts';
+
+// What the backend needs of Node; browser.ts stands in for it elsewhere.
+
+/** Looks for the addon: a local build first, then the platform's package. */
+export function findAddon(): AddonSearch {
+  const require = createRequire(import.meta.url);
+  const platform = `${process.platform}-${process.arch}`;
+  const local = fileURLToPath(new URL(`../../build/${platform}/flambeau.node`, import.meta.url));
+  const reasons: string[] = [];
+  const load = (path: string): Addon | undefined => {
+    try {
+      return require(path) as Addon;
+    } catch (error) {
+      reasons.push(`${path}: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`);
+      return undefined;
+    }
+  };
+  if (existsSync(local)) {
+    const addon = load(local);
+    if (addon !== undefined) return { addon, path: local };
+  } else reasons.push('no local build of the addon');
+  const packaged = `@flambeau/backend-cpu-${platform}/flambeau.node`;
+  const addon = load(packaged);
+  return addon === undefined ? { addon, reasons } : { addon, path: packaged };
+}
+
+/** An environment variable; undefined where it is not set or empty. */
+export const environment = (name: string): string | undefined => process.env[name] || undefined;
+
+/** Bytes of all ArrayBuffers that V8 has not collected; undefined where nobody counts them. */
+export const arrayBufferBytes = (): number | undefined => process.memoryUsage().arrayBuffers;
+
+/** A buffer of V8 with arbitrary content. */
+export const newBuffer = (byteLength: number): ArrayBuffer => Buffer.allocUnsafeSlow(byteLength).buffer as ArrayBuffer;

@@ -1,0 +1,11 @@
+// Runs the cases of one file in a process of its own, so that a crash or a hang takes no other case with it.
+// Started by supervise.ts with: backend, directory, file, comma-separated indices of the cases to run.
+import { openBackend, type BackendName } from './library.ts';
+import { readJobs } from './run.ts';
+
+const [backend, directory, file, list] = process.argv.slice(2);
+const device = await openBackend(backend as BackendName);
+const jobs = readJobs(directory, file);
+for (const index of list.split(',').map(Number)) process.send?.({ index, outcome: await jobs[index].run(device) });
+process.disconnect();
+process.exit(0);

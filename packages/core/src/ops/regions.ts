@@ -1,0 +1,55 @@
+import { readCall, type Call } from '../call.ts';
+import { checkTensor } from '../checks.ts';
+import { ShapeError } from '../errors.ts';
+import { sameShape, showShape, type Shape } from '../shape.ts';
+import type { Tensor } from '../tensor.ts';
+import { select, slice, type SliceOptions } from './slicing.ts';
+import { asStrided, diagonal } from './strided.ts';
+
+// Copies of a tensor with a region, which a view names, replaced by another tensor.
+
+function replaced(op: string, x: Tensor, source: unknown, region: (copy: Tensor) => Tensor): Tensor {
+  const value = checkTensor(op, 'the source', source);
+  const copy = x.clone();
+  const target = region(copy);
+  if (!sameShape(target.shape, value.shape))
+    throw new ShapeError({ op, expected: `a source of the region's shape ${showShape(target.shape)}`, received: showShape(value.shape) });
+  target.copy_(value);
+  return copy;
+}
+
+/** A copy of x with a diagonal replaced: `diagonal(offset, dim1, dim2)` of the result is the source. @throws ShapeError */
+export function diagonalScatter(
+  x: Tensor,
+  ...args: Call<{ src: Tensor; offset?: number; dim1?: number; dim2?: number }, ['src', 'offset', 'dim1', 'dim2']>
+): Tensor {
+  const names = ['src', 'offset', 'dim1', 'dim2'];
+  const { src, offset, dim1, dim2 } = readCall<{ src: Tensor; offset?: number; dim1?: number; dim2?: number }>('diagonalScatter', args, names); // prettier-ignore
+  return replaced('diagonalScatter', x, src, (copy) => diagonal(copy, offset ?? 0, dim1 ?? 0, dim2 ?? 1));
+}
+
+/** A copy of x with `select(dim, index)` replaced by the source. @throws ShapeError */
+export function selectScatter(x: Tensor, ...args: Call<{ src: Tensor; dim: number; index: number }, ['src', 'dim', 'index']>): Tensor {
+  const { src, dim, index } = readCall<{ src: Tensor; dim: number; index: number }>('selectScatter', args, ['src', 'dim', 'index']);
+  return replaced('selectScatter', x, src, (copy) => select(copy, dim, index));
+}
+
+/** A copy of x with `slice(dim, start, end, step)` replaced by the source. @throws ShapeError */
+export function sliceScatter(x: Tensor, ...args: Call<SliceOptions & { src: Tensor }, ['src', 'dim', 'start', 'end', 'step']>): Tensor {
+  const names = ['src', 'dim', 'start', 'end', 'step'];
+  const { src, dim, start, end, step } = readCall<SliceOptions & { src: Tensor }>('sliceScatter', args, names);
+  return replaced('sliceScatter', x, src, (copy) => slice(copy, dim ?? 0, start, end, step ?? 1));
+}
+
+/** A copy of x with the elements that `asStrided` names replaced by the source. @throws ShapeError */
+export function asStridedScatter(
+  x: Tensor,
+  ...args: Call<
+    { src: Tensor; size: Shape; stride: readonly number[]; storageOffset?: number | null },
+    ['src', 'size', 'stride', 'storageOffset']
+  >
+): Tensor {
+  const names = ['src', 'size', 'stride', 'storageOffset'];
+  const { src, size, stride, storageOffset } = readCall<{ src: Tensor; size: Shape; stride: number[]; storageOffset?: number }>('asStridedScatter', args, names); // prettier-ignore
+  return replaced('asStridedScatter', x, src, (copy) => asStrided(copy, size, stride, storageOffset ?? 0));
+}

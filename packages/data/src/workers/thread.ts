@@ -1,0 +1,63 @@
+import type { FromWorker, ToWorker } from './messages.ts';
+
+/** A thread that runs the worker's program, on either platform. */
+export interface Thread {
+  post(message: ToWorker): void;
+  /** Whether the thread keeps the process alive: while somebody waits for it. */
+  hold(active: boolean): void;
+  /** Ends it at once. */
+  end(): Promise<void>;
+}
+
+/** What a thread tells: a message, or that it is gone and why. */
+export interface ThreadListener {
+  message(message: FromWorker): void;
+  gone(reason: string): void;
+}
+
+interface WebWorker {
+  postMessage(message: unknown): void;
+  terminate(): void;
+  onmessage: ((event: { data: FromWorker }) => void) | null;
+  onerror: ((event: { message: string }) => void) | null;
+}
+declare const Worker: (new (url: URL, options: { type: 'module' }) => WebWorker) | undefined;
+
+/** Starts a thread: worker_threads in Node, a Web Worker elsewhere. It does not keep the process alive. */
+export async function startThread(listener: ThreadListener): Promise<Thread> {
+  if (typeof process === 'object' && typeof process.versions?.node === 'string') return startNode(listener);
+  if (typeof Worker === 'undefined') throw new Error('this platform has no workers');
+  const worker = new Worker(new URL('./webEntry.js', import.meta.url), { type: 'module' });
+  worker.onmessage = ({ data }) => listener.message(data);
+  worker.onerror = ({ message }) => listener.gone(message);
+  return {
+    post: (message) => worker.postMessage(message),
+    hold: () => undefined,
+    end: () => {
+      worker.terminate();
+      return Promise.resolve();
+    },
+  };
+}
+
+async function startNode(listener: ThreadListener): Promise<Thread> {
+  const { Worker: NodeWorker } = await import('node:worker_threads');
+  const worker = import.meta.url.endsWith('.ts')
+    ? // From source: Node takes no TypeScript as a worker's entry, so the workspace's own tsx loads it.
+      new NodeWorker(
+        `import('tsx/esm/api').then((tsx) => { tsx.register(); return import(${JSON.stringify(new URL('./nodeEntry.ts', import.meta.url).href)}); })`,
+        { eval: true },
+      )
+    : new NodeWorker(new URL('./nodeEntry.js', import.meta.url));
+  worker.unref();
+  worker.on('message', (message: FromWorker) => listener.message(message));
+  worker.on('error', (error: Error) => listener.gone(error.stack ?? error.message));
+  worker.on('exit', (code) => listener.gone(`it exited with code ${code}`));
+  return {
+    post: (message) => worker.postMessage(message),
+    hold: (active) => (active ? worker.ref() : worker.unref()),
+    end: async () => {
+      await worker.terminate();
+    },
+  };
+}

@@ -1,0 +1,17 @@
+import { defaultGenerator } from '@flambeau/core';
+import type { Module } from '../module.ts';
+
+/**
+ * Builds a module whose parameters will be overwritten, by `loadStateDict` say: the random stream stays where it is, so that what is drawn
+ * next does not depend on the module.
+ * @example
+ * const layer = nn.utils.skipInit(nn.Linear, 2, 3)
+ */
+export function skipInit<Arguments extends unknown[], M extends Module>(Type: new (...args: Arguments) => M, ...args: Arguments): M {
+  const state = defaultGenerator.getStateBytes();
+  try {
+    return new Type(...args);
+  } finally {
+    defaultGenerator.setStateBytes(state);
+  }
+}

@@ -1,0 +1,23 @@
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { renderSvg, type ChartDefinition } from './chart.ts';
+import { renderPng } from './png.ts';
+
+/** Writes a file whole or not at all: whoever reads it never sees half a chart. */
+function writeWhole(file: string, content: string | Uint8Array): void {
+  mkdirSync(dirname(file), { recursive: true });
+  const part = `${file}.part`;
+  writeFileSync(part, content);
+  renameSync(part, file);
+}
+
+/**
+ * Writes a chart as `path.svg` and `path.png`; folders are made.
+ * @returns the SVG, for whoever shows it as well
+ */
+export function saveChart(path: string, definition: ChartDefinition): string {
+  const svg = renderSvg(definition);
+  writeWhole(`${path}.svg`, svg);
+  writeWhole(`${path}.png`, renderPng(svg));
+  return svg;
+}

@@ -1,0 +1,157 @@
+import { ArgumentError, describe, getDefaultDevice, type Device, type DType, type Shape, type Tensor } from '@flambeau/core';
+import { FileError } from './errors.ts';
+import { openSource, type ByteSource, type FileInput } from './files/source.ts';
+import { Work, type WorkOptions } from './files/work.ts';
+import { checkFormat, openStored, type FileFormat } from './format.ts';
+import { materialize, namedTensors, type LoadContext, type StoredFile, type StoredTensor } from './stored.ts';
+
+/** Tensors by name. */
+export type Tensors = Map<string, Tensor>;
+
+/** How a file is read. */
+export interface OpenOptions extends WorkOptions {
+  /** The format, where neither the extension nor the first bytes tell it. */
+  format?: FileFormat;
+  /** Where the tensors are put; the default device when missing. */
+  device?: Device;
+  /** A name for messages, where bytes or a stream have none. */
+  name?: string;
+  /** A stream longer than this is refused; 16 GiB when missing. */
+  maxBytes?: number;
+}
+
+/** How a file is loaded. */
+export interface LoadOptions extends OpenOptions {
+  /** Reads only these tensors, by dotted name, and gives a Map of them; the rest of the file is not read. */
+  only?: readonly string[] | ((name: string) => boolean);
+}
+
+/** A file that is open: its structure is known, and its tensors are read one by one as they are asked for. Close it in the end. */
+export class TensorFile {
+  readonly name: string;
+  readonly format: FileFormat;
+  /** Strings beside the tensors (safetensors only). */
+  readonly metadata: Readonly<Record<string, string>>;
+  private readonly stored: StoredFile;
+  private readonly source: ByteSource;
+  private readonly options: OpenOptions;
+  private readonly named: Map<string, StoredTensor>;
+
+  /** Use `openFile`. */
+  constructor(source: ByteSource, stored: StoredFile, options: OpenOptions) {
+    this.name = source.name;
+    this.format = stored.format;
+    this.metadata = stored.metadata;
+    this.stored = stored;
+    this.source = source;
+    this.options = options;
+    this.named = namedTensors(source.name, stored.root);
+  }
+
+  /** The dotted names of all tensors, in the order of the file. */
+  names(): string[] {
+    return [...this.named.keys()];
+  }
+
+  /** Dtype and shape of a tensor, without reading it. @throws FileError when there is none of the name */
+  spec(name: string): { dtype: DType; shape: Shape } {
+    const { dtype, shape } = this.find(name);
+    return { dtype, shape };
+  }
+
+  /** Reads one tensor. @throws FileError when there is none of the name */
+  async tensor(name: string): Promise<Tensor> {
+    const found = this.find(name);
+    return this.reading([found], (context) => found.read(context));
+  }
+
+  /** Reads the tensors of some names into a Map. */
+  async tensors(names: Iterable<string>): Promise<Tensors> {
+    const found = [...names].map((name) => [name, this.find(name)] as const);
+    return this.reading(
+      found.map(([, tensor]) => tensor),
+      async (context) => {
+        const out: Tensors = new Map();
+        for (const [name, tensor] of found) out.set(name, await tensor.read(context));
+        return out;
+      },
+    );
+  }
+
+  /** Reads everything, in the structure in which it was saved. */
+  async load(): Promise<unknown> {
+    return this.reading([...this.named.values()], (context) => materialize(this.stored.root, context));
+  }
+
+  /** The structure with everything but the tensors, in whose places stand their dtypes and shapes. */
+  outline(): unknown {
+    return this.stored.root;
+  }
+
+  /** Lets go of the file. */
+  close(): Promise<void> {
+    return this.source.close();
+  }
+
+  private find(name: string): StoredTensor {
+    const found = this.named.get(name);
+    if (found === undefined) {
+      throw new FileError('FILE_NOT_FOUND', { file: this.name }, {
+        expected: `a tensor ${JSON.stringify(name)}`,
+        received: `${this.named.size} others: ${this.names().slice(0, 5).join(', ')}${this.named.size > 5 ? ', ...' : ''}`,
+      }); // prettier-ignore
+    }
+    return found;
+  }
+
+  private async reading<T>(tensors: readonly StoredTensor[], read: (context: LoadContext) => Promise<T>): Promise<T> {
+    const work = new Work('load', this.name, this.options);
+    work.totalBytes = tensors.reduce((n, { byteLength }) => n + byteLength, 0);
+    const context: LoadContext = { source: this.source, device: this.options.device ?? getDefaultDevice(), work, storages: new Map() };
+    try {
+      const result = await read(context);
+      work.finish();
+      return result;
+    } catch (error) {
+      if (error instanceof RangeError) throw new FileError('FILE_LIMIT', { file: this.name }, { expected: 'tensors that fit into memory', received: error.message, cause: error }); // prettier-ignore
+      throw error;
+    }
+  }
+}
+
+/**
+ * Opens a file to read some of its tensors, or to look at what it holds.
+ * @example
+ * const file = await openFile('model.safetensors')
+ * const weight = await file.tensor('conv1.0.weight')
+ * await file.close()
+ */
+export async function openFile(input: FileInput, options: OpenOptions = {}): Promise<TensorFile> {
+  const format = checkFormat('load', options.format);
+  const source = await openSource(input, options);
+  try {
+    return new TensorFile(source, await openStored(source, format), options);
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+/**
+ * Reads a file of tensors: safetensors, PyTorch's `.pt` (both formats), npy or npz, told by the extension, the `format` option or the first bytes.
+ * A state dict comes as a Map, npz as a Map of its arrays, npy as a tensor, a nested checkpoint as it was saved (Python's dicts as plain objects,
+ * its OrderedDicts as Maps, tuples as arrays, None as null). No code ever runs from a file. The type argument is yours to know; it is not checked.
+ * @throws FileError with the file, the byte and a stable code when anything in the file does not fit
+ */
+export async function load<T = Tensors>(input: FileInput, options: LoadOptions = {}): Promise<T> {
+  const { only } = options;
+  if (only !== undefined && !Array.isArray(only) && typeof only !== 'function')
+    throw new ArgumentError({ op: 'load', expected: 'names or a function of a name as only', received: describe(only) });
+  const file = await openFile(input, options);
+  try {
+    if (only === undefined) return (await file.load()) as T;
+    return (await file.tensors(typeof only === 'function' ? file.names().filter(only) : (only as readonly string[]))) as T;
+  } finally {
+    await file.close();
+  }
+}

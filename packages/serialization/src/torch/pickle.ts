@@ -1,0 +1,445 @@
+import { describe } from '@flambeau/core';
+import { FileError, type FileErrorCode } from '../errors.ts';
+import { setField } from '../stored.ts';
+
+/** A global that a pickle named and that is allowed. */
+export class PickleGlobal<T> {
+  readonly name: string;
+  readonly value: T;
+
+  constructor(name: string, value: T) {
+    this.name = name;
+    this.value = value;
+  }
+}
+
+/** A Python tuple, which becomes an array when the reading ends. */
+export class Tuple {
+  readonly items: readonly unknown[];
+
+  constructor(items: readonly unknown[]) {
+    this.items = items;
+  }
+}
+
+/** A Python dict while it is being filled. */
+export class Dict {
+  readonly entries: Map<unknown, unknown> = new Map();
+  /** An OrderedDict becomes a Map, a dict a plain object where its keys allow it. */
+  readonly ordered: boolean;
+
+  constructor(ordered: boolean) {
+    this.ordered = ordered;
+  }
+}
+
+/** What the pickle machine asks of its user. */
+export interface PickleHandlers<T> {
+  /** What a global stands for; it throws for what is not allowed. */
+  global(name: string, byte: number): T;
+  /** The result of calling an allowed global; it throws for what is no function or does not fit. */
+  call(callee: PickleGlobal<T>, args: readonly unknown[], byte: number): unknown;
+  /** Applies a state to an object that was made before. */
+  build(object: unknown, state: unknown, byte: number): unknown;
+  persistent(id: unknown, byte: number): unknown;
+}
+
+/** What is on the stack where a MARK was set. */
+const mark = Symbol('mark');
+const decoder = new TextDecoder('utf-8');
+/** A pickle that holds this many bytes of opcodes is no model. */
+const maxOperations = 50_000_000;
+
+/**
+ * Reads pickles without running anything: a stack machine whose only functions are those that its handlers know.
+ * @see https://docs.python.org/3/library/pickletools.html
+ */
+export class PickleReader<T> {
+  private readonly bytes: Uint8Array;
+  private readonly view: DataView;
+  private readonly file: string;
+  /** Where in the file the bytes begin. */
+  private readonly base: number;
+  private readonly handlers: PickleHandlers<T>;
+  private at: number;
+  private stack: unknown[] = [];
+  private memo = new Map<number, unknown>();
+
+  constructor(bytes: Uint8Array, start: number, place: { file: string; base: number }, handlers: PickleHandlers<T>) {
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.at = start;
+    this.file = place.file;
+    this.base = place.base;
+    this.handlers = handlers;
+  }
+
+  /** Where the next pickle begins. */
+  get position(): number {
+    return this.at;
+  }
+
+  private fail(code: FileErrorCode, byte: number, expected: string, received?: string): FileError {
+    return new FileError(code, { file: this.file, byte: this.base + byte }, { expected, ...(received !== undefined && { received }) });
+  }
+
+  private take(length: number): number {
+    const from = this.at;
+    if (length < 0 || from + length > this.bytes.length)
+      throw this.fail('FILE_TRUNCATED', from, `${length} more bytes of the pickle`, String(this.bytes.length - from));
+    this.at += length;
+    return from;
+  }
+
+  private slice(length: number): Uint8Array {
+    const from = this.take(length);
+    return this.bytes.subarray(from, from + length);
+  }
+
+  private text(length: number): string {
+    return decoder.decode(this.slice(length));
+  }
+
+  private line(): string {
+    const end = this.bytes.indexOf(0x0a, this.at);
+    if (end < 0 || end - this.at > 1000) throw this.fail('FILE_FORMAT', this.at, 'a name of at most 1000 bytes that ends in a newline');
+    const text = this.text(end - this.at);
+    this.at++;
+    return text;
+  }
+
+  private pop(): unknown {
+    if (this.stack.length === 0) throw this.fail('FILE_FORMAT', this.at - 1, 'a value on the stack', 'an empty stack');
+    const value = this.stack.pop();
+    if (value === mark) throw this.fail('FILE_FORMAT', this.at - 1, 'a value on the stack', 'a mark');
+    return value;
+  }
+
+  private top(): unknown {
+    const value = this.pop();
+    this.stack.push(value);
+    return value;
+  }
+
+  private popToMark(): unknown[] {
+    const from = this.stack.lastIndexOf(mark);
+    if (from < 0) throw this.fail('FILE_FORMAT', this.at - 1, 'a mark on the stack', 'none');
+    const items = this.stack.splice(from);
+    items.shift();
+    return items;
+  }
+
+  private remember(key: number): void {
+    this.memo.set(key, this.top());
+  }
+
+  private recall(key: number): void {
+    if (!this.memo.has(key)) throw this.fail('FILE_FORMAT', this.at - 1, 'a memo entry that was written before', String(key));
+    this.stack.push(this.memo.get(key));
+  }
+
+  private long(length: number): number | bigint {
+    const digits = this.slice(length);
+    if (length > 4096) throw this.fail('FILE_LIMIT', this.at, 'an integer of at most 4096 bytes', String(length));
+    let value = 0n;
+    for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(digits[i]);
+    if (length > 0 && digits[length - 1] >= 0x80) value -= 1n << BigInt(8 * length);
+    return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
+  }
+
+  private setItems(pairs: readonly unknown[]): void {
+    const target = this.top();
+    if (!(target instanceof Dict) || pairs.length % 2 !== 0)
+      throw this.fail('FILE_FORMAT', this.at - 1, 'pairs for a dict', describe(target));
+    for (let i = 0; i < pairs.length; i += 2) target.entries.set(pairs[i], pairs[i + 1]);
+  }
+
+  private append(items: readonly unknown[]): void {
+    const target = this.top();
+    if (target instanceof Set) for (const item of items) target.add(item);
+    else if (Array.isArray(target)) for (const item of items) target.push(item);
+    else throw this.fail('FILE_FORMAT', this.at - 1, 'a list to append to', describe(target));
+  }
+
+  private pushGlobal(module: unknown, name: unknown, byte: number): void {
+    if (typeof module !== 'string' || typeof name !== 'string') throw this.fail('FILE_FORMAT', byte, 'a global by two strings');
+    const full = `${module}.${name}`;
+    this.stack.push(new PickleGlobal(full, this.handlers.global(full, this.base + byte)));
+  }
+
+  private reduce(byte: number): void {
+    const args = this.pop();
+    const callee = this.pop();
+    if (!(callee instanceof PickleGlobal) || !(args instanceof Tuple))
+      throw this.fail('FILE_FORMAT', byte, 'a call of a global with a tuple', describe(callee));
+    this.stack.push(this.handlers.call(callee as PickleGlobal<T>, args.items, this.base + byte));
+  }
+
+  /** Reads one pickle, up to its STOP. */
+  read(): unknown {
+    this.stack = [];
+    this.memo = new Map();
+    for (let operations = 0; operations < maxOperations; operations++) {
+      const byte = this.take(1);
+      const code = this.bytes[byte];
+      if (code === 0x2e) {
+        const result = this.pop();
+        return finish(result, this.file);
+      }
+      this.step(code, byte);
+    }
+    throw this.fail('FILE_LIMIT', this.at, `at most ${maxOperations} operations`, 'more');
+  }
+
+  private step(code: number, byte: number): void {
+    const { stack, view } = this;
+    switch (code) {
+      case 0x80: {
+        // PROTO
+        const version = this.bytes[this.take(1)];
+        if (version < 2 || version > 5) throw this.fail('FILE_NOT_SUPPORTED', byte, 'a pickle of protocol 2 to 5', String(version));
+        return;
+      }
+      case 0x95: // FRAME
+        this.take(8);
+        return;
+      case 0x28: // MARK
+        stack.push(mark);
+        return;
+      case 0x30: // POP
+        if (stack.pop() === undefined && stack.length === 0) throw this.fail('FILE_FORMAT', byte, 'a value on the stack', 'an empty stack');
+        return;
+      case 0x31: // POP_MARK
+        this.popToMark();
+        return;
+      case 0x32: // DUP
+        stack.push(this.top());
+        return;
+      case 0x4e: // NONE
+        stack.push(null);
+        return;
+      case 0x88: // NEWTRUE
+        stack.push(true);
+        return;
+      case 0x89: // NEWFALSE
+        stack.push(false);
+        return;
+      case 0x4b: // BININT1
+        stack.push(this.bytes[this.take(1)]);
+        return;
+      case 0x4d: // BININT2
+        stack.push(view.getUint16(this.take(2), true));
+        return;
+      case 0x4a: // BININT
+        stack.push(view.getInt32(this.take(4), true));
+        return;
+      case 0x8a: // LONG1
+        stack.push(this.long(this.bytes[this.take(1)]));
+        return;
+      case 0x8b: // LONG4
+        stack.push(this.long(view.getInt32(this.take(4), true)));
+        return;
+      case 0x47: // BINFLOAT
+        stack.push(view.getFloat64(this.take(8), false));
+        return;
+      case 0x58: // BINUNICODE
+        stack.push(this.text(view.getUint32(this.take(4), true)));
+        return;
+      case 0x8c: // SHORT_BINUNICODE
+        stack.push(this.text(this.bytes[this.take(1)]));
+        return;
+      case 0x8d: // BINUNICODE8
+        stack.push(this.text(Number(view.getBigUint64(this.take(8), true))));
+        return;
+      case 0x55: // SHORT_BINSTRING, a str of Python 2
+        stack.push(this.text(this.bytes[this.take(1)]));
+        return;
+      case 0x54: // BINSTRING
+        stack.push(this.text(view.getInt32(this.take(4), true)));
+        return;
+      case 0x43: // SHORT_BINBYTES
+        stack.push(this.slice(this.bytes[this.take(1)]).slice());
+        return;
+      case 0x42: // BINBYTES
+        stack.push(this.slice(view.getUint32(this.take(4), true)).slice());
+        return;
+      case 0x8e: // BINBYTES8
+      case 0x96: // BYTEARRAY8
+        stack.push(this.slice(Number(view.getBigUint64(this.take(8), true))).slice());
+        return;
+      case 0x5d: // EMPTY_LIST
+        stack.push([]);
+        return;
+      case 0x7d: // EMPTY_DICT
+        stack.push(new Dict(false));
+        return;
+      case 0x8f: // EMPTY_SET
+        stack.push(new Set());
+        return;
+      case 0x29: // EMPTY_TUPLE
+        stack.push(new Tuple([]));
+        return;
+      case 0x85: // TUPLE1
+        stack.push(new Tuple([this.pop()]));
+        return;
+      case 0x86: {
+        // TUPLE2
+        const b = this.pop();
+        stack.push(new Tuple([this.pop(), b]));
+        return;
+      }
+      case 0x87: {
+        // TUPLE3
+        const c = this.pop();
+        const b = this.pop();
+        stack.push(new Tuple([this.pop(), b, c]));
+        return;
+      }
+      case 0x74: // TUPLE
+        stack.push(new Tuple(this.popToMark()));
+        return;
+      case 0x6c: // LIST
+        stack.push(this.popToMark());
+        return;
+      case 0x64: {
+        // DICT
+        const pairs = this.popToMark();
+        stack.push(new Dict(false));
+        this.setItems(pairs);
+        return;
+      }
+      case 0x61: {
+        // APPEND
+        const item = this.pop();
+        this.append([item]);
+        return;
+      }
+      case 0x65: // APPENDS
+      case 0x90: // ADDITEMS
+        this.append(this.popToMark());
+        return;
+      case 0x73: {
+        // SETITEM
+        const value = this.pop();
+        const key = this.pop();
+        this.setItems([key, value]);
+        return;
+      }
+      case 0x75: // SETITEMS
+        this.setItems(this.popToMark());
+        return;
+      case 0x71: // BINPUT
+        this.remember(this.bytes[this.take(1)]);
+        return;
+      case 0x72: // LONG_BINPUT
+        this.remember(view.getUint32(this.take(4), true));
+        return;
+      case 0x94: // MEMOIZE
+        this.remember(this.memo.size);
+        return;
+      case 0x68: // BINGET
+        this.recall(this.bytes[this.take(1)]);
+        return;
+      case 0x6a: // LONG_BINGET
+        this.recall(view.getUint32(this.take(4), true));
+        return;
+      case 0x63: {
+        // GLOBAL
+        const module = this.line();
+        this.pushGlobal(module, this.line(), byte);
+        return;
+      }
+      case 0x93: {
+        // STACK_GLOBAL
+        const name = this.pop();
+        this.pushGlobal(this.pop(), name, byte);
+        return;
+      }
+      case 0x52: // REDUCE
+      case 0x81: // NEWOBJ
+        this.reduce(byte);
+        return;
+      case 0x62: {
+        // BUILD
+        const state = this.pop();
+        const object = this.pop();
+        stack.push(this.handlers.build(object, state, this.base + byte));
+        return;
+      }
+      case 0x51: // BINPERSID
+        stack.push(this.handlers.persistent(this.pop(), this.base + byte));
+        return;
+      default:
+        throw this.fail('FILE_NOT_SUPPORTED', byte, 'an operation that tensors need', `opcode 0x${code.toString(16).padStart(2, '0')}`);
+    }
+  }
+}
+
+/**
+ * Tuples become arrays, dicts Maps or plain objects, and a global that was named but not called stands for its name.
+ * Shared containers stay shared. It does not descend by recursion, so depth costs no stack; cycles are found later.
+ */
+function finish(root: unknown, file: string): unknown {
+  const made = new Map<object, unknown>();
+  const pending: (() => void)[] = [];
+  const convert = (value: unknown): unknown => {
+    if (typeof value !== 'object' || value === null) return value;
+    const known = made.get(value);
+    if (known !== undefined) return known;
+    if (value instanceof PickleGlobal) return value.name;
+    let result: unknown = value;
+    if (value instanceof Tuple || Array.isArray(value)) {
+      const list: unknown[] = [];
+      result = list;
+      const items: readonly unknown[] = value instanceof Tuple ? value.items : (value as unknown[]);
+      pending.push(() => {
+        for (const item of items) list.push(convert(item));
+      });
+    } else if (value instanceof Dict) {
+      const { entries, ordered } = value;
+      const target: Map<unknown, unknown> | object = ordered || !objectKeys(entries) ? new Map<unknown, unknown>() : {};
+      result = target;
+      pending.push(() => {
+        for (const [key, item] of entries) {
+          if (target instanceof Map) target.set(keyOf(key, file), convert(item));
+          else setField(target, String(key), convert(item));
+        }
+      });
+    } else if (value instanceof Set) {
+      const set = new Set<unknown>();
+      result = set;
+      const items = [...(value as Set<unknown>)];
+      pending.push(() => {
+        for (const item of items) set.add(convert(item));
+      });
+    }
+    made.set(value, result);
+    return result;
+  };
+  const result = convert(root);
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) next();
+  return result;
+}
+
+/** True when all keys can be the keys of a plain object: strings and non-negative integers that do not meet. */
+function objectKeys(entries: ReadonlyMap<unknown, unknown>): boolean {
+  const names = new Set<string>();
+  for (const key of entries.keys()) {
+    if (typeof key !== 'string' && !(typeof key === 'number' && Number.isInteger(key) && key >= 0)) return false;
+    names.add(String(key));
+  }
+  return names.size === entries.size;
+}
+
+/** A key as JavaScript can compare it: a tuple of numbers or strings becomes its text. */
+function keyOf(key: unknown, file: string): unknown {
+  if (key instanceof Tuple && key.items.every((item) => typeof item === 'string' || typeof item === 'number'))
+    return `(${key.items.join(', ')})`;
+  if (typeof key === 'object' && key !== null)
+    throw new FileError(
+      'FILE_NOT_SUPPORTED',
+      { file },
+      { expected: 'keys that are strings, numbers, booleans or None', received: describe(key) },
+    );
+  return key;
+}

@@ -1,0 +1,165 @@
+import { asStrided, bytesOf, describe, numel, type DType, type Tensor } from '@flambeau/core';
+import { FileError, type FileErrorCode } from '../errors.ts';
+import { StoredTensor, type LoadContext } from '../stored.ts';
+import { checkFileShape } from '../tensors.ts';
+import { findGlobal, storageDTypes, unsupportedGlobal, type AllowedGlobal } from './globals.ts';
+import { Dict, PickleGlobal, Tuple, type PickleHandlers } from './pickle.ts';
+
+/** A storage that a pickle refers to; the container around the pickle knows where its bytes lie. */
+export class StorageRef {
+  readonly key: string;
+  readonly dtype: DType;
+  /** Elements. */
+  readonly length: number;
+  /** Set by the container: a one-dimensional tensor of all elements. */
+  read: ((context: LoadContext) => Promise<Tensor>) | undefined;
+
+  constructor(key: string, dtype: DType, length: number) {
+    this.key = key;
+    this.dtype = dtype;
+    this.length = length;
+    this.read = undefined;
+  }
+
+  /** The storage as a tensor, read once for all tensors that share it. */
+  load(context: LoadContext): Promise<Tensor> {
+    let loading = context.storages.get(this);
+    if (loading === undefined) {
+      loading = this.read?.(context) ?? Promise.reject(new Error(`the storage ${this.key} has no bytes`));
+      context.storages.set(this, loading);
+    }
+    return loading;
+  }
+}
+
+/** A part of a storage that the legacy format gives an own name. */
+interface StorageWindow {
+  readonly storage: StorageRef;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Handlers for PyTorch's pickles; `storages` collects every storage by its key. */
+export function torchHandlers(file: string, storages: Map<string, StorageRef>): PickleHandlers<AllowedGlobal> {
+  const fail = (code: FileErrorCode, byte: number, expected: string, received: string, hint?: string): FileError =>
+    new FileError(code, { file, byte }, { expected, received, ...(hint !== undefined && { hint }) });
+
+  const integers = (value: unknown, byte: number, what: string): number[] => {
+    if (!(value instanceof Tuple) || !value.items.every((n) => Number.isSafeInteger(n)))
+      throw fail('FILE_FORMAT', byte, `${what} as a tuple of integers`, describe(value));
+    return value.items as number[];
+  };
+
+  function tensor(args: readonly unknown[], byte: number): StoredTensor {
+    const [storage, offset, size, stride] = args;
+    const window = storage instanceof StorageRef ? { storage, offset: 0, length: storage.length } : isWindow(storage) ? storage : undefined;
+    if (window === undefined) throw fail('FILE_FORMAT', byte, 'a storage for a tensor', describe(storage));
+    if (!Number.isSafeInteger(offset) || (offset as number) < 0) throw fail('FILE_SHAPE', byte, 'a storage offset', describe(offset));
+    const shape = checkFileShape(integers(size, byte, 'a size'), { file, byte });
+    const strides = integers(stride, byte, 'strides');
+    if (strides.length !== shape.length || strides.some((s) => s < 0))
+      throw fail('FILE_SHAPE', byte, `${shape.length} non-negative strides`, `[${strides.join(', ')}]`);
+    const start = window.offset + (offset as number);
+    const last = shape.includes(0) ? -1 : shape.reduce((at, n, i) => at + (n - 1) * strides[i], offset as number);
+    if (last >= window.length || (offset as number) > window.length) {
+      throw fail(
+        'FILE_SHAPE',
+        byte,
+        `a tensor inside its storage of ${window.length} elements`,
+        `[${shape.join(', ')}] with strides [${strides.join(', ')}] from ${offset as number}`,
+      );
+    }
+    const { dtype } = window.storage;
+    return new StoredTensor(dtype, shape, numel(shape) * bytesOf(dtype), async (context) =>
+      asStrided(await window.storage.load(context), shape, strides, start),
+    );
+  }
+
+  return {
+    global(name, byte) {
+      const found = findGlobal(name);
+      if (found !== undefined) return found;
+      const reason = unsupportedGlobal(name);
+      if (reason !== undefined) throw fail('FILE_NOT_SUPPORTED', byte, reason, name);
+      throw new FileError(
+        'FILE_NOT_ALLOWED',
+        { file, byte },
+        {
+          expected: `${name} is not allowed`,
+          hint: 'A file may name only what tensors need. Save the state dict: torch.save(model.state_dict(), path).',
+        },
+      );
+    },
+
+    call({ name, value }, args, byte) {
+      switch (value.kind) {
+        case 'orderedDict': {
+          const dict = new Dict(true);
+          const [items] = args;
+          if (args.length > 1 || (items !== undefined && !Array.isArray(items)))
+            throw fail('FILE_FORMAT', byte, 'OrderedDict() or a list of pairs', describe(items));
+          for (const pair of (items as unknown[] | undefined) ?? []) {
+            const values = pair instanceof Tuple ? pair.items : pair;
+            if (!Array.isArray(values) || values.length !== 2) throw fail('FILE_FORMAT', byte, 'pairs for an OrderedDict', describe(pair));
+            dict.entries.set(values[0], values[1]);
+          }
+          return dict;
+        }
+        case 'set':
+          return new Set(Array.isArray(args[0]) ? (args[0] as unknown[]) : []);
+        case 'size':
+          return args[0] instanceof Tuple ? args[0] : new Tuple([]);
+        case 'device':
+          return args.map(String).join(':');
+        case 'encode':
+          if (typeof args[0] !== 'string' || /[^\0-\xff]/.test(args[0]))
+            throw fail('FILE_FORMAT', byte, 'a string of bytes', describe(args[0]));
+          return Uint8Array.from(args[0], (c) => c.charCodeAt(0));
+        case 'bytearray':
+          if (args.length === 0) return new Uint8Array(0);
+          if (!(args[0] instanceof Uint8Array)) throw fail('FILE_FORMAT', byte, 'bytes for a bytearray', describe(args[0]));
+          return args[0];
+        case 'tensorV2':
+        case 'tensor':
+          return tensor(args, byte);
+        case 'parameter':
+        case 'parameterWithState':
+          if (!(args[0] instanceof StoredTensor)) throw fail('FILE_FORMAT', byte, 'a tensor for a parameter', describe(args[0]));
+          return args[0];
+        default:
+          throw fail('FILE_NOT_ALLOWED', byte, 'a function that tensors need', `a call of ${name}`);
+      }
+    },
+
+    build(object, state, byte) {
+      // An OrderedDict carries attributes such as the versions of its modules, and a parameter its hooks: neither is needed to load it.
+      if (!(object instanceof Dict) && !(object instanceof StoredTensor))
+        throw fail('FILE_NOT_ALLOWED', byte, 'a state for a dict or a tensor', describe(object));
+      if (!(state instanceof Dict) && !(state instanceof Tuple)) throw fail('FILE_FORMAT', byte, 'a state that is a dict', describe(state));
+      return object;
+    },
+
+    persistent(id, byte) {
+      if (!(id instanceof Tuple) || id.items[0] !== 'storage') throw fail('FILE_FORMAT', byte, "a persistent id of kind 'storage'", describe(id instanceof Tuple ? id.items[0] : id)); // prettier-ignore
+      const [, type, key, , length, view] = id.items;
+      const dtype = type instanceof PickleGlobal ? storageDTypes.get(type.name.replace(/^torch\./, '')) : undefined;
+      if (dtype === undefined)
+        throw fail('FILE_FORMAT', byte, 'a storage class', type instanceof PickleGlobal ? type.name : describe(type));
+      if ((typeof key !== 'string' && typeof key !== 'number') || !Number.isSafeInteger(length) || (length as number) < 0)
+        throw fail('FILE_FORMAT', byte, 'the key and length of a storage', `${describe(key)} and ${describe(length)}`);
+      const name = String(key);
+      const known = storages.get(name);
+      if (known !== undefined && (known.dtype !== dtype || known.length !== length))
+        throw fail('FILE_FORMAT', byte, `the storage ${name} as ${known.dtype} of ${known.length}`, `${dtype} of ${length as number}`);
+      const storage = known ?? new StorageRef(name, dtype, length as number);
+      storages.set(name, storage);
+      if (!(view instanceof Tuple)) return storage;
+      const [, offset, size] = view.items;
+      if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(size) || (offset as number) < 0 || (size as number) < 0 || (offset as number) + (size as number) > storage.length)
+        throw fail('FILE_SHAPE', byte, `a view inside ${storage.length} elements`, `${describe(size)} from ${describe(offset)}`); // prettier-ignore
+      return { storage, offset, length: size } as StorageWindow;
+    },
+  };
+}
+
+const isWindow = (value: unknown): value is StorageWindow => (value as Partial<StorageWindow> | null)?.storage instanceof StorageRef;

@@ -1,0 +1,12 @@
+import { expect, it } from 'vitest';
+import { fuzz } from './fuzzing.ts';
+
+it('answers 2,000 mutations of real files with tensors or coded errors', async () => {
+  const { codes, read, slowest } = await fuzz(2000, 20260101);
+  const refused = [...codes.values()].reduce((a, b) => a + b, 0);
+  expect(read + refused).toBe(2000);
+  // Mutations that only touch values are read; the others must be told apart by more than one code.
+  expect(read).toBeGreaterThan(0);
+  expect(codes.size).toBeGreaterThan(5);
+  expect(slowest).toBeLessThan(5000);
+});

@@ -1,0 +1,65 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { epochs, stepsPerEpoch } from './resume/run.ts';
+import { scratchFile } from './helpers.ts';
+
+const total = epochs * stepsPerEpoch;
+
+/** Every device, with the format that its run is saved in. */
+const devices = [
+  ['reference', 'pt'],
+  ['cpu', 'safetensors'],
+  ['cpu:wasm', 'pt'],
+] as const;
+
+interface Ended {
+  readonly killed: boolean;
+  readonly steps: number;
+  readonly losses: number[] | undefined;
+}
+
+/** Runs the training in a process of its own; `killAfter` steps kill it without warning. */
+function train(device: string, file: string, seed: number, mode: 'fresh' | 'resume', killAfter = Infinity): Promise<Ended> {
+  const [name, engine] = device.split(':');
+  const script = fileURLToPath(new URL('./resume/child.ts', import.meta.url));
+  const child = spawn(process.execPath, ['--import', 'tsx', '--conditions=flambeau-source', script, name, file, String(seed), mode], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...(engine !== undefined && { FLAMBEAU_CPU: engine }) },
+  });
+  return new Promise((resolve, reject) => {
+    let [text, errors, steps] = ['', '', 0];
+    child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+    child.stdout.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+      steps = text.match(/^step/gm)?.length ?? 0;
+      if (steps >= killAfter) child.kill('SIGKILL');
+    });
+    child.on('close', (code, signal) => {
+      const found = /^losses (.*)$/m.exec(text);
+      if (signal === null && code !== 0) reject(new Error(`the run on ${device} failed: ${errors}`));
+      else resolve({ killed: signal === 'SIGKILL', steps, losses: found === null ? undefined : (JSON.parse(found[1]) as number[]) });
+    });
+  });
+}
+
+describe('a run that is killed', () => {
+  it.each(devices)(
+    'goes on as if nothing had happened on %s, from %s',
+    async (device, format) => {
+      const name = device.replace(':', '-');
+      const whole = await train(device, scratchFile(`${name}-whole.${format}`), 1, 'fresh');
+      expect(whole.losses).toHaveLength(total);
+      const file = scratchFile(`${name}-killed.${format}`);
+      const step = 1 + Math.floor(Math.random() * (total - 2));
+      const first = await train(device, file, 1, 'fresh', step);
+      // The run may have got further before the signal came, even to its end: then there is nothing left to do but to say so.
+      expect(first.killed || first.losses !== undefined, `killed after step ${step}`).toBe(true);
+      expect(existsSync(file)).toBe(true);
+      const second = await train(device, file, 77, 'resume');
+      expect(second.losses, `killed after step ${step}`).toEqual(whole.losses);
+    },
+    120_000,
+  );
+});

@@ -1,0 +1,2 @@
+export * as special from './namespace.ts';
+export * from './namespace.ts';

@@ -1,0 +1,134 @@
+import { ArgumentError, defaultGenerator, isFloat, limits, permutationValues, randn, tensor, type Tensor } from '@flambeau/core';
+import { below, chance, heightAndWidth, uniform, type Transform } from './transform.ts';
+
+// Transforms that change values. Images are [..., C, H, W], floats from 0 to 1 or uint8 from 0 to 255.
+
+const brightest = (image: Tensor): number => (isFloat(image.dtype) ? 1 : limits(image.dtype).max);
+
+/** `ratio·a + (1 - ratio)·b`, kept inside the range of the image. */
+function blend(a: Tensor, b: Tensor, ratio: number): Tensor {
+  const mixed = a.to('float32').mul(ratio).add(b.to('float32').mul(1 - ratio)).clamp(0, brightest(a)); // prettier-ignore
+  return mixed.to(a.dtype);
+}
+
+/** The luminance of RGB: 0.2989 R + 0.587 G + 0.114 B, one channel. */
+function luminance(image: Tensor): Tensor {
+  if (image.size(-3) === 1) return image;
+  const weights = tensor([0.2989, 0.587, 0.114], { device: image.device }).reshape([3, 1, 1]);
+  return image.to('float32').mul(weights).sum(-3, { keepdim: true }).to(image.dtype); // prettier-ignore
+}
+
+/** Gray images of one channel, or of three equal ones. */
+export class Grayscale implements Transform {
+  private readonly channels: 1 | 3;
+
+  constructor(numOutputChannels: 1 | 3 = 1) {
+    this.channels = numOutputChannels;
+  }
+
+  apply(image: Tensor): Tensor {
+    const gray = luminance(image);
+    return this.channels === 1 ? gray : gray.expand([...image.shape.slice(0, -3), 3, ...image.shape.slice(-2)]);
+  }
+
+  batch(images: Tensor): Tensor {
+    return this.apply(images);
+  }
+}
+
+/** Turns the hue of RGB [..., 3, H, W] from 0 to 1 by a part of the circle. */
+function turnHue(image: Tensor, by: number): Tensor {
+  const [r, g, b] = image.unbind(-3);
+  const [high, low] = [image.amax(-3), image.amin(-3)];
+  const range = high.sub(low);
+  const divisor = range.eq(0).where(1, range);
+  const flat = range.eq(0);
+  const share = (x: Tensor): Tensor => high.sub(x).div(divisor);
+  const hueOf = r.eq(high).where(share(b).sub(share(g)), g.eq(high).where(share(r).add(2).sub(share(b)), share(g).add(4).sub(share(r))));
+  const hue = flat.where(0, hueOf).div(6).add(1 + by).remainder(1); // prettier-ignore
+  const saturation = range.div(high.eq(0).where(1, high));
+  const sector = hue.mul(6).floor();
+  const rest = hue.mul(6).sub(sector);
+  const p = high.mul(saturation.neg().add(1));
+  const q = high.mul(saturation.mul(rest).neg().add(1));
+  const t = high.mul(saturation.mul(rest.neg().add(1)).neg().add(1));
+  const pick = (choices: readonly Tensor[]): Tensor => choices.reduce((chosen, value, i) => sector.remainder(6).eq(i).where(value, chosen));
+  return pick([high, q, p, p, t, high]).unsqueeze(-3).cat([pick([t, high, high, q, p, p]).unsqueeze(-3), pick([p, p, t, high, high, q]).unsqueeze(-3)], -3); // prettier-ignore
+}
+
+type Range = readonly [number, number];
+
+function range(name: string, value: number | Range | undefined, center: number, least: number, most: number): Range | undefined {
+  if (value === undefined || value === 0) return undefined;
+  const [low, high] = typeof value === 'number' ? [Math.max(center - value, least), center + value] : value;
+  if (!(low <= high && low >= least && high <= most))
+    throw new ArgumentError({ op: 'ColorJitter', expected: `${name} within [${least}, ${most}]`, received: String(value) });
+  return [low, high];
+}
+
+/** Changes brightness, contrast, saturation and hue at random, in random order. A number d stands for [1 - d, 1 + d], for hue [-d, d]. */
+export class ColorJitter implements Transform {
+  private readonly ranges: readonly (Range | undefined)[];
+
+  constructor(options: { brightness?: number | Range; contrast?: number | Range; saturation?: number | Range; hue?: number | Range }) {
+    this.ranges = [
+      range('brightness', options.brightness, 1, 0, Infinity),
+      range('contrast', options.contrast, 1, 0, Infinity),
+      range('saturation', options.saturation, 1, 0, Infinity),
+      range('hue', options.hue, 0, -0.5, 0.5),
+    ];
+  }
+
+  apply(image: Tensor): Tensor {
+    const order = permutationValues(4, defaultGenerator);
+    const factors = this.ranges.map((r) => (r === undefined ? undefined : uniform(...r)));
+    return order.reduce((x, which) => {
+      const factor = factors[which];
+      return factor === undefined ? x : adjust(x, which, factor);
+    }, image);
+  }
+}
+
+function adjust(image: Tensor, which: number, factor: number): Tensor {
+  if (which === 0) return blend(image, image.mul(0), factor);
+  if (which === 1) return blend(image, luminance(image).to('float32').mean([-3, -2, -1], { keepdim: true }), factor); // prettier-ignore
+  if (which === 2) return image.size(-3) === 1 ? image : blend(image, luminance(image), factor);
+  if (image.size(-3) === 1) return image;
+  const turned = turnHue(image.to('float32').div(brightest(image)), factor).mul(brightest(image));
+  return isFloat(image.dtype) ? turned.to(image.dtype) : turned.round().to(image.dtype);
+}
+
+/** Overwrites a random rectangle with probability p: with a value, or with normal noise. @see Zhong et al. 2020 */
+export class RandomErasing implements Transform {
+  private readonly p: number;
+  private readonly area: Range;
+  private readonly ratio: Range;
+  private readonly value: number | 'random';
+
+  constructor(options: { p?: number; scale?: Range; ratio?: Range; value?: number | 'random' } = {}) {
+    this.p = options.p ?? 0.5;
+    this.area = options.scale ?? [0.02, 0.33];
+    this.ratio = options.ratio ?? [0.3, 3.3];
+    this.value = options.value ?? 0;
+  }
+
+  apply(image: Tensor): Tensor {
+    if (!chance(this.p)) return image;
+    const [h, w] = heightAndWidth(image);
+    for (let attempt = 0; attempt < 10; attempt++) {
+      const target = h * w * uniform(...this.area);
+      const ratio = Math.exp(uniform(Math.log(this.ratio[0]), Math.log(this.ratio[1])));
+      const [height, width] = [Math.round(Math.sqrt(target * ratio)), Math.round(Math.sqrt(target / ratio))];
+      if (!(height < h && width < w)) continue;
+      const noise = this.value === 'random' ? randn([image.size(-3), height, width], { device: image.device }).to(image.dtype) : undefined;
+      const top = below(h - height + 1);
+      const left = below(w - width + 1);
+      const erased = image.clone();
+      const region = erased.narrow(-2, top, height).narrow(-1, left, width);
+      if (noise !== undefined) region.copy_(noise);
+      else region.fill_(this.value as number);
+      return erased;
+    }
+    return image;
+  }
+}

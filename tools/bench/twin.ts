@@ -1,0 +1,39 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+/** A Python process that does the same works with PyTorch, one run at a time. */
+export interface Twin {
+  /** PyTorch's version. */
+  readonly version: string;
+  /** Sets a work up; false where the twin has none of that name. */
+  prepare(name: string): Promise<boolean>;
+  /** Seconds per call over `count` calls. */
+  run(count: number): Promise<number>;
+  close(): void;
+}
+
+/** Starts the twin with an interpreter that can import torch. @throws Error with what it printed when it cannot */
+export async function startTwin(python: string, threads: number): Promise<Twin> {
+  const script = fileURLToPath(new URL('pytorch/twin.py', import.meta.url));
+  const child = spawn(python, ['-u', script, String(threads)], { stdio: ['pipe', 'pipe', 'pipe'] });
+  let complaint = '';
+  child.stderr.on('data', (chunk: Buffer) => (complaint += chunk.toString()));
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const answer = async (): Promise<string> => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error(`${python} stopped: ${complaint}`);
+    return value;
+  };
+  const ask = (line: string): Promise<string> => {
+    child.stdin.write(`${line}\n`);
+    return answer();
+  };
+  const [, version] = (await answer()).split(' ');
+  return {
+    version,
+    prepare: async (name) => (await ask(`prepare ${name}`)) === 'ok',
+    run: async (count) => Number(await ask(`run ${count}`)),
+    close: () => child.stdin.end('quit\n'),
+  };
+}

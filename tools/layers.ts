@@ -1,0 +1,26 @@
+/** What each package may import: the house's floors, from the ground up. A package that is not here fails the check until it has a place. */
+export const layers: Readonly<Record<string, readonly string[]>> = {
+  '@flambeau/core': [],
+  '@flambeau/backend-reference': ['@flambeau/core'],
+  '@flambeau/backend-cpu-linux-x64': [],
+  '@flambeau/backend-cpu': ['@flambeau/core', '@flambeau/backend-cpu-linux-x64'],
+  '@flambeau/backend-webgpu': ['@flambeau/core'],
+  '@flambeau/autograd': ['@flambeau/core'],
+  '@flambeau/special': ['@flambeau/core'],
+  '@flambeau/linalg': ['@flambeau/core'],
+  '@flambeau/nn': ['@flambeau/core', '@flambeau/autograd'],
+  '@flambeau/optim': ['@flambeau/core', '@flambeau/autograd'],
+  '@flambeau/data': ['@flambeau/core'],
+  '@flambeau/vision': ['@flambeau/core', '@flambeau/autograd', '@flambeau/data', '@flambeau/nn'],
+  '@flambeau/serialization': ['@flambeau/core', '@flambeau/autograd', '@flambeau/nn'],
+  '@flambeau/plot': [],
+  flambeau: [
+    '@flambeau/core',
+    '@flambeau/autograd',
+    '@flambeau/nn',
+    '@flambeau/optim',
+    '@flambeau/data',
+    '@flambeau/serialization',
+    '@flambeau/backend-cpu',
+  ],
+};

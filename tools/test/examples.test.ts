@@ -1,0 +1,54 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+
+// Every `ts` block of the READMEs and docs runs: the blocks of a file one after the other, as one program, so that later ones may use
+// what earlier ones made. A line comment `// → text` after a console.log says what it prints, and is compared.
+const root = new URL('../../', import.meta.url).pathname;
+const scratch = join(root, 'tools/test/.examples');
+
+const documents = [
+  'README.md',
+  ...readdirSync(join(root, 'packages')).map((folder) => `packages/${folder}/README.md`),
+  ...(existsSync(join(root, 'docs')) ? readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.md')).map((file) => `docs/${file}`) : []),
+].filter((file) => existsSync(join(root, file))); // prettier-ignore
+
+/** The `ts` blocks of a document; ```` ```ts no-run ```` marks one that cannot stand alone, such as a fragment of a definition. */
+const blocksOf = (file: string): string[] =>
+  [...readFileSync(join(root, file), 'utf8').matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, code]) => code);
+
+/** Joins blocks into one program: imports first, each name once. */
+function program(blocks: readonly string[]): string {
+  const imports = new Set<string>();
+  const bodies = blocks.map((block) =>
+    block.replace(/^import [^;]*?from '[^']+';?\n|^import '[^']+';?\n/gm, (statement) => {
+      imports.add(statement.trim());
+      return '';
+    }),
+  );
+  return `${[...imports].join('\n')}\n${bodies.map((body, i) => (i === 0 ? body : `\n// next example\n${body}`)).join('')}`;
+}
+
+const expectedLines = (blocks: readonly string[]): string[] =>
+  blocks.flatMap((block) => [...block.matchAll(/\/\/ → (.*)$/gm)].map(([, text]) => text.trim()));
+
+const runnable = documents.map((file) => ({ file, blocks: blocksOf(file) })).filter(({ blocks }) => blocks.length > 0);
+
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+describe('the examples of', () => {
+  it.each(runnable)('$file run', ({ file, blocks }) => {
+    const folder = join(scratch, file.replaceAll(/[^A-Za-z0-9]/g, '_'));
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'example.ts'), program(blocks));
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      ['--import', 'tsx', '--conditions=flambeau-source', join(folder, 'example.ts')],
+      { cwd: folder, encoding: 'utf8', timeout: 50_000 },
+    );
+    expect(`${stderr}${status === 0 ? '' : `\nexit ${status}`}`).toBe('');
+    const printed = stdout.split('\n').map((line) => line.trim());
+    for (const line of expectedLines(blocks)) expect(printed).toContain(line);
+  });
+});
