@@ -1,6 +1,6 @@
 // `pnpm pack:check`: packs every public package, and uses the tarballs as a stranger would, in empty folders outside the workspace.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,15 +32,16 @@ function check(title, { ok, output }) {
 const expectText = (result, text) =>
   result.output.includes(text) ? result : { ok: false, output: `expected ${JSON.stringify(text)} in:\n${result.output}` };
 
-console.log('building');
-if (!check('every package builds', run('pnpm', ['exec', 'tsc', '-b']))) process.exit(1);
-
 const packages = readdirSync(join(root, 'packages'))
   .map((folder) => ({
     folder: join(root, 'packages', folder),
     manifest: JSON.parse(readFileSync(join(root, 'packages', folder, 'package.json'), 'utf8')),
   }))
   .filter(({ manifest }) => manifest.private !== true);
+
+console.log('building');
+const projects = packages.map(({ folder }) => folder).filter((folder) => existsSync(join(folder, 'tsconfig.json')));
+if (!check('every package builds', run('pnpm', ['exec', 'tsc', '-b', ...projects]))) process.exit(1);
 
 const tarballs = {};
 for (const { folder, manifest } of packages) {
@@ -63,7 +64,7 @@ for (const { folder, manifest } of packages) {
 }
 
 /** An empty project with some of the tarballs installed by npm. */
-function project(name, dependencies, extra = {}) {
+function project(name, dependencies) {
   const folder = join(work, name);
   mkdirSync(folder, { recursive: true });
   const file = (dependency) => `file:${tarballs[dependency]}`;
@@ -116,8 +117,7 @@ console.log('why not native:', JSON.stringify(info));`,
   '[[7,10],[15,22]]',
 );
 
-const typescript = JSON.parse(readFileSync(join(root, 'node_modules/typescript/package.json'), 'utf8')).version;
-const whole = project('whole', ['flambeau', '@flambeau/vision', '@flambeau/plot'], { typescript });
+const whole = project('whole', ['flambeau', '@flambeau/vision', '@flambeau/plot']);
 const training = `import { linspace, manualSeed, nn, optim, rand } from 'flambeau';
 manualSeed(1);
 const x = linspace(-1, 1, 100).unsqueeze(1);
@@ -147,10 +147,7 @@ for (const resolution of ['nodenext', 'bundler']) {
     types: [],
   };
   writeFileSync(join(whole, `tsconfig.${resolution}.json`), JSON.stringify({ compilerOptions, files: ['check.ts'] }));
-  check(
-    `strict tsc (${resolution}) accepts the packages`,
-    run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', `tsconfig.${resolution}.json`], { cwd: whole }),
-  );
+  check(`strict tsc (${resolution}) accepts the packages`, run('pnpm', ['exec', 'tsc', '-p', join(whole, `tsconfig.${resolution}.json`)]));
 }
 
 const bundled = run('pnpm', [

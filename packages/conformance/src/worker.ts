@@ -6,6 +6,8 @@ import { readJobs } from './run.ts';
 const [backend, directory, file, list] = process.argv.slice(2);
 const device = await openBackend(backend as BackendName);
 const jobs = readJobs(directory, file);
-for (const index of list.split(',').map(Number)) process.send?.({ index, outcome: await jobs[index].run(device) });
+// Each message is waited for: one that is still in the pipe at the end would be lost, and its case would count as a crash.
+const tell = (message: unknown): Promise<void> => new Promise((resolve) => process.send?.(message, () => resolve()));
+for (const index of list.split(',').map(Number)) await tell({ index, outcome: await jobs[index].run(device) });
 process.disconnect();
 process.exit(0);

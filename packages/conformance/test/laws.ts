@@ -49,7 +49,8 @@ export function itObeysTheLaws(device: Device): void {
   describe('a kernel answers as the composition', () => {
     it.each(table)('%s', (_, of) => holds((sample) => laws.kernelIsComposition(sample, device), of));
   });
-  describe.skipIf(device === reference)('the answers are those of the reference', () => {
+  if (device === reference) return;
+  describe('the answers are those of the reference', () => {
     it.each(table)('%s', (_, of) => holds((sample) => laws.deviceIsReference(sample, device, reference), of));
   });
 }

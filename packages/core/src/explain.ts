@@ -18,7 +18,10 @@ export class Explanation {
   }
 
   toString(): string {
-    const rows = [['op', 'device', 'ran as', 'calls'], ...this.ops.map(({ op, device, route, calls }) => [op, device, route, String(calls)])];
+    const rows = [
+      ['op', 'device', 'ran as', 'calls'],
+      ...this.ops.map(({ op, device, route, calls }) => [op, device, route, String(calls)]),
+    ];
     const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
     return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column])).join('  ').trimEnd()).join('\n'); // prettier-ignore
   }

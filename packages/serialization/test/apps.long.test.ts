@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { randn } from '@flambeau/core';
+import { randn, type Tensor } from '@flambeau/core';
 import { noGrad } from '@flambeau/autograd';
 import type * as nn from '@flambeau/nn';
 import * as ort from 'onnxruntime-node';
@@ -37,8 +37,8 @@ it.each(apps)('the %s app saves, loads and exports its net', async (name, make, 
   net.loadStateDict(first);
   const x = randn(shape);
   const session = await ort.InferenceSession.create(readFileSync(onnx));
-  const results = await session.run({ input: new ort.Tensor('float32', x.dataSync() as Float32Array, shape) });
-  const expected = numbersOf(noGrad(() => net.eval().forward(x)));
-  const actual = Array.from(results['output'].data as Float32Array);
+  const results = await session.run({ input: new ort.Tensor('float32', x.dataSync(), shape) });
+  const expected = numbersOf(noGrad(() => net.eval().forward(x) as Tensor));
+  const actual = Array.from(results['output'].data, Number);
   expected.forEach((value, i) => expect(Math.abs(value - actual[i])).toBeLessThan(1e-5));
 });

@@ -20,12 +20,15 @@ export const scratchFile = (name: string): string => join(scratch, name);
 /** Values as plain numbers. */
 export const numbersOf = (x: Tensor): number[] => Array.from(x.dataSync(), Number);
 
+/** Values as they are, bigints among them. */
+export const valuesOf = (x: Tensor): (number | bigint)[] => Array.from<number | bigint>(x.dataSync() as ArrayLike<number | bigint>);
+
 /** Expects dtype, shape and every value to be the same. */
 export function expectSame(actual: unknown, expected: Tensor): void {
   expect(actual).toBeInstanceOf(Tensor);
   const x = actual as Tensor;
   expect([x.dtype, x.shape]).toEqual([expected.dtype, [...expected.shape]]);
-  expect(Array.from(x.dataSync())).toEqual(Array.from(expected.dataSync()));
+  expect(valuesOf(x)).toEqual(valuesOf(expected));
 }
 
 /** The largest difference between two tensors of one shape. */

@@ -109,7 +109,7 @@ describe('pickles', () => {
 
   it('reads a structure that doubles itself forty times without spelling it out, and refuses to name its parts', async () => {
     // x0 = [], x(i+1) = [xi, xi]: 2⁴⁰ lists when spelled out, 40 in memory.
-    let pickle = Uint8Array.of(0x5d, 0x71, 0);
+    let pickle: Uint8Array = Uint8Array.of(0x5d, 0x71, 0);
     for (let i = 1; i <= 40; i++) pickle = join(pickle, [0x30, 0x5d, 0x71, i, 0x68, i - 1, 0x61, 0x68, i - 1, 0x61]);
     expect(await codeOf(load(await withPickle(pickle)))).toBe('FILE_LIMIT');
   });

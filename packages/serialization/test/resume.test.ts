@@ -1,4 +1,4 @@
-import { defaultGenerator, Generator, randn } from '@flambeau/core';
+import { Generator, randn } from '@flambeau/core';
 import { DataLoader, RandomSampler, TensorDataset, type LoaderState } from '@flambeau/data';
 import * as nn from '@flambeau/nn';
 import { describe, expect, it } from 'vitest';

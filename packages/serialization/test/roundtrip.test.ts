@@ -4,7 +4,7 @@ import { dtypeNames, manualSeed, randn, tensor, Tensor, zeros } from '@flambeau/
 import * as nn from '@flambeau/nn';
 import { describe, expect, it } from 'vitest';
 import { load, openFile, save, toBytes, type FileFormat, type Tensors } from '../src/index.ts';
-import { codeOf, expectSame, scratch, scratchFile } from './helpers.ts';
+import { codeOf, expectSame, scratch, scratchFile, valuesOf } from './helpers.ts';
 
 const structured = ['safetensors', 'pt'] as const satisfies FileFormat[];
 
@@ -30,7 +30,7 @@ function everything(): Record<string, unknown> {
 
 /** Values with their tensors as dtype, shape and numbers. */
 function plain(value: unknown): unknown {
-  if (value instanceof Tensor) return { dtype: value.dtype, shape: [...value.shape], values: Array.from(value.dataSync()) };
+  if (value instanceof Tensor) return { dtype: value.dtype, shape: [...value.shape], values: valuesOf(value) };
   if (value instanceof Uint8Array) return { bytes: [...value] };
   if (Array.isArray(value)) return value.map(plain);
   if (value instanceof Map) return { map: [...value].map(([key, item]) => [key, plain(item)] as const) };

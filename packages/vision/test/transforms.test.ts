@@ -46,7 +46,9 @@ describe('transforms', () => {
     expect(new transforms.RandomHorizontalFlip(1).apply(grid).at(0, 0).toArraySync()).toEqual([3, 2, 1, 0]);
     expect(new transforms.RandomVerticalFlip(1).apply(grid).at(0, ':', 0).toArraySync()).toEqual([8, 4, 0]);
     expect(new transforms.RandomHorizontalFlip(0).apply(grid).toArraySync()).toEqual(grid.toArraySync());
-    const flips = Array.from({ length: 200 }, () => (new transforms.RandomHorizontalFlip().apply(grid).at(0, 0, 0).itemSync() === 3 ? 1 : 0)).reduce<number>((a, b) => a + b, 0);
+    const flips = Array.from({ length: 200 }, () =>
+      new transforms.RandomHorizontalFlip().apply(grid).at(0, 0, 0).itemSync() === 3 ? 1 : 0,
+    ).reduce<number>((a, b) => a + b, 0);
     expect(flips).toBeGreaterThan(70);
     expect(flips).toBeLessThan(130);
   });
@@ -55,7 +57,14 @@ describe('transforms', () => {
     expect(new transforms.Resize(6).apply(grid).shape).toEqual([1, 6, 8]);
     expect(new transforms.Resize([5, 2]).apply(grid).shape).toEqual([1, 5, 2]);
     // A constant image stays constant.
-    expect(new transforms.Resize(7).apply(full([3, 4, 5], 0.25)).sub(0.25).abs().amax().itemSync()).toBeLessThan(1e-6);
+    expect(
+      new transforms.Resize(7)
+        .apply(full([3, 4, 5], 0.25))
+        .sub(0.25)
+        .abs()
+        .amax()
+        .itemSync(),
+    ).toBeLessThan(1e-6);
   });
 
   it('make gray of colors by luminance: 0.2989 + 0.587 + 0.114', () => {
@@ -84,7 +93,11 @@ describe('transforms', () => {
   });
 
   it('repeat with the same seed', () => {
-    const all = new transforms.Compose([new transforms.RandomResizedCrop(2), new transforms.RandomHorizontalFlip(), new transforms.RandomApply([new transforms.Pad(1)])]);
+    const all = new transforms.Compose([
+      new transforms.RandomResizedCrop(2),
+      new transforms.RandomHorizontalFlip(),
+      new transforms.RandomApply([new transforms.Pad(1)]),
+    ]);
     const run = (): unknown => {
       manualSeed(5);
       return [0, 1, 2].map(() => all.apply(grid).toArraySync());
@@ -96,7 +109,10 @@ describe('transforms', () => {
 describe('image folders', () => {
   const folder = async (): Promise<string> => {
     const root = mkdtempSync(join(tmpdir(), 'images-'));
-    for (const [name, color] of [['cat', { r: 255, g: 0, b: 0 }], ['dog', { r: 0, g: 0, b: 255 }]] as const) {
+    for (const [name, color] of [
+      ['cat', { r: 255, g: 0, b: 0 }],
+      ['dog', { r: 0, g: 0, b: 255 }],
+    ] as const) {
       mkdirSync(join(root, name));
       for (const i of [1, 2]) await sharp({ create: { width: 4, height: 3, channels: 3, background: color } }).png().toFile(join(root, name, `${i}.png`)); // prettier-ignore
     }
@@ -109,7 +125,10 @@ describe('image folders', () => {
     const batches: [Tensor, Tensor][] = [];
     for await (const [x, y] of new DataLoader(data, { batchSize: 4 })) batches.push([x, y as unknown as Tensor]);
     const [[x, y]] = batches;
-    expect([x.shape, y.toArraySync()]).toEqual([[4, 3, 3, 4], [0, 0, 1, 1]]);
+    expect([x.shape, y.toArraySync()]).toEqual([
+      [4, 3, 3, 4],
+      [0, 0, 1, 1],
+    ]);
     // Red is channel 0 of the cats, blue channel 2 of the dogs.
     expect([x.at(0, 0, 0, 0).itemSync(), x.at(3, 2, 0, 0).itemSync(), x.at(3, 0, 0, 0).itemSync()]).toEqual([1, 1, 0]);
   });
@@ -130,7 +149,8 @@ describe('image folders', () => {
 describe('CIFAR', () => {
   it('reads records of a label and three planes of colors, and refuses cut files', async () => {
     const root = mkdtempSync(join(tmpdir(), 'cifar-'));
-    const record = (label: number): Buffer => Buffer.concat([Buffer.from([label]), Buffer.alloc(1024, 10), Buffer.alloc(1024, 20), Buffer.alloc(1024, 30)]);
+    const record = (label: number): Buffer =>
+      Buffer.concat([Buffer.from([label]), Buffer.alloc(1024, 10), Buffer.alloc(1024, 20), Buffer.alloc(1024, 30)]);
     writeFileSync(join(root, 'test_batch.bin'), Buffer.concat([record(3), record(9)]));
     const data = await CIFAR10.load(root, { train: false });
     expect([data.length, data.targets.toArraySync(), data.get(0)[0].at(31, 31).toArraySync()]).toEqual([2, [3, 9], [10, 20, 30]]);

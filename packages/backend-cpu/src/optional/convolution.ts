@@ -85,13 +85,14 @@ export function convolutionKernels(engine: Engine): Record<string, OptionalKerne
     command.number(x.strides[x.strides.length - 1]);
   };
 
-  const accepts: OptionalKernel['accepts'] = (inputs, attrs) => {
-    const { groups } = attrs as ConvAttrs;
+  // A group of one or two channels leaves vectors almost empty: then the composition is no slower.
+  const fits = (inputs: readonly Operand[], weight: Shape, groups: number): boolean =>
+    inputs.every(isFloat32) && (groups === 1 || weight[1] >= 4 || weight[0] / groups >= 4);
+  const accepts = (inputs: readonly Operand[], attrs: unknown): boolean => {
     const bias = inputs.at(2);
     // The bias is read as one run of numbers.
     if (bias !== undefined && bias.count > 1 && bias.strides[0] !== 1) return false;
-    // A group of one or two channels leaves vectors almost empty: then the composition is no slower.
-    return inputs.every(isFloat32) && (groups === 1 || inputs[1].shape[1] >= 4 || inputs[1].shape[0] / groups >= 4);
+    return fits(inputs, inputs[1].shape, (attrs as ConvAttrs).groups);
   };
 
   const forward = (op: string): OptionalKernel => ({
@@ -130,7 +131,7 @@ export function convolutionKernels(engine: Engine): Record<string, OptionalKerne
   });
 
   const weightGrad = (op: string): OptionalKernel => ({
-    accepts: ([g, x], attrs) => accepts([g, x], attrs, []),
+    accepts: (inputs, attrs) => fits(inputs, (attrs as ConvAttrs).shape ?? [], (attrs as ConvAttrs).groups),
     run([g, x], [out], attrs) {
       const q = geometryOf(x.shape, out.shape, g.shape, attrs as ConvAttrs);
       const image =

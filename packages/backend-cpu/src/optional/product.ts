@@ -4,11 +4,17 @@ import { isRowMajor } from './operands.ts';
 
 const computes = (x: Operand): boolean => x.dtype === 'float32' || x.dtype === 'float64';
 
+/** Rows of a that are packed at once, at most. */
+const blockRows = 112;
+
 /** Bytes of scratch that a product in blocks needs at most; native/gemm.h: productScratch, for vectors of any width. */
 export function scratchBytes(m: number, n: number, k: number, bytes: number): number {
+  // A few rows are read where they lie.
+  const packed = m > 8 ? blockRows : 0;
   const depth = Math.min(k, 520);
-  const padded = Math.ceil(n / 32) * 32;
-  return bytes * (depth * padded + Math.min(m, 112) * (depth + 16) + 112 * 16 + 2 * padded + 128);
+  // A single column is computed as the row of the transposed product.
+  const padded = Math.ceil((n === 1 ? m : n) / 32) * 32;
+  return bytes * (depth * padded + packed * (depth + 16) + 2 * padded + 128);
 }
 
 const none: readonly number[] = [];

@@ -60,6 +60,23 @@ describe.each(devices)('products on $name', ({ device }) => {
     }
   });
 
+  it('needs no more scratch memory than it asks for', () => {
+    // Long columns, rows and inner sizes, whose packed forms differ most in size; an overrun would spoil what was allocated next.
+    for (const [m, n, k] of [
+      [5000, 1, 5],
+      [5000, 1, 300],
+      [1, 5000, 5],
+      [50, 200, 600],
+      [9, 300, 1100],
+    ]) {
+      const beside = plain([64], 9).make(device);
+      const before = Array.from(beside.dataSync(), Number);
+      check(device, 'matmul', [plain([m, k]), plain([k, n], 2)], undefined, [], 1e-4);
+      check(device, 'matmul', [transposed(plain([k, m])), transposed(plain([n, k], 2))], undefined, [], 1e-4);
+      expect(Array.from(beside.dataSync(), Number)).toEqual(before);
+    }
+  });
+
   it('maps a batch of sequences', () => check(device, 'linear', [plain([2, 3, 8]), plain([5, 8], 2), plain([5], 3)], undefined));
 
   it('keeps NaN and infinities in their own row and column', () => {

@@ -9,7 +9,10 @@ setDefaultDevice(reference);
 
 const integers = (values: number[] | number[][]): Tensor => tensor(values, { dtype: 'int32' });
 const row = (...values: number[]): Tensor => tensor([[values]]);
-const list = (x: Tensor): number[] => Array.from(x.dataSync(), (v) => Math.round(Number(v) * 1e5) / 1e5);
+const list = (x: Tensor): number[] => {
+  const values = x.dataSync();
+  return Array.from({ length: values.length }, (_, i) => Math.round(Number(values[i]) * 1e5) / 1e5);
+};
 
 describe('arguments', () => {
   const x = row(1, 2, 3, 4);

@@ -114,7 +114,11 @@ export async function writePath(file: string, chunks: AsyncIterable<Uint8Array>)
 async function syncFolder(fs: Fs, folder: string): Promise<void> {
   try {
     const handle = await fs.open(folder, 'r');
-    await handle.sync().finally(() => handle.close());
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
   } catch {
     // Windows cannot open folders; there the rename is as lasting as the system makes it.
   }

@@ -58,8 +58,12 @@ NETS = {
 }
 
 
-def load(name):
-    return torch.load(FOLDER / name, weights_only=True)
+# The weights_only reader of PyTorch 1.13 knows tensors, strings and integers, but neither floats nor bytes; it came without them.
+OLD = int(torch.__version__.split(".")[0]) < 2
+
+
+def load(name, holds_floats=False):
+    return torch.load(FOLDER / name, weights_only=not (OLD and holds_floats))
 
 
 def check_net(name):
@@ -74,7 +78,7 @@ def check_net(name):
 
 def check_adam():
     """Loads model and optimizer of a checkpoint and makes the step that Flambeau made after saving it."""
-    checkpoint = load("adam.pt")
+    checkpoint = load("adam.pt", holds_floats=True)
     net = Net()
     net.load_state_dict(checkpoint["model"])
     optimizer = torch.optim.Adam(net.parameters(), lr=0.5)
@@ -89,7 +93,7 @@ def check_adam():
 
 
 def check_values():
-    values = load("values.pt")
+    values = load("values.pt", holds_floats=True)
     tensors = {
         key: [str(value.dtype), list(value.shape), [float(v) for v in value.reshape(-1).to(torch.float64)]]
         for key, value in values["tensors"].items()

@@ -53,5 +53,16 @@ export const linearAlgebra = {
   linalgPermutation: ofMatrix((x) => linalg.lu(x)[0], [[2, 2]], false), // prettier-ignore
   norm: ofMatrix((x) => [x.norm(), x.norm(1, 0), x.norm(3, -1)], [[3], [2, 3], [1, 2]]), // prettier-ignore
   nuclearNorm: ofMatrix((x) => x.norm('nuc'), [[2, 2], [1, 1]]), // prettier-ignore
+  linalgLdlFactor: ofMatrix((x) => [...linalg.ldlFactor(positive(x))], [[2, 2], [1, 1], [2, 3, 3]], false), // prettier-ignore
+  linalgLdlSolve: [
+    sample(
+      [real([3, 3], -1, 1), real([3, 2], -1, 1)],
+      (x, b) => {
+        const { LD, pivots } = linalg.ldlFactor(positive(x));
+        return linalg.ldlSolve(LD, pivots, b);
+      },
+      false,
+    ),
+  ],
   linalgVectorNorm: ofMatrix((x) => linalg.vectorNorm(x), [[3], [2, 3], [1]]), // prettier-ignore
 } satisfies Record<string, Samples>;

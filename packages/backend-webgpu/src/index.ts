@@ -1,0 +1,3 @@
+export { webgpu } from './device.ts';
+export type { WebGpuDevice } from './device.ts';
+export type { WebGpuOptions } from './gpu.ts';
