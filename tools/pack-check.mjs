@@ -79,7 +79,7 @@ function project(name, dependencies) {
       name,
       private: true,
       type: 'module',
-      dependencies: { ...Object.fromEntries(dependencies.map((dependency) => [dependency, file(dependency)])), ...extra },
+      dependencies: Object.fromEntries(dependencies.map((dependency) => [dependency, file(dependency)])),
       overrides,
     }),
   );
