@@ -8,8 +8,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 /** Runs apps/<name>; returns its exit code. */
 export function runApp(name, options) {
   const main = `${root}apps/${name}/src/main.ts`;
-  if (!name || !existsSync(main)) {
-    const names = readdirSync(`${root}apps`).filter((app) => existsSync(`${root}apps/${app}/src/main.ts`));
+  if (!name || name === 'harness' || !existsSync(main)) {
+    const names = readdirSync(`${root}apps`).filter((app) => app !== 'harness' && existsSync(`${root}apps/${app}/src/main.ts`));
     console.error(`app: expected one of ${names.join(', ')}, got ${name ?? 'nothing'}. Run: pnpm app regression --help`);
     return 2;
   }

@@ -10,6 +10,7 @@ export async function loadDevice(name: string): Promise<Device> {
 async function find(name: string): Promise<Device> {
   if (name === 'cpu') return (await import('@flambeau/backend-cpu')).cpu;
   if (name === 'reference') return (await import('@flambeau/backend-reference')).reference;
+  if (name === 'webgpu') return (await import('@flambeau/backend-webgpu')).webgpu();
   throw new ArgumentError({ op: '--device', expected: 'cpu, reference or webgpu', received: JSON.stringify(name) });
 }
 

@@ -1,10 +1,33 @@
-import { Storage, ValueError, bytesOf, contiguousStrides, isFloat, numel, showShape, type Device, type DType, type Operand, type ReduceName, type RequiredKernels, type ScanName } from '@flambeau/core';
+import {
+  Storage,
+  ValueError,
+  bytesOf,
+  contiguousStrides,
+  isFloat,
+  numel,
+  showShape,
+  type Device,
+  type DType,
+  type Operand,
+  type ReduceName,
+  type RequiredKernels,
+  type ScanName,
+} from '@flambeau/core';
 import { comparisons, floatBinary, floatUnary, integerBinary, integerUnary, mathHelpers } from './functions.ts';
 import type { CommandQueue } from './queue.ts';
 import { Program, convert, typeOf } from './shader.ts';
 
 const dividing: readonly string[] = ['floorDivide', 'truncDivide', 'remainder', 'fmod'];
-const flags: readonly string[] = ['isnan', 'isinf', 'logicalNot', 'signbit', 'logicalAnd', 'logicalOr', 'logicalXor', ...Object.keys(comparisons)];
+const flags: readonly string[] = [
+  'isnan',
+  'isinf',
+  'logicalNot',
+  'signbit',
+  'logicalAnd',
+  'logicalOr',
+  'logicalXor',
+  ...Object.keys(comparisons),
+];
 
 /** How a running value takes the next one, for a dtype. */
 function combine(name: ReduceName, dtype: DType, a: string, b: string): string {
@@ -79,7 +102,10 @@ export function makeKernels(queue: CommandQueue, device: () => Device): Required
     program.layout('outer', without(x.shape, dims), [without(x.strides, dims)], [x.offset]);
     program.layout('inner', only(x.shape, dims), [only(x.strides, dims)], [0]);
     const [n, parts, size] = [program.word(length), program.word(chunks), program.word(Math.ceil(length / chunks))];
-    const total = name === 'any' || name === 'all' ? convert('total', 'bool', out.dtype) : convert('total', isFloat(x.dtype) ? 'float32' : 'int32', out.dtype);
+    const total =
+      name === 'any' || name === 'all'
+        ? convert('total', 'bool', out.dtype)
+        : convert('total', isFloat(x.dtype) ? 'float32' : 'int32', out.dtype);
     program.run(
       queue,
       (out.count / (chunks > 1 ? chunks : 1)) * chunks,
@@ -132,7 +158,11 @@ export function makeKernels(queue: CommandQueue, device: () => Device): Required
   }
 
   const complaintOf = (op: string, table: Operand, dim: number): number =>
-    queue.complaint({ kind: 'index', op, expected: `indices in [0, ${table.shape[dim] - 1}] for dimension ${dim} of ${showShape(table.shape)}` });
+    queue.complaint({
+      kind: 'index',
+      op,
+      expected: `indices in [0, ${table.shape[dim] - 1}] for dimension ${dim} of ${showShape(table.shape)}`,
+    });
 
   function matmulInto(a: Operand, b: Operand, out: Operand): void {
     const rank = out.shape.length;
@@ -243,7 +273,8 @@ fn uniform_(bits: u32) -> f32 { return f32(bits & 0xffffffu) / 16777216.0; }
       const divides = !floating && dividing.includes(name);
       const expected = 'a divisor that is not zero for integers';
       const op = name === 'truncDivide' ? 'div' : name;
-      if (divides && b === 0 && out.count > 0) throw new ValueError({ op, expected, received: '0', hint: 'Cast to float32 for infinities.' });
+      if (divides && b === 0 && out.count > 0)
+        throw new ValueError({ op, expected, received: '0', hint: 'Cast to float32 for infinities.' });
       const sign = comparisons[name];
       const number = typeof a === 'number' ? a : typeof b === 'number' ? b : 0;
       // A number that no integer of 32 bits equals lies on one side of them all; 0 stands for each of them.

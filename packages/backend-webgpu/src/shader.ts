@@ -166,7 +166,14 @@ function accessors(k: number, dtype: DType, buffer: string, atomic: boolean, wri
   };
   let code = `fn load${k}(at: i32) -> ${type} { return ${loaded[dtype] ?? `i32(${raw})`}; }\n`;
   if (write) {
-    const packed = dtype === 'float16' ? 'toHalf(v)' : dtype === 'bfloat16' ? 'toBrain(v)' : dtype === 'bool' ? 'select(0u, 1u, v != 0)' : 'bitcast<u32>(v)';
+    const packed =
+      dtype === 'float16'
+        ? 'toHalf(v)'
+        : dtype === 'bfloat16'
+          ? 'toBrain(v)'
+          : dtype === 'bool'
+            ? 'select(0u, 1u, v != 0)'
+            : 'bitcast<u32>(v)';
     const ones = bits === 8 ? '255u' : '65535u';
     code += `fn store${k}(at: i32, v: ${type}) { let s = ${place}; atomicAnd(&${buffer}[${shift}], ~(${ones} << s)); atomicOr(&${buffer}[${shift}], (${packed} & ${ones}) << s); }\n`;
   }
