@@ -37,7 +37,7 @@ function expectLosses(actual: readonly number[], expected: readonly number[], to
   expected.forEach((loss, i) => expect(Math.abs(actual[i] - loss)).toBeLessThanOrEqual(tolerance(loss)));
 }
 
-const runs = [
+const runs: { title: string; device: string; env: Record<string, string> }[] = [
   { title: 'the reference backend', device: 'reference', env: {} },
   { title: 'the CPU backend', device: 'cpu', env: {} },
   { title: 'the CPU backend in WebAssembly', device: 'cpu', env: { FLAMBEAU_CPU: 'wasm' } },
