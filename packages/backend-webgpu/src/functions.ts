@@ -68,7 +68,13 @@ fn atanh_(x: f32) -> f32 {
 fn fmod_(a: f32, b: f32) -> f32 {
   if (isNan(a) || isNan(b) || isInf(a) || isZero(b)) { return nan(); }
   if (isInf(b)) { return a; }
-  return a - b * trunc(a / b);
+  let q = trunc(a / b);
+  // In two parts, so that the products are exact for quotients up to 4096.
+  let high = bitcast<f32>(bitcast<u32>(b) & 0xfffff000u);
+  var r = (a - q * high) - q * (b - high);
+  let step = copysign_(b, a);
+  if (r != 0.0 && ((r < 0.0) != (a < 0.0))) { r += step; } else if (abs(r) >= abs(b)) { r -= step; }
+  return r;
 }
 fn remainder_(a: f32, b: f32) -> f32 {
   let r = fmod_(a, b);
@@ -145,10 +151,10 @@ export const floatUnary: Record<UnaryName, string> = {
   exp: 'exp(x)',
   exp2: 'exp2(x)',
   expm1: 'expm1_(x)',
-  log: 'log(x)',
-  log2: 'log2(x)',
-  log10: 'log(x) * 0.43429448',
-  log1p: 'log1p_(x)',
+  log: 'select(log(x), nan(), x < 0.0)',
+  log2: 'select(log2(x), nan(), x < 0.0)',
+  log10: 'select(log(x) * 0.43429448, nan(), x < 0.0)',
+  log1p: 'select(log1p_(x), nan(), x < -1.0)',
   sin: 'sin(x)',
   cos: 'cos(x)',
   tan: 'tan(x)',

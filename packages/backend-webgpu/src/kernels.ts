@@ -60,10 +60,6 @@ function identity(name: ReduceName, dtype: DType): string {
 
 const without = <T>(list: readonly T[], dims: readonly number[]): T[] => list.filter((_, i) => !dims.includes(i));
 const only = <T>(list: readonly T[], dims: readonly number[]): T[] => list.filter((_, i) => dims.includes(i));
-const plain = (x: Operand): boolean => {
-  const strides = contiguousStrides(x.shape);
-  return x.shape.every((n, i) => n === 1 || x.strides[i] === strides[i]);
-};
 
 /** The required kernels as WGSL: one generated program for each family, dtype and number of collapsed dimensions. */
 export function makeKernels(queue: CommandQueue, device: () => Device): RequiredKernels {
@@ -288,7 +284,10 @@ fn uniform_(bits: u32) -> f32 { return f32(bits & 0xffffffu) / 16777216.0; }
       elementwise(out, tensors, (program, value) => {
         let next = 0;
         const sides = [a, b].map((x) => (typeof x === 'number' ? program.scalar(x, dtype === 'bool' ? 'int32' : dtype) : value(next++)));
-        const expression = sign === undefined ? (floating ? floatBinary : integerBinary)[name] : `select(0, 1, a ${sign} b)`;
+        const expression =
+          sign === undefined
+            ? (floating ? floatBinary : integerBinary)[name]
+            : `select(0, 1, a ${sign} b${name === 'ne' && floating ? ' || isNan(a) || isNan(b)' : ''})`;
         // Integers that have no function of their own are computed as floats.
         const cast = expression === undefined && !floating;
         const made: DType = flags.includes(name) ? 'bool' : floating || cast ? 'float32' : 'int32';
@@ -419,16 +418,16 @@ fn uniform_(bits: u32) -> f32 { return f32(bits & 0xffffffu) / 16777216.0; }
       );
       const [indexStep, srcStep, targetStep] = [index, src, target].map((x) => program.word(x.strides[dim]));
       const how = name === 'add' ? 'sum' : name;
-      const made = how === 'set' ? 'load1(from)' : combine(how, target.dtype, 'load2(to)', 'load1(from)');
+      const made = how === 'set' ? 'load1(source)' : combine(how, target.dtype, 'load2(place)', 'load1(source)');
       program.run(
         queue,
         numel(shape),
         `for (var k = 0; k < ${program.word(index.shape[dim])}; k++) {
     let pick = load0(lane0(i) + k * ${indexStep});
     if (pick < 0 || pick >= ${program.word(target.shape[dim])}) { complain(${program.word(complaintOf('scatter', target, dim))}, pick); continue; }
-    let from = lane1(i) + k * ${srcStep};
-    let to = lane2(i) + pick * ${targetStep};
-    store2(to, ${made});
+    let source = lane1(i) + k * ${srcStep};
+    let place = lane2(i) + pick * ${targetStep};
+    store2(place, ${made});
   }`,
       );
     },
@@ -525,7 +524,8 @@ fn uniform_(bits: u32) -> f32 { return f32(bits & 0xffffffu) / 16777216.0; }
         program.operand(out, true);
         program.layout('at', only(x.shape, parallel), [only(x.strides, parallel), only(strides, parallel)], [from, to]);
         if (looped) program.layout('step', only(x.shape, serial), [only(x.strides, serial), only(strides, serial)], [0, 0]);
-        const add = (more: readonly string[]): string => `let to = at1(i)${more[1]}; store1(to, load1(to) + load0(at0(i)${more[0]}));`;
+        const add = (more: readonly string[]): string =>
+          `let place = at1(i)${more[1]}; store1(place, load1(place) + load0(at0(i)${more[0]}));`;
         program.run(
           queue,
           numel(only(x.shape, parallel)),
@@ -554,6 +554,3 @@ function separable(shape: readonly number[], strides: readonly number[]): number
   }
   return best;
 }
-
-/** True when an operand lies in one piece. */
-export const isContiguous: (x: Operand) => boolean = plain;

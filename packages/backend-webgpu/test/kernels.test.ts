@@ -104,7 +104,8 @@ describe.skipIf(gpu === undefined)('the required kernels in WGSL', () => {
   for (const name of binaryNames) {
     it(`${name} gives the reference's numbers for every dtype and side that is a number`, async () => {
       for (const dtype of dtypesOf(name, false)) {
-        const divisors = dividing.includes(name) ? valuesOf(dtype).map((v) => (v === 0 ? 3 : v)) : valuesOf(dtype);
+        // 1.5 / 0.1 rounds up to 15 in float32 and is below it in the reference's float64: not a law.
+        const divisors = dividing.includes(name) ? valuesOf(dtype).map((v) => (v === 0 || v === 0.1 ? 3 : v)) : valuesOf(dtype);
         const right = name === 'pow' && !isFloat(dtype) ? [0, 1, 2, 3] : [...divisors].reverse();
         const a = pair(device, dtype, shape, valuesOf(dtype), 'transposed');
         const b = pair(device, dtype, shape, right, 'sliced');
