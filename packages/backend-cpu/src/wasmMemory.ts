@@ -172,7 +172,8 @@ export class WasmMemory implements Memory {
   private reach(start: Segment, size: number): { last: Segment; bytes: number } {
     let last = start;
     let bytes = start.size;
-    const wanted = Math.max(size, windowBytes);
+    // What the last window left is used up first: a copy, with an entry in V8's registry, for every few bytes would cost more than it frees.
+    const wanted = start.block === undefined && bytes >= size ? size : Math.max(size, windowBytes);
     while (bytes < wanted && last.next !== undefined && !(last.next.block !== undefined && last.next.block.call === this.call)) {
       last = last.next;
       bytes += last.size;
@@ -184,7 +185,8 @@ export class WasmMemory implements Memory {
   private clear(first: Segment, last: Segment, bytes: number): Segment {
     let copy: ArrayBuffer | undefined;
     let home: Home | undefined;
-    for (let segment: Segment = first; ; segment = segment.next as Segment) {
+    const after = last.next;
+    for (let segment: Segment = first, next = segment.next; ; segment = next as Segment, next = segment.next) {
       this.unpool(segment);
       const { block } = segment;
       if (block !== undefined) {
@@ -204,11 +206,13 @@ export class WasmMemory implements Memory {
         block.address = 0;
         this.vacate(segment);
       }
+      // A pool may still hold the swallowed segment; with its links that one entry would hold every segment that was ever swallowed after it.
+      if (segment !== first) segment.previous = segment.next = undefined;
       if (segment === last) break;
     }
     first.size = bytes;
-    first.next = last.next;
-    if (last.next !== undefined) last.next.previous = first;
+    first.next = after;
+    if (after !== undefined) after.previous = first;
     else this.last = first;
     return first;
   }

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { fromArray, full, memory, ones, rand, setDefaultDevice, tensor, type Device, type Tensor } from '@flambeau/core';
 import { createCpuDevice } from '@flambeau/backend-cpu';
 import { engines } from './operands.ts';
@@ -77,6 +77,17 @@ for (const { name, device, missing } of engines) {
 
 describe('the arena of the WASM engine', () => {
   const small = (): Device => createCpuDevice('wasm', { arenaBytes: 8 * megabyte }).device;
+
+  it('moves dropped storages out by the window, not one by one', () => {
+    const device = small();
+    const copies = vi.spyOn(ArrayBuffer.prototype, 'slice');
+    for (let i = 0; i < 50_000; i++) full([100], i, { device });
+    const { length } = copies.mock.calls;
+    copies.mockRestore();
+    // A storage of 100 floats takes 448 bytes, 50,000 of them 22.4 MB: 342 windows of 64 KB, a few of them in the arena still.
+    expect(length).toBeGreaterThan(100);
+    expect(length).toBeLessThan(500);
+  });
 
   it('moves the oldest storages out and brings them back when they are used', () => {
     const device = small();

@@ -44,11 +44,7 @@ describe.each(['native', 'wasm'])('a plain synchronous training loop on %s', (en
     ['regression', 60_000],
     ['cnn', 500],
   ];
-  // Known to fail: on WASM resident memory grows by about 1.3 KB a step of the regression (live bytes stay flat), 230 MB at 20,000 steps and
-  // 480 MB at 200,000, until the event loop gets a turn. The bound stands; the test is to run again with the mend.
-  const failing = (loop: string): boolean => engine === 'wasm' && loop === 'regression';
-  it.skip.each(loops.filter(([loop]) => failing(loop)))('KNOWN FAILURE, resident memory grows: %s (%i steps)', () => undefined);
-  it.skipIf(engine === 'native' && !hasNative).each(loops.filter(([loop]) => !failing(loop)))(
+  it.skipIf(engine === 'native' && !hasNative).each(loops)(
     'holds live bytes and resident memory flat through the %s (%i steps)',
     (loop, steps) => {
       const looks = looksAt(engine, loop, steps);
