@@ -14,7 +14,7 @@ async function find(name: string): Promise<Device> {
   throw new ArgumentError({ op: '--device', expected: 'cpu, reference or webgpu', received: JSON.stringify(name) });
 }
 
-/** What runs behind a device: `native (avx512)`, `wasm (simd128)`, or its name. */
+/** What runs behind a device: `native` or `wasm` on the CPU, else its name. */
 export async function engineName(device: Device): Promise<string> {
   if (device.name !== 'cpu') return device.name;
   const { cpuInfo } = await import('@flambeau/backend-cpu');
