@@ -1,4 +1,4 @@
-import { ArgumentError, describe, stack, tensor, Tensor } from '@flambeau/core';
+import { checkArray, ArgumentError, describe, stack, tensor, Tensor } from '@flambeau/core';
 
 /**
  * Makes one batch of samples: tensors are stacked, numbers become a tensor (integers int32, others float32), arrays and objects are collated
@@ -6,7 +6,7 @@ import { ArgumentError, describe, stack, tensor, Tensor } from '@flambeau/core';
  * @throws ArgumentError when samples differ in structure or hold something else
  */
 export function defaultCollate(samples: readonly unknown[]): unknown {
-  const [first] = samples;
+  const [first] = checkArray('collate', 'the samples', samples);
   if (first instanceof Tensor) return stack(samples as Tensor[]);
   if (typeof first === 'number')
     return tensor(samples as number[], { dtype: samples.every((v) => Number.isInteger(v)) ? 'int32' : 'float32' });

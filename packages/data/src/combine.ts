@@ -1,5 +1,14 @@
-import { ArgumentError, IndexError } from '@flambeau/core';
+import { checkArray, describe, ArgumentError, IndexError } from '@flambeau/core';
 import { Dataset, IterableDataset } from './dataset.ts';
+
+/** @throws ArgumentError unless all are datasets with a length */
+function checkDatasets(op: string, datasets: readonly { readonly length: number }[]): void {
+  if (
+    !Array.isArray(datasets) ||
+    datasets.some((dataset) => typeof dataset !== 'object' || dataset === null || !Number.isInteger(dataset.length))
+  )
+    throw new ArgumentError({ op, expected: 'datasets', received: describe(datasets) });
+}
 
 /** Datasets one after the other. */
 export class ConcatDataset<T> extends Dataset<T> {
@@ -10,6 +19,7 @@ export class ConcatDataset<T> extends Dataset<T> {
 
   constructor(datasets: readonly Dataset<T>[]) {
     super();
+    checkDatasets('ConcatDataset', datasets);
     if (datasets.length === 0) throw new ArgumentError({ op: 'ConcatDataset', expected: 'at least one dataset', received: 'none' });
     this.datasets = datasets;
     let end = 0;
@@ -32,7 +42,7 @@ export class ChainDataset<T> extends IterableDataset<T> {
 
   constructor(datasets: readonly IterableDataset<T>[]) {
     super();
-    this.datasets = datasets;
+    this.datasets = checkArray('ChainDataset', 'the datasets', datasets);
   }
 
   *[Symbol.iterator](): Iterator<T> {
@@ -47,7 +57,8 @@ export class StackDataset<T = unknown> extends Dataset<T[] | Record<string, T>> 
 
   constructor(datasets: readonly Dataset<T>[] | Readonly<Record<string, Dataset<T>>>) {
     super();
-    const list = Object.values(datasets) as Dataset<T>[];
+    const list = Object.values(Object(datasets)) as Dataset<T>[];
+    checkDatasets('StackDataset', list);
     if (list.length === 0 || list.some((dataset) => dataset.length !== list[0].length)) {
       throw new ArgumentError({
         op: 'StackDataset',

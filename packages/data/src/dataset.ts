@@ -1,4 +1,7 @@
 import {
+  checkIterable,
+  checkArray,
+  readOptions,
   ArgumentError,
   IndexError,
   ShapeError,
@@ -72,7 +75,7 @@ export class Subset<T> extends Dataset<T> {
   constructor(dataset: Dataset<T>, indices: Iterable<number>) {
     super();
     this.dataset = dataset;
-    this.indices = [...indices];
+    this.indices = checkIterable('Subset', 'the indices', indices);
     this.length = this.indices.length;
     const wrong = this.indices.find((i) => !Number.isInteger(i) || i < 0 || i >= dataset.length);
     if (wrong !== undefined)
@@ -87,6 +90,8 @@ export class Subset<T> extends Dataset<T> {
 
 /** Splits a dataset at random into parts of given lengths, or of given fractions that sum to 1. */
 export function randomSplit<T>(dataset: Dataset<T>, lengths: readonly number[], options: { generator?: Generator } = {}): Subset<T>[] {
+  checkArray('randomSplit', 'the lengths', lengths);
+  const { generator } = readOptions<{ generator?: Generator }>('randomSplit', options, ['generator']);
   const total = lengths.reduce((a, b) => a + b, 0);
   let sizes = [...lengths];
   if (Math.abs(total - 1) < 1e-6 && lengths.some((n) => n !== Math.trunc(n) || n === 1)) {
@@ -101,7 +106,7 @@ export function randomSplit<T>(dataset: Dataset<T>, lengths: readonly number[], 
       received: lengths.join(', '),
     });
   }
-  const order = permutationValues(dataset.length, options.generator ?? defaultGenerator);
+  const order = permutationValues(dataset.length, generator ?? defaultGenerator);
   let start = 0;
   return sizes.map((size) => new Subset(dataset, order.subarray(start, (start += size))));
 }

@@ -1,4 +1,5 @@
 export { Dataset, IterableDataset, randomSplit, Subset, TensorDataset } from './dataset.ts';
+export { StreamDataset, type SampleStream } from './stream.ts';
 export { ChainDataset, ConcatDataset, StackDataset } from './combine.ts';
 export {
   BatchSampler,

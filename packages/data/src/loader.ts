@@ -1,7 +1,8 @@
-import { ArgumentError, defaultGenerator, type Generator } from '@flambeau/core';
+import { describe, ArgumentError, defaultGenerator, getDefaultDevice, hasDefaultDevice, type Generator } from '@flambeau/core';
 import { defaultCollate } from './collate.ts';
 import { Dataset, IterableDataset } from './dataset.ts';
 import { Position, type LoaderState } from './position.ts';
+import { StreamDataset } from './stream.ts';
 import type { WorkerSource } from './workers/messages.ts';
 import { WorkerPool } from './workers/pool.ts';
 import { BatchSampler, RandomSampler, SequentialSampler, type Sampler } from './sampler.ts';
@@ -68,7 +69,9 @@ export class DataLoader<T> implements Iterable<Batch<T>>, AsyncIterable<Batch<T>
   private readonly position: Position;
 
   constructor(dataset: Dataset<T> | IterableDataset<T>, options: DataLoaderOptions = {}) {
-    const { batchSize = 1, shuffle = false, sampler, batchSampler, dropLast = false, collate, generator } = options;
+    const { batchSize = 1, shuffle = false, sampler, batchSampler, dropLast = false, collate, generator } = options ?? {};
+    if (typeof dataset !== 'object' || dataset === null)
+      throw new ArgumentError({ op: 'DataLoader', expected: 'a dataset', received: describe(dataset) });
     if (!Number.isInteger(batchSize) || batchSize < 1)
       throw new ArgumentError({ op: 'DataLoader', expected: 'a positive batchSize', received: String(batchSize) });
     if (shuffle && (sampler !== undefined || batchSampler !== undefined))
@@ -110,7 +113,7 @@ export class DataLoader<T> implements Iterable<Batch<T>>, AsyncIterable<Batch<T>
   }
 
   private checkWorkers(): void {
-    const { numWorkers = 0, prefetchFactor = 2, timeout = 0, collate } = this.options;
+    const { numWorkers = 0, prefetchFactor = 2, timeout = 0, collate } = this.options ?? {};
     if (!Number.isInteger(numWorkers) || numWorkers < 0 || !Number.isInteger(prefetchFactor) || prefetchFactor < 1 || !(timeout >= 0)) {
       throw new ArgumentError({
         op: 'DataLoader',
@@ -207,16 +210,40 @@ export class DataLoader<T> implements Iterable<Batch<T>>, AsyncIterable<Batch<T>
       yield* this.fromWorkers();
       return;
     }
+    if (this.dataset instanceof StreamDataset) {
+      yield* this.fromStream(this.dataset as StreamDataset<T>);
+      return;
+    }
     let sinceTurn = 0;
     for (const samples of this.passes()) {
       const batch = this.join(isAsynchronous(samples) ? await Promise.all(samples) : samples);
       if (++sinceTurn >= 4) {
         sinceTurn = 0;
-        await macrotask();
+        await turn();
       }
       this.position.given();
       yield batch;
     }
+    this.position.end();
+  }
+
+  /** Batches of a stream. One that goes on in the middle passes over the samples of the batches that were given. */
+  private async *fromStream(dataset: StreamDataset<T>): AsyncGenerator<Batch<T>> {
+    this.pass(() => [][Symbol.iterator]());
+    let skip = this.position.passed * this.batchSize;
+    let samples: T[] = [];
+    const give = (): Batch<T> => {
+      const batch = this.join(samples);
+      samples = [];
+      this.position.given();
+      return batch;
+    };
+    for await (const sample of { [Symbol.asyncIterator]: () => dataset[Symbol.asyncIterator]() }) {
+      if (skip-- > 0) continue;
+      samples.push(sample);
+      if (samples.length === this.batchSize) yield give();
+    }
+    if (samples.length > 0 && !this.dropLast) yield give();
     this.position.end();
   }
 
@@ -230,7 +257,7 @@ export class DataLoader<T> implements Iterable<Batch<T>>, AsyncIterable<Batch<T>
       prefetchFactor,
       timeout,
       signal,
-      start: (id) => ({ source, id, count: numWorkers, seed: seed + BigInt(id), init: workerInit, collate: workerCollate }),
+      start: (id) => ({ source, id, count: numWorkers, seed: seed + BigInt(id), init: workerInit, device: getDefaultDevice().source, collate: workerCollate }), // prettier-ignore
     });
     let whole = false;
     try {
@@ -256,6 +283,11 @@ export class DataLoader<T> implements Iterable<Batch<T>>, AsyncIterable<Batch<T>
 
 declare const setImmediate: ((run: () => void) => unknown) | undefined;
 declare const setTimeout: (run: () => void, delay: number) => unknown;
+/** A turn for the event loop, and for the default device, which may have to keep up or to give memory back. */
+async function turn(): Promise<void> {
+  if (hasDefaultDevice()) await getDefaultDevice().turn?.();
+  await macrotask();
+}
 /** Resolves in the next turn of the event loop. */
 const macrotask = (): Promise<void> =>
   new Promise((resolve) => (typeof setImmediate === 'function' ? setImmediate(resolve) : setTimeout(resolve, 0)));

@@ -1,4 +1,4 @@
-import { ArgumentError, full, ShapeError, showShape, stack, tensor, Tensor } from '@flambeau/core';
+import { checkArray, checkTensor, ArgumentError, full, ShapeError, showShape, stack, tensor, Tensor } from '@flambeau/core';
 import { defaultCollate } from './collate.ts';
 
 /**
@@ -6,6 +6,8 @@ import { defaultCollate } from './collate.ts';
  * @returns the padded tensor and the lengths, int32 [batch]
  */
 export function padSequences(sequences: readonly Tensor[], value = 0): { padded: Tensor; lengths: Tensor } {
+  checkArray('padSequences', 'the sequences', sequences);
+  for (const x of sequences) checkTensor('padSequences', 'each sequence', x);
   if (sequences.length === 0) throw new ArgumentError({ op: 'padSequences', expected: 'at least one sequence', received: 'none' });
   const [first] = sequences;
   const rest = first.shape.slice(1);

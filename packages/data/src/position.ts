@@ -81,6 +81,11 @@ export class Position {
     }
   }
 
+  /** Batches that the pass has given, those before it was taken up again among them. */
+  get passed(): number {
+    return this.position;
+  }
+
   /** Notes that a batch is given. */
   given(): void {
     this.position++;

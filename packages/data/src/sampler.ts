@@ -1,4 +1,7 @@
 import {
+  checkArray,
+  checkIterable,
+  describe,
   ArgumentError,
   defaultGenerator,
   Generator,
@@ -12,12 +15,18 @@ export interface Sampler extends Iterable<number> {
   readonly length: number;
 }
 
+/** @throws ArgumentError unless `source` has a length */
+function lengthOf(op: string, source: { readonly length: number }): number {
+  if (Number.isInteger(source?.length)) return source.length;
+  throw new ArgumentError({ op, expected: 'something with a length', received: describe(source) });
+}
+
 /** 0, 1, 2, ... */
 export class SequentialSampler implements Sampler {
   readonly length: number;
 
   constructor(source: { readonly length: number }) {
-    this.length = source.length;
+    this.length = lengthOf('SequentialSampler', source);
   }
 
   *[Symbol.iterator](): Iterator<number> {
@@ -36,7 +45,8 @@ export class RandomSampler implements Sampler {
     source: { readonly length: number },
     options: { replacement?: boolean; numSamples?: number; generator?: GeneratorType } = {},
   ) {
-    const { replacement = false, numSamples = source.length, generator } = options;
+    const count = lengthOf('RandomSampler', source);
+    const { replacement = false, numSamples = count, generator } = options ?? {};
     if (!Number.isInteger(numSamples) || numSamples < 0)
       throw new ArgumentError({ op: 'RandomSampler', expected: 'a non-negative number of samples', received: String(numSamples) });
     this.count = source.length;
@@ -63,9 +73,9 @@ export class SubsetRandomSampler implements Sampler {
   private readonly generator: GeneratorType;
 
   constructor(indices: readonly number[], options: { generator?: GeneratorType } = {}) {
-    this.indices = indices;
+    this.indices = checkArray('SubsetRandomSampler', 'the indices', indices);
     this.length = indices.length;
-    this.generator = options.generator ?? defaultGenerator;
+    this.generator = options?.generator ?? defaultGenerator;
   }
 
   *[Symbol.iterator](): Iterator<number> {
@@ -81,8 +91,8 @@ export class WeightedRandomSampler implements Sampler {
   private readonly generator: GeneratorType;
 
   constructor(weights: Iterable<number>, numSamples: number, options: { replacement?: boolean; generator?: GeneratorType } = {}) {
-    const { replacement = true, generator = defaultGenerator } = options;
-    this.weights = [...weights];
+    const { replacement = true, generator = defaultGenerator } = options ?? {};
+    this.weights = checkIterable('WeightedRandomSampler', 'the weights', weights);
     if (!this.weights.every((w) => w >= 0 && Number.isFinite(w)) || !this.weights.some((w) => w > 0)) {
       throw new ArgumentError({
         op: 'WeightedRandomSampler',
@@ -121,7 +131,8 @@ export class DistributedSampler implements Sampler {
     source: { readonly length: number },
     options: { numReplicas: number; rank: number; shuffle?: boolean; seed?: number; dropLast?: boolean },
   ) {
-    const { numReplicas, rank, shuffle = true, seed = 0, dropLast = false } = options;
+    const { numReplicas, rank, shuffle = true, seed = 0, dropLast = false } = options ?? {};
+    lengthOf('DistributedSampler', source);
     if (!Number.isInteger(numReplicas) || numReplicas < 1 || !Number.isInteger(rank) || rank < 0 || rank >= numReplicas) {
       throw new ArgumentError({
         op: 'DistributedSampler',

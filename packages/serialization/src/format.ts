@@ -65,6 +65,14 @@ async function openAs(source: ByteSource, format: FileFormat | undefined): Promi
     return findPickle(archive) === undefined && isNpz(archive) ? openNpz(source, archive) : openTorchZip(source, archive);
   }
   if (isNpy(head)) return { format: 'npy', metadata: {}, root: await openNpy(source) };
-  if (head[0] === 0x80) return openTorchLegacy(source);
+  // The length of a safetensors header may begin with any byte, that of a pickle among them.
+  if (head[0] === 0x80 && !(await startsAsSafetensors(head, source))) return openTorchLegacy(source);
   return openSafetensors(source);
+}
+
+/** A length that fits into the file, and an object in JSON after it. */
+async function startsAsSafetensors(head: Uint8Array, source: ByteSource): Promise<boolean> {
+  if (source.size < 10) return false;
+  const length = new DataView(head.buffer, head.byteOffset, head.byteLength).getBigUint64(0, true);
+  return length <= BigInt(source.size - 8) && (await source.read(8, 1))[0] === 0x7b;
 }

@@ -16,7 +16,7 @@ export interface OpenOptions extends WorkOptions {
   device?: Device;
   /** A name for messages, where bytes or a stream have none. */
   name?: string;
-  /** A stream longer than this is refused; 16 GiB when missing. */
+  /** A stream longer than this, or a URL whose server gives no ranges, is refused; 16 GiB when missing. */
   maxBytes?: number;
 }
 

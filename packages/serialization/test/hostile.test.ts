@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs';
 import { tensor } from '@flambeau/core';
 import { describe, expect, it } from 'vitest';
 import { FileError, load, toBytes } from '../src/index.ts';
+import { bytesSource } from '../src/files/source.ts';
+import { Work } from '../src/files/work.ts';
+import { openZip, readEntry } from '../src/zip/read.ts';
 import { writeZip } from '../src/zip/write.ts';
 import { codeOf, fixture } from './helpers.ts';
 
@@ -137,7 +140,10 @@ describe('zip archives', () => {
     expect(await codeOf(load(bomb, { format: 'npz' }))).toBe('FILE_LIMIT');
     const modest = bytes.slice();
     new DataView(modest.buffer).setUint32(directory + 24, 100, true);
-    expect(await codeOf(load(modest, { format: 'npz' }))).toBe('FILE_LIMIT');
+    const opened = await openZip(bytesSource(modest, 'modest.npz'));
+    const [entry] = opened.entries.values();
+    expect(await codeOf(readEntry(opened, entry, new Work('load', 'modest.npz', {})))).toBe('FILE_LIMIT');
+    expect(await codeOf(load(modest, { format: 'npz' }))).toBe('FILE_FORMAT'); // its zeros are no npy file
   });
 
   it('refuses a checksum that does not fit, a cut file, and two entries of one name', async () => {

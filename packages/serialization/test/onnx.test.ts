@@ -1,49 +1,13 @@
-import { definedOps, manualSeed, ones, randint, randn, Tensor, tensor, zeros } from '@flambeau/core';
-import { noGrad } from '@flambeau/autograd';
+import { definedOps, ones, randint, randn, tensor, zeros, type Tensor } from '@flambeau/core';
+import { noGrad, valueAndGrad } from '@flambeau/autograd';
 import * as nn from '@flambeau/nn';
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { exportOnnx, onnxBytes, type DynamicAxes } from '../src/index.ts';
+import { exportOnnx, onnxBytes } from '../src/index.ts';
 import { convertedOps } from '../src/onnx/converters.ts';
 import { classifier, CNN, Net, resnet18, RNN, seeded, SmallTransformer } from './nets.ts';
-import { numbersOf, scratchFile } from './helpers.ts';
-
-/** Every tensor in a value, in order. */
-const flat = (value: unknown): Tensor[] => (value instanceof Tensor ? [value] : Array.isArray(value) ? value.flatMap(flat) : []);
-
-/** Feeds tensors to ONNX Runtime and gives the largest difference from the model's own outputs. */
-async function difference(model: nn.Module, bytes: Uint8Array, args: readonly unknown[]): Promise<number> {
-  const session = await ort.InferenceSession.create(bytes, { logSeverityLevel: 3 });
-  const inputs = flat(args);
-  const feeds = Object.fromEntries(
-    session.inputNames.map((name, i) => [name, new ort.Tensor(inputs[i].dtype, inputs[i].dataSync(), [...inputs[i].shape])]),
-  );
-  const results = await session.run(feeds);
-  const expected = flat(noGrad(() => model.eval().forward(...(args as Tensor[]))));
-  let worst = 0;
-  expected.forEach((y, i) => {
-    const result = results[session.outputNames[i]];
-    expect(result.dims).toEqual([...y.shape]);
-    const values = Array.from(result.data, Number);
-    numbersOf(y).forEach((value, k) => {
-      // Infinities may be equal; a NaN is never right.
-      const apart = value === values[k] ? 0 : Math.abs(value - values[k]);
-      worst = Math.max(worst, Number.isNaN(apart) ? Infinity : apart);
-    });
-  });
-  return worst;
-}
-
-/** Exports a model and expects the runtime to give its outputs, for the example and for other inputs. */
-async function expectExported(
-  model: nn.Module,
-  args: readonly unknown[],
-  dynamicAxes?: DynamicAxes,
-  others: readonly (readonly unknown[])[] = [],
-): Promise<void> {
-  const bytes = await onnxBytes(model, args, dynamicAxes === undefined ? {} : { dynamicAxes });
-  for (const inputs of [args, ...others]) expect(await difference(model, bytes, inputs)).toBeLessThan(1e-5);
-}
+import { scratchFile } from './helpers.ts';
+import { bothOutputs, expectExported, Lambda } from './onnxRuntime.ts';
 
 describe('nets in ONNX Runtime', () => {
   const batch = { input: { 0: 'batch' } };
@@ -104,155 +68,6 @@ describe('nets in ONNX Runtime', () => {
   });
 });
 
-/** Layers with their example inputs: every layer of nn that maps floats to floats. */
-const image = (): Tensor => randn(2, 4, 8, 8);
-const layers: Readonly<Record<string, readonly [nn.Module, ...unknown[]]>> = (() => {
-  manualSeed(11);
-  const activations = Object.fromEntries(
-    [
-      nn.ReLU,
-      nn.ReLU6,
-      nn.Hardtanh,
-      nn.LeakyReLU,
-      nn.PReLU,
-      nn.ELU,
-      nn.CELU,
-      nn.SELU,
-      nn.GELU,
-      nn.SiLU,
-      nn.Mish,
-      nn.Softplus,
-      nn.Hardshrink,
-      nn.Softshrink,
-      nn.Tanhshrink,
-      nn.Softsign,
-      nn.Tanh,
-      nn.Sigmoid,
-      nn.LogSigmoid,
-      nn.Hardsigmoid,
-      nn.Hardswish,
-      nn.RReLU,
-      nn.Dropout,
-      nn.AlphaDropout,
-      nn.Identity,
-    ].map((Layer) => [Layer.name, [new Layer(), randn(3, 7).mul(4)] as const]),
-  );
-  return {
-    ...activations,
-    'GELU by tanh': [new nn.GELU({ approximate: 'tanh' }), randn(3, 7)],
-    Threshold: [new nn.Threshold(0.1, 20), randn(3, 7)],
-    GLU: [new nn.GLU(), randn(3, 8)],
-    Softmax: [new nn.Softmax(1), randn(3, 7)],
-    LogSoftmax: [new nn.LogSoftmax(-1), randn(3, 7)],
-    Softmin: [new nn.Softmin(1), randn(3, 7)],
-    Softmax2d: [new nn.Softmax2d(), image()],
-    Linear: [new nn.Linear(4, 5), randn(2, 3, 4)],
-    'Linear without bias': [new nn.Linear(4, 5, { bias: false }), randn(3, 4)],
-    Bilinear: [new nn.Bilinear(3, 4, 5), randn(2, 3), randn(2, 4)],
-    Flatten: [new nn.Flatten(), image()],
-    Unflatten: [new nn.Unflatten(1, [2, 2]), image()],
-    Conv1d: [new nn.Conv1d(4, 6, 3, { stride: 2, padding: 1 }), randn(2, 4, 9)],
-    'Conv2d in groups': [new nn.Conv2d(4, 6, 3, { groups: 2, dilation: 2, padding: 'same' }), image()],
-    'Conv2d without a batch': [new nn.Conv2d(4, 6, [3, 2], { padding: [1, 0] }), randn(4, 8, 8)],
-    Conv3d: [new nn.Conv3d(2, 3, 2), randn(1, 2, 4, 4, 4)],
-    ConvTranspose1d: [new nn.ConvTranspose1d(4, 6, 3, { stride: 2, padding: 1, outputPadding: 1 }), randn(2, 4, 5)],
-    ConvTranspose2d: [new nn.ConvTranspose2d(4, 6, 3, { stride: 2, groups: 2 }), image()],
-    ConvTranspose3d: [new nn.ConvTranspose3d(2, 3, 2), randn(1, 2, 3, 3, 3)],
-    BatchNorm1d: [new nn.BatchNorm1d(7), randn(3, 7)],
-    BatchNorm2d: [new nn.BatchNorm2d(4), image()],
-    BatchNorm3d: [new nn.BatchNorm3d(2, { affine: false }), randn(2, 2, 3, 3, 3)],
-    'BatchNorm2d by the batch': [new nn.BatchNorm2d(4, { trackRunningStats: false }), image()],
-    InstanceNorm1d: [new nn.InstanceNorm1d(4), randn(2, 4, 9)],
-    InstanceNorm2d: [new nn.InstanceNorm2d(4, { affine: true }), image()],
-    InstanceNorm3d: [new nn.InstanceNorm3d(2), randn(2, 2, 3, 3, 3)],
-    GroupNorm: [new nn.GroupNorm(2, 4), image()],
-    LayerNorm: [new nn.LayerNorm([8, 8]), image()],
-    'LayerNorm without weights': [new nn.LayerNorm(8, { elementwiseAffine: false }), image()],
-    'LayerNorm without bias': [new nn.LayerNorm(8, { bias: false }), image()],
-    RMSNorm: [new nn.RMSNorm(8), image()],
-    LocalResponseNorm: [new nn.LocalResponseNorm(2), image()],
-    MaxPool1d: [new nn.MaxPool1d(2), randn(2, 4, 9)],
-    MaxPool2d: [new nn.MaxPool2d(3, { stride: 2, padding: 1 }), image()],
-    'MaxPool2d rounded up': [new nn.MaxPool2d(3, { stride: 2, ceilMode: true }), image()],
-    'MaxPool2d dilated, without a batch': [new nn.MaxPool2d(2, { dilation: 2, stride: 1 }), randn(4, 8, 8)],
-    'MaxPool2d with places': [new nn.MaxPool2d(2, { returnIndices: true } as never), image()],
-    MaxPool3d: [new nn.MaxPool3d(2), randn(1, 2, 4, 4, 4)],
-    AvgPool1d: [new nn.AvgPool1d(2), randn(2, 4, 9)],
-    AvgPool2d: [new nn.AvgPool2d(3, { stride: 2, padding: 1 }), image()],
-    'AvgPool2d without the padding, rounded up': [
-      new nn.AvgPool2d(3, { stride: 2, padding: 1, countIncludePad: false, ceilMode: true }),
-      image(),
-    ],
-    AvgPool3d: [new nn.AvgPool3d(2), randn(1, 2, 4, 4, 4)],
-    LPPool2d: [new nn.LPPool2d(2, 2), image()],
-    AdaptiveAvgPool1d: [new nn.AdaptiveAvgPool1d(3), randn(2, 4, 9)],
-    AdaptiveAvgPool2d: [new nn.AdaptiveAvgPool2d([3, 5]), image()],
-    AdaptiveMaxPool2d: [new nn.AdaptiveMaxPool2d(3), image()],
-    Embedding: [
-      new nn.Embedding(10, 3),
-      tensor(
-        [
-          [1, 2],
-          [9, 0],
-        ],
-        { dtype: 'int32' },
-      ),
-    ],
-    Upsample: [new nn.Upsample({ scaleFactor: 2, mode: 'nearest' }), image()],
-    'Upsample bilinear': [new nn.Upsample({ scaleFactor: 2, mode: 'bilinear' }), image()],
-    PixelShuffle: [new nn.PixelShuffle(2), image()],
-    PixelUnshuffle: [new nn.PixelUnshuffle(2), image()],
-    ChannelShuffle: [new nn.ChannelShuffle(2), image()],
-    ReflectionPad2d: [new nn.ReflectionPad2d(2), image()],
-    ReplicationPad2d: [new nn.ReplicationPad2d(2), image()],
-    CircularPad2d: [new nn.CircularPad2d(2), image()],
-    ZeroPad2d: [new nn.ZeroPad2d([1, 2, 0, 1]), image()],
-    ConstantPad1d: [new nn.ConstantPad1d(2, 3.5), randn(2, 4, 5)],
-    Unfold: [new nn.Unfold(3), image()],
-    Fold: [new nn.Fold([4, 4], 2), randn(1, 8, 9)],
-    CosineSimilarity: [new nn.CosineSimilarity(), randn(3, 7), randn(3, 7)],
-    PairwiseDistance: [new nn.PairwiseDistance(), randn(3, 7), randn(3, 7)],
-    LSTM: [new nn.LSTM(5, 7), randn(6, 3, 5)],
-    'LSTM of two layers in both directions': [new nn.LSTM(5, 7, { numLayers: 2, bidirectional: true, batchFirst: true }), randn(3, 6, 5)],
-    'LSTM with states, without bias': [new nn.LSTM(5, 7, { bias: false }), randn(6, 3, 5), [randn(1, 3, 7), randn(1, 3, 7)]],
-    'LSTM without a batch': [new nn.LSTM(5, 7), randn(6, 5)],
-    GRU: [new nn.GRU(5, 7, { numLayers: 2, bidirectional: true }), randn(6, 3, 5), randn(4, 3, 7)],
-    RNN: [new nn.RNN(5, 7), randn(6, 3, 5)],
-    'RNN with relu': [new nn.RNN(5, 7, { nonlinearity: 'relu', bidirectional: true }), randn(6, 3, 5)],
-    LSTMCell: [new nn.LSTMCell(5, 7), randn(3, 5)],
-    GRUCell: [new nn.GRUCell(5, 7), randn(3, 5)],
-    RNNCell: [new nn.RNNCell(5, 7), randn(3, 5)],
-    MultiheadAttention: [new nn.MultiheadAttention(8, 2, { batchFirst: true }), randn(2, 5, 8), randn(2, 6, 8), randn(2, 6, 8)],
-    TransformerEncoderLayer: [new nn.TransformerEncoderLayer(8, 2, { dimFeedforward: 16 }), randn(5, 2, 8)],
-    TransformerDecoderLayer: [new nn.TransformerDecoderLayer(8, 2, { dimFeedforward: 16 }), randn(5, 2, 8), randn(4, 2, 8)],
-    Transformer: [
-      new nn.Transformer({ dModel: 8, nhead: 2, numEncoderLayers: 1, numDecoderLayers: 1, dimFeedforward: 16 }),
-      randn(5, 2, 8),
-      randn(4, 2, 8),
-    ],
-    MSELoss: [new nn.MSELoss(), randn(3, 4), randn(3, 4)],
-    CrossEntropyLoss: [new nn.CrossEntropyLoss(), randn(3, 4), tensor([0, 3, 1], { dtype: 'int32' })],
-  };
-})();
-
-describe('layers in ONNX Runtime', () => {
-  for (const [name, [layer, ...args]] of Object.entries(layers)) it(`runs ${name}`, () => expectExported(layer, args));
-});
-
-/** A module of one function. */
-class Lambda extends nn.Module {
-  private readonly run: (...inputs: Tensor[]) => unknown;
-
-  constructor(run: (...inputs: Tensor[]) => unknown) {
-    super();
-    this.run = run;
-  }
-
-  forward(...inputs: Tensor[]): unknown {
-    return this.run(...inputs);
-  }
-}
-
 const functions: Readonly<Record<string, readonly [(...inputs: Tensor[]) => unknown, ...Tensor[]]>> = {
   'numbers on either side': [(x) => [x.add(1), x.rsub(1), x.mul(0.3), x.pow(2), x.div(3)], randn(4)],
   'comparisons and where': [(x, y) => [x.gt(y), x.le(0), x.eq(y), x.ne(y).logicalAnd(x.lt(0)), x.gt(0).where(x, y)], randn(4), randn(4)],
@@ -263,12 +78,30 @@ const functions: Readonly<Record<string, readonly [(...inputs: Tensor[]) => unkn
   'cat, stack and split': [(x, y) => [x.cat([y], 0), ...x.split(2, 1)], randn(3, 4), randn(2, 4)],
   'gather and scatter': [(x, i) => [x.gather(1, i), x.scatterAdd(1, i, x), x.indexSelect(0, i.select(0, 0))], randn(3, 3), tensor([[0, 1, 2], [2, 1, 0], [1, 1, 1]], { dtype: 'int32' })],
   'sorting': [(x) => { const { values, indices } = x.sort(1, true); return [values, indices]; }, randn(3, 5)],
+  'angles in all quadrants': [(y, x) => [y.atan2(x), x.atan2(y)], tensor([1, 1, -1, -1, 0, -0, 0, -0, Infinity, -Infinity, 2, 0]), tensor([1, -1, 1, -1, 0, 0, -0, -0, Infinity, -Infinity, Infinity, 3])],
+  'shifts': [(x, n) => [x.bitwiseLeftShift(n), x.bitwiseRightShift(n), x.bitwiseLeftShift(3)], tensor([1, -1, 1000, -1000, 2 ** 31 - 1, 7, -8], { dtype: 'int32' }), tensor([31, 31, 4, 4, 1, 0, 33], { dtype: 'int32' })],
+  'shifts of bytes': [(x, n) => [x.bitwiseLeftShift(n), x.bitwiseRightShift(n)], tensor([1, 255, 200, 7], { dtype: 'uint8' }), tensor([7, 1, 3, 40], { dtype: 'uint8' })],
+  'running products and extremes': [(x) => [x.cumprod(1), x.cummax(0).values, x.cummax(1).indices, x.cummin(2).values, x.cummin(2).indices], randn(2, 3, 4)],
+  'the exponential of a matrix': [(x) => x.mul(0.3).matrixExp(), randn(3, 3)],
+  'one-hot vectors': [(i) => nn.functional.oneHot(i, 4).float(), tensor([0, 3, 1], { dtype: 'int32' })],
   'einsum': [(x, y) => x.matmul(y), randn(2, 3, 4), randn(4, 5)],
   'casts': [(x) => [x.int(), x.gt(0).float(), x.double().exp().float()], randn(4)],
 }; // prettier-ignore
 
 describe('functions in ONNX Runtime', () => {
   for (const [name, [run, ...args]] of Object.entries(functions)) it(`runs ${name}`, () => expectExported(new Lambda(run), args));
+
+  it('steps to the next number exactly, over all magnitudes', async () => {
+    const sizes = [0, 2 ** -149, 2 ** -130, 2 ** -126, 2 ** -125, 1.5 * 2 ** -120, 2 ** -103, 2 ** -102, 1, 1 + 2 ** -23, Math.PI, 2 ** 100, (2 - 2 ** -23) * 2 ** 127, Infinity];
+    const x = tensor([...sizes, ...sizes.map((n) => -n), 1, NaN]);
+    const y = tensor([...sizes.map((_, i) => (i % 2 === 0 ? Infinity : -1)), ...sizes.map((_, i) => (i % 2 === 0 ? -Infinity : 0.5)), 1, 1]);
+    const net = new Lambda((a, b) => [a.nextafter(b), b.nextafter(a), a.nextafter(a.mul(0)), a.double().nextafter(b.double())]);
+    const bytes = await onnxBytes(net, [x, y]);
+    const [outputs, expected] = await bothOutputs(net, bytes, [x, y]);
+    // ONNX Runtime's Where does not keep the sign of a zero, and it flushes the least float64 above 0.
+    const unsigned = (lists: number[][]): number[][] => lists.map((list, i) => list.filter((_, k) => i < 3 || sizes[k % sizes.length] !== 0).map((value) => (value === 0 ? 0 : value)));
+    expect(unsigned(outputs)).toEqual(unsigned(expected));
+  }); // prettier-ignore
 
   it('follows sizes that are computed from the input’s', () =>
     // [N, T, 4] → [N·T, 4], a mean over T by a number, positions and zeros of the input's size
@@ -285,8 +118,31 @@ describe('functions in ONNX Runtime', () => {
 
 describe('what cannot be exported', () => {
   it('names an op that ONNX does not have', async () => {
-    await expect(onnxBytes(new Lambda((x) => x.atan2(x.add(1))), randn(3))).rejects.toThrow(/ops that ONNX has, got atan2/);
+    // The derivative of a slice is written into zeros: the one op that neither has a converter nor is made of others.
+    const net = new Lambda((x) => valueAndGrad((y: Tensor) => y.narrow(0, 1, 2).square().sum())(x).grads[0]);
+    await expect(onnxBytes(net, randn(3))).rejects.toMatchObject({ code: 'NOT_SUPPORTED', message: /ops that ONNX has, got embedSlice/ });
   });
+
+  it('refuses a forward that looks at values, and one whose result has a size that follows from them', async () => {
+    const looks = [
+      new Lambda((x) => (x.sum().itemSync() > 0 ? x : x.neg())),
+      new Lambda((x) => x.mul(x.dataSync().length)),
+      new Lambda((x) => x.add(x.gt(0).nonzero().shape[0])),
+      new nn.CTCLoss(),
+    ];
+    const lengths = tensor([3, 3], { dtype: 'int32' });
+    for (const net of looks) {
+      const args = net instanceof nn.CTCLoss ? [randn(5, 2, 4).logSoftmax(2), randint(1, 4, [2, 3]).int(), lengths, lengths] : [randn(3)];
+      await expect(onnxBytes(net, args)).rejects.toThrow(/whatever the values of its inputs are/);
+    }
+    // Values are read again as before.
+    expect(lengths.device.synchronous).toBe(true);
+    expect(lengths.itemSync).toBeDefined();
+    expect(lengths.select(0, 1).itemSync()).toBe(3);
+  });
+
+  it('reads what does not follow from the inputs', () =>
+    expectExported(new Lambda((x) => x.mul(tensor([1, 2, 3]).sum().itemSync())), [randn(3)])); // 1 + 2 + 3 = 6, a constant
 
   it('refuses a loop over a dynamic axis, a random number, and a change in place that it cannot follow', async () => {
     const loop = new Lambda((x) => x.unbind(0).reduce((a, b) => a.add(b)));

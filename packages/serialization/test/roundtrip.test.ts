@@ -235,3 +235,16 @@ describe('save and load', () => {
     for (const name of sources) expect(readFileSync(new URL(name, folder), 'utf8'), name).not.toMatch(/from '(node:|fs|path)/);
   });
 });
+
+describe('the first bytes', () => {
+  it('tell safetensors from a pickle, whatever the length of the header is', async () => {
+    // Names of different lengths give headers of all lengths modulo 8; the length 128 begins with the byte of a pickle.
+    const lengths = new Set<number>();
+    for (let n = 1; n < 200; n++) {
+      const bytes = await toBytes({ ['x'.repeat(n)]: tensor([n]) });
+      lengths.add(bytes[0]);
+      expect(valuesOf((await load<Record<string, Tensor>>(bytes))['x'.repeat(n)])).toEqual([n]);
+    }
+    expect(lengths.has(0x80)).toBe(true);
+  });
+});

@@ -55,6 +55,33 @@ describe('MNIST', () => {
     expect(fastLabels.select(0, 123).itemSync()).toBe(plain.get(123)[1]);
   });
 
+  it('reads from a server by its address, plain and gzipped, and says where it looked', async () => {
+    const files: Record<string, Buffer> = {
+      '/plain/t10k-images-idx3-ubyte': images,
+      '/packed/raw/t10k-labels-idx1-ubyte.gz': gzipSync(labels),
+    };
+    files['/plain/t10k-labels-idx1-ubyte'] = labels;
+    files['/packed/raw/t10k-images-idx3-ubyte.gz'] = gzipSync(images);
+    files['/cut/t10k-images-idx3-ubyte.gz'] = gzipSync(images).subarray(0, 20);
+    const server = createServer(({ url = '' }, response) => {
+      if (files[url] === undefined) response.writeHead(404).end();
+      else response.end(files[url]);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    try {
+      for (const root of [`${address}/plain`, `${address}/packed/`]) {
+        const data = await MNIST.load(root, { train: false });
+        expect(data.get(2)[0].toArraySync()).toEqual([[5, 6], [7, 8]]); // prettier-ignore
+        expect(data.get(0)[1]).toBe(7);
+      }
+      await expect(MNIST.load(`${address}/nothing`, { train: false })).rejects.toThrow(/none of http:.*nothing.t10k-images-idx3-ubyte/);
+      await expect(MNIST.load(`${address}/cut`, { train: false })).rejects.toThrow(/a whole file/);
+    } finally {
+      server.close();
+    }
+  });
+
   it('reads plain and gzipped files, flat or in the folders of PyTorch', async () => {
     const gzipped = { 'MNIST/raw/t10k-images-idx3-ubyte.gz': gzipSync(images), 'MNIST/raw/t10k-labels-idx1-ubyte.gz': gzipSync(labels) };
     for (const root of [folderWith(testFiles), folderWith(gzipped)]) {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { arange, full, manualSeed, rand, setDefaultDevice, tensor, type Tensor } from '@flambeau/core';
+import { arange, full, manualSeed, rand, setDefaultDevice, stack, tensor, type Tensor } from '@flambeau/core';
 import { reference } from '@flambeau/backend-reference';
 import { DataLoader } from '@flambeau/data';
 import { CIFAR10, ImageFolder, readImage, transforms } from '@flambeau/vision';
@@ -158,5 +158,38 @@ describe('CIFAR', () => {
     await expect(CIFAR10.load(root, { train: false })).rejects.toThrow(/multiple of 3073 bytes/);
     writeFileSync(join(root, 'test_batch.bin'), record(10));
     await expect(CIFAR10.load(root, { train: false })).rejects.toThrow(/labels below 10/);
+  });
+});
+
+describe('a batch at once', () => {
+  it.each([
+    ['pictures', () => transforms.asPicture(rand(6, 9, 8, 3).mul(255).to('uint8'))],
+    ['gray pictures', () => transforms.asPicture(rand(6, 9, 8).mul(255).to('uint8'))],
+    ['one picture', () => transforms.asPicture(rand(1, 9, 8, 3).mul(255).to('uint8'))],
+  ])('gives what its %s give one by one, and draws as many random numbers', (_, make) => {
+    const images = make();
+    const augment = new transforms.Compose([
+      new transforms.Pad([1, 0, 0, 2]),
+      new transforms.Compose([new transforms.RandomCrop([6, 7], { padding: 1 }), new transforms.RandomHorizontalFlip()]),
+      new transforms.RandomVerticalFlip(0.3),
+      new transforms.Resize(8),
+      new transforms.RandomCrop(5),
+      new transforms.ToTensor(),
+      new transforms.Normalize([0.5], [0.25]),
+    ]);
+    manualSeed(4);
+    const singles = images.unbind(0).map((image) => augment.apply(transforms.asPicture(image)));
+    const next = rand(1).itemSync();
+    manualSeed(4);
+    expect(augment.batch?.(images).sub(stack(singles)).abs().amax().itemSync()).toBe(0);
+    expect(rand(1).itemSync()).toBe(next);
+    // The random ones alone, of tensors.
+    const tensors = stack(singles);
+    for (const random of [new transforms.RandomCrop(3), new transforms.RandomVerticalFlip(), new transforms.RandomHorizontalFlip()]) {
+      manualSeed(5);
+      const apart = stack(tensors.unbind(0).map((x) => random.apply(x)));
+      manualSeed(5);
+      expect(random.batch(tensors).equal(apart)).toBe(true);
+    }
   });
 });

@@ -1,4 +1,4 @@
-import { IndexError } from '@flambeau/core';
+import { checkArray, IndexError } from '@flambeau/core';
 import Papa from 'papaparse';
 import { Dataset } from '../dataset.ts';
 import { DataSourceError, nameOf, readText, type Source } from './source.ts';
@@ -28,7 +28,7 @@ export class CsvDataset extends Dataset<Row> {
   constructor(columns: readonly string[], rows: readonly Row[]) {
     super();
     this.columns = columns;
-    this.rows = rows;
+    this.rows = checkArray('CsvDataset', 'the rows', rows);
     this.length = rows.length;
   }
 

@@ -1,4 +1,4 @@
-import { IndexError } from '@flambeau/core';
+import { checkArray, IndexError } from '@flambeau/core';
 import { Dataset } from '../dataset.ts';
 import { DataSourceError, nameOf, readLines, type Source } from './source.ts';
 
@@ -23,7 +23,7 @@ export class JsonLinesDataset<T = unknown> extends Dataset<T> {
 
   constructor(values: readonly T[]) {
     super();
-    this.values = values;
+    this.values = checkArray('JsonLinesDataset', 'the values', values);
     this.length = values.length;
   }
 

@@ -1,4 +1,4 @@
-import { IndexError } from '@flambeau/core';
+import { checkArray, IndexError } from '@flambeau/core';
 import { Dataset } from '../dataset.ts';
 import { DataSourceError, nameOf, readBytes, type Source } from './source.ts';
 
@@ -9,7 +9,7 @@ export class ParquetDataset extends Dataset<Record<string, unknown>> {
 
   constructor(rows: readonly Record<string, unknown>[]) {
     super();
-    this.rows = rows;
+    this.rows = checkArray('ParquetDataset', 'the rows', rows);
     this.length = rows.length;
   }
 

@@ -1,4 +1,4 @@
-import { bytesOf, fromBytes, getDefaultDevice, Tensor, type DType } from '@flambeau/core';
+import { bytesOf, fromBytes, getDefaultDevice, Tensor, type DeviceSource, type DType } from '@flambeau/core';
 
 /**
  * How a worker makes a dataset anew, since an object with methods cannot be sent to it: the export `name` of `module`, which is a class to
@@ -23,6 +23,8 @@ export interface WorkerStart {
   readonly seed: bigint;
   /** Called in the worker before anything else: the export `name` of `module`, with the worker's id. */
   readonly init: Pick<WorkerSource, 'module' | 'name'> | undefined;
+  /** The device of the loader's thread, for a worker whose modules choose none. */
+  readonly device: DeviceSource | undefined;
   /** A collate function of the user's, by module and name. */
   readonly collate: Pick<WorkerSource, 'module' | 'name'> | undefined;
 }

@@ -21,19 +21,45 @@ interface WebWorker {
   onmessage: ((event: { data: FromWorker }) => void) | null;
   onerror: ((event: { message: string }) => void) | null;
 }
-declare const Worker: (new (url: URL, options: { type: 'module' }) => WebWorker) | undefined;
+declare const Worker: (new (url: URL, options: { type: 'module'; name: string }) => WebWorker) | undefined;
+
+interface LockManager {
+  request(name: string, options: { signal: AbortSignal }, held: () => void): Promise<unknown>;
+}
+
+let started = 0;
+const page = Math.random().toString(36).slice(2);
+
+/**
+ * Calls `gone` when a Web Worker no longer holds the lock that it took under its name. A browser tells nobody that a worker has ended, be it
+ * closed or killed; its locks, however, are given back.
+ * @returns a function that stops listening
+ */
+function whenLockIsFree(name: string, gone: () => void): () => void {
+  const { locks } = (globalThis as { navigator?: { locks?: LockManager } }).navigator ?? {};
+  const controller = new AbortController();
+  locks?.request(name, { signal: controller.signal }, gone).catch(() => undefined);
+  return () => controller.abort();
+}
 
 /** Starts a thread: worker_threads in Node, a Web Worker elsewhere. It does not keep the process alive. */
 export async function startThread(listener: ThreadListener): Promise<Thread> {
   if (typeof process === 'object' && typeof process.versions?.node === 'string') return startNode(listener);
   if (typeof Worker === 'undefined') throw new Error('this platform has no workers');
-  const worker = new Worker(new URL('./webEntry.js', import.meta.url), { type: 'module' });
-  worker.onmessage = ({ data }) => listener.message(data);
-  worker.onerror = ({ message }) => listener.gone(message);
+  const name = `flambeau-${page}-${++started}`;
+  const worker = new Worker(new URL('./webEntry.js', import.meta.url), { type: 'module', name });
+  let stopListening: (() => void) | undefined;
+  worker.onmessage = ({ data }) => {
+    // Whoever speaks holds its lock.
+    stopListening ??= whenLockIsFree(name, () => listener.gone('it was closed or killed'));
+    listener.message(data);
+  };
+  worker.onerror = ({ message }) => listener.gone(message === '' ? 'it could not be started' : message);
   return {
     post: (message) => worker.postMessage(message),
     hold: () => undefined,
     end: () => {
+      stopListening?.();
       worker.terminate();
       return Promise.resolve();
     },
@@ -46,7 +72,7 @@ async function startNode(listener: ThreadListener): Promise<Thread> {
     ? // From source: Node takes no TypeScript as a worker's entry, so the workspace's own tsx loads it.
       new NodeWorker(
         `import('tsx/esm/api').then((tsx) => { tsx.register(); return import(${JSON.stringify(new URL('./nodeEntry.ts', import.meta.url).href)}); })`,
-        { eval: true },
+        { eval: true, execArgv: [...process.execArgv, '--conditions=flambeau-source'] },
       )
     : new NodeWorker(new URL('./nodeEntry.js', import.meta.url));
   worker.unref();

@@ -1,4 +1,4 @@
-import { ArgumentError, manualSeed } from '@flambeau/core';
+import { ArgumentError, hasDefaultDevice, manualSeed, setDefaultDevice, type Device, type DeviceSource } from '@flambeau/core';
 import { defaultCollate } from '../collate.ts';
 import type { Dataset } from '../dataset.ts';
 import { pack, type FromWorker, type ToWorker, type WorkerSource, type WorkerStart } from './messages.ts';
@@ -45,15 +45,32 @@ async function batchOf(
   collate: ((samples: readonly unknown[]) => unknown) | undefined,
 ): Promise<unknown> {
   if (collate === undefined && dataset.getBatch !== undefined) return dataset.getBatch(indices);
-  const samples: unknown[] = [];
-  for (const index of indices) {
+  // Asked for side by side, as without workers: promises of samples may wait for disks and networks together.
+  const asked = indices.map((index) => {
     try {
-      samples.push(await dataset.get(index));
+      return { index, sample: dataset.get(index) };
+    } catch (error) {
+      throw new SampleError(index, error);
+    }
+  });
+  for (const { sample } of asked) if (sample instanceof Promise) sample.catch(() => undefined);
+  const samples: unknown[] = [];
+  for (const { index, sample } of asked) {
+    try {
+      samples.push(await sample);
     } catch (error) {
       throw new SampleError(index, error);
     }
   }
   return (collate ?? defaultCollate)(samples);
+}
+
+/** Makes a device of the loader's kind the default one. Workers compute side by side, so each of them in one thread, as in PyTorch. */
+async function takeDevice({ module, name }: DeviceSource): Promise<void> {
+  const exports = (await import(/* @vite-ignore */ module)) as Record<string, unknown>;
+  const { setNumThreads } = exports;
+  if (typeof setNumThreads === 'function') (setNumThreads as (count: number) => void)(1);
+  setDefaultDevice(exports[name] as Device);
 }
 
 /** Answers messages until the thread ends. */
@@ -66,9 +83,13 @@ export function serve(post: Post): (message: ToWorker) => Promise<void> {
     manualSeed(start.seed);
     if (start.init !== undefined) await (await load(start.init))(...([start.id, start.count] as never[]));
     if (start.collate !== undefined) collate = (await load(start.collate)) as unknown as (samples: readonly unknown[]) => unknown;
+    // The dataset's own module may choose the device; it is loaded before the dataset is made.
+    await load(start.source);
+    if (!hasDefaultDevice() && start.device !== undefined) await takeDevice(start.device);
+    manualSeed(start.seed);
     return (await make(start.source)) as Dataset<unknown>;
   };
-  return async (message) => {
+  const handle = async (message: ToWorker): Promise<void> => {
     try {
       if (message.kind === 'start') {
         dataset = begin(message.start);
@@ -86,4 +107,7 @@ export function serve(post: Post): (message: ToWorker) => Promise<void> {
       post({ kind: 'error', order: message.kind === 'batch' ? message.order : -1, index, message: text, stack: stack ?? '' }, []);
     }
   };
+  // One after the other: batches that were made side by side would share the worker's random numbers in an order of chance.
+  let last = Promise.resolve();
+  return (message) => (last = last.then(() => handle(message)));
 }

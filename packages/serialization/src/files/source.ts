@@ -1,7 +1,8 @@
 import { ArgumentError, describe } from '@flambeau/core';
 import { FileError } from '../errors.ts';
 import { openPath, pathOfUrl } from './node.ts';
-import type { Work } from './work.ts';
+import { openUrl } from './url.ts';
+import { Work, type WorkOptions } from './work.ts';
 
 /** Bytes that can be read from any place. */
 export interface ByteSource {
@@ -36,7 +37,7 @@ interface URL {
 }
 
 /** What can be said of an input before it is read. */
-export interface SourceOptions {
+export interface SourceOptions extends WorkOptions {
   /** A name for messages, where the input has none. */
   name?: string | undefined;
   /** A stream longer than this is refused; 16 GiB when missing. */
@@ -57,13 +58,18 @@ const isIterable = (value: unknown): value is AsyncIterable<Uint8Array> =>
 /** Opens an input. @throws FileError when it cannot be opened, ArgumentError when it is nothing that has bytes. */
 export async function openSource(input: FileInput, options: SourceOptions = {}): Promise<ByteSource> {
   const { name, maxBytes = 16 * 2 ** 30 } = options;
-  if (typeof input === 'string') return /^(https?|blob|data):/.test(input) ? fetchSource(input, maxBytes) : openPath(input);
-  if (isUrl(input)) return input.protocol === 'file:' ? openPath(await pathOfUrl(input.href)) : fetchSource(input.href, maxBytes);
+  if (typeof input === 'string') return /^(https?|blob|data):/.test(input) ? openUrl(input, maxBytes, options) : openPath(input);
+  if (isUrl(input)) return input.protocol === 'file:' ? openPath(await pathOfUrl(input.href)) : openUrl(input.href, maxBytes, options);
   if (input instanceof Uint8Array) return bytesSource(input, name ?? 'bytes');
   if (input instanceof ArrayBuffer) return bytesSource(new Uint8Array(input), name ?? 'bytes');
   if (isBlob(input)) return blobSource(input, name ?? input.name ?? 'blob');
-  if (isStream(input)) return bytesSource(await collect(readerChunks(input), name ?? 'stream', maxBytes), name ?? 'stream');
-  if (isIterable(input)) return bytesSource(await collect(input, name ?? 'stream', maxBytes), name ?? 'stream');
+  if (isStream(input) || isIterable(input)) {
+    const work = new Work('load', name ?? 'stream', options);
+    const chunks = isStream(input) ? readerChunks(input) : input;
+    const bytes = await collect(chunks, name ?? 'stream', maxBytes, work);
+    work.finish();
+    return bytesSource(bytes, name ?? 'stream');
+  }
   throw new ArgumentError({ op: 'load', expected: 'a path, a URL, bytes, a Blob or a stream', received: describe(input) });
 }
 
@@ -96,29 +102,8 @@ function blobSource(blob: BlobLike, name: string): ByteSource {
   };
 }
 
-declare const fetch: ((url: string) => Promise<{ ok: boolean; status: number; body: ByteStream | null; arrayBuffer(): Promise<ArrayBuffer> }>) | undefined; // prettier-ignore
-
-async function fetchSource(url: string, maxBytes: number): Promise<ByteSource> {
-  const name = url.startsWith('data:') ? 'data URL' : (url.split(/[?#]/)[0] ?? url);
-  if (typeof fetch !== 'function')
-    throw new FileError('FILE_IO', { file: name }, { expected: 'a platform with fetch', hint: 'Fetch it yourself and pass the bytes.' });
-  let response;
-  try {
-    response = await fetch(url);
-  } catch (cause) {
-    throw new FileError('FILE_IO', { file: name }, { expected: 'a URL that can be fetched', received: String(cause), cause });
-  }
-  if (!response.ok)
-    throw new FileError(
-      response.status === 404 ? 'FILE_NOT_FOUND' : 'FILE_IO',
-      { file: name },
-      { expected: 'a response with a body', received: `status ${response.status}` },
-    );
-  const bytes = response.body === null ? new Uint8Array(0) : await collect(readerChunks(response.body), name, maxBytes);
-  return bytesSource(bytes, name);
-}
-
-async function* readerChunks(stream: ByteStream): AsyncIterable<Uint8Array> {
+/** The chunks of a web stream; one that is not read to its end is cancelled. */
+export async function* readerChunks(stream: ByteStream): AsyncIterable<Uint8Array> {
   const reader = stream.getReader();
   try {
     for (;;) {
@@ -131,7 +116,8 @@ async function* readerChunks(stream: ByteStream): AsyncIterable<Uint8Array> {
   }
 }
 
-async function collect(chunks: AsyncIterable<Uint8Array>, name: string, maxBytes: number): Promise<Uint8Array> {
+/** All chunks in one array. @throws FileError `FILE_LIMIT` as soon as more than `maxBytes` come */
+export async function collect(chunks: AsyncIterable<Uint8Array>, name: string, maxBytes: number, work: Work): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of chunks) {
@@ -144,6 +130,7 @@ async function collect(chunks: AsyncIterable<Uint8Array>, name: string, maxBytes
         { expected: `a stream of at most ${maxBytes} bytes`, received: 'more' },
       );
     parts.push(chunk);
+    work.advance(chunk.byteLength);
   }
   if (parts.length === 1) return parts[0];
   const all = new Uint8Array(size);

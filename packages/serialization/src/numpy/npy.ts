@@ -19,6 +19,8 @@ const codes: ReadonlyMap<string, DType> = new Map([
 const codeOf: ReadonlyMap<DType, string> = new Map([...codes].map(([code, dtype]) => [dtype, code]));
 const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 const maxHeader = 65536;
+/** No header ends later than here. */
+export const headerReach: number = 12 + maxHeader;
 
 /** True when bytes begin as an npy file does. */
 export const isNpy = (bytes: Uint8Array): boolean => magic.every((byte, i) => bytes[i] === byte);

@@ -3,9 +3,9 @@ import { FileError } from '../errors.ts';
 import { bytesSource, type ByteSource } from '../files/source.ts';
 import { Work } from '../files/work.ts';
 import { entriesOf, StoredTensor, type StoredFile } from '../stored.ts';
-import { openZip, readEntry, type ZipArchive } from '../zip/read.ts';
+import { openZip, readEntry, readEntryStart, type ZipArchive } from '../zip/read.ts';
 import { writeZip, type ZipInput } from '../zip/write.ts';
-import { npyBytes, openNpy } from './npy.ts';
+import { headerReach, npyBytes, openNpy } from './npy.ts';
 
 /** True when every entry of an archive is an npy file. */
 export const isNpz = (archive: ZipArchive): boolean =>
@@ -15,18 +15,19 @@ export const isNpz = (archive: ZipArchive): boolean =>
 export async function openNpz(source: ByteSource, opened?: ZipArchive): Promise<StoredFile> {
   const archive = opened ?? (await openZip(source));
   const root = new Map<string, StoredTensor>();
-  const quiet = new Work('load', source.name, {});
   for (const [name, entry] of archive.entries) {
     if (!name.endsWith('.npy')) throw new FileError('FILE_FORMAT', { file: source.name, byte: entry.headerOffset }, { expected: 'npy files in the archive', received: name }); // prettier-ignore
-    // A deflated entry can only be read whole; its elements are thrown away again until they are asked for.
-    const open = async (work: Work): Promise<StoredTensor> =>
-      openNpy(bytesSource(await readEntry(archive, entry, work), `${source.name}: ${name}`));
-    const { dtype, shape, byteLength } = await open(quiet);
+    const place = `${source.name}: ${name}`;
+    // The header alone tells dtype and shape; an entry is read whole, and its checksum compared, when its elements are asked for.
+    const start = await readEntryStart(archive, entry, headerReach);
+    const head: ByteSource = { ...bytesSource(start, place), size: entry.size };
+    const { dtype, shape, byteLength } = await openNpy(head);
     root.set(
       name.slice(0, -4),
-      new StoredTensor(dtype, shape, byteLength, async (context) =>
-        (await open(context.work)).read({ ...context, work: new Work('load', source.name, {}) }),
-      ),
+      new StoredTensor(dtype, shape, byteLength, async (context) => {
+        const whole = bytesSource(await readEntry(archive, entry, context.work), place);
+        return (await openNpy(whole)).read({ ...context, source: whole, work: new Work('load', source.name, {}) });
+      }),
     );
   }
   return { format: 'npz', metadata: {}, root };

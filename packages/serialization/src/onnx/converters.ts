@@ -1,6 +1,7 @@
 import type { Tensor } from '@flambeau/core';
 import type { Conversion } from './conversion.ts';
 import { elementwise } from './elementwise.ts';
+import { formulas } from './formulas.ts';
 import { layers } from './layers.ts';
 import { movement } from './movement.ts';
 import { reductions } from './reductions.ts';
@@ -15,7 +16,7 @@ export interface Converter {
 /** Converters by the name of the op. An op that is not here is taken apart into its composition. */
 export type ConverterTable = Readonly<Record<string, Converter | ((conversion: Conversion) => void)>>;
 
-const table: ConverterTable = { ...elementwise, ...movement, ...reductions, ...layers };
+const table: ConverterTable = { ...elementwise, ...formulas, ...movement, ...reductions, ...layers };
 
 /** The converter of an op; undefined where it has none. */
 export function findConverter(name: string): Converter | undefined {

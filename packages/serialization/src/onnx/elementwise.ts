@@ -27,7 +27,7 @@ const viaFloat =
   };
 
 /** The two operands, one of which may be a number among the scalars. */
-function operands(c: Conversion): [string, string] {
+export function operands(c: Conversion): [string, string] {
   const { scalar } = c.attrs as { scalar: 'none' | 'left' | 'right' };
   if (scalar === 'none') return c.broadcastInputs([0, 1]) as [string, string];
   const number = c.scalar(0, c.inputs[0].dtype);
@@ -39,7 +39,8 @@ const binary =
   (c) =>
     c.node(opType, operands(c));
 
-const binaryFormula =
+/** A function of two operands by a few nodes; the result is its output. */
+export const binaryFormula =
   (f: (c: Conversion, a: string, b: string) => string): Convert =>
   (c) =>
     c.output(f(c, ...operands(c)));
@@ -67,7 +68,7 @@ const truncated = (c: Conversion, x: string): string =>
   c.graph.one('Mul', [c.graph.one('Sign', [x]), c.graph.one('Floor', [c.graph.one('Abs', [x])])]);
 
 /** True where the sign bit is set, that of -0 included: 1/-0 is -∞. */
-const negative = (c: Conversion, x: string): string => {
+export const negative = (c: Conversion, x: string): string => {
   const below = (y: string): string => c.withNumber('Less', y, 0);
   return c.isFloat ? c.graph.one('Or', [below(x), below(c.graph.one('Reciprocal', [x]))]) : below(x);
 };

@@ -1,5 +1,5 @@
 import { ArgumentError, describe, NotSupportedError, Tensor, version } from '@flambeau/core';
-import { Module } from '@flambeau/nn';
+import { Module, UninitializedBuffer, UninitializedParameter } from '@flambeau/nn';
 import { outputName, writeOutput, type FileOutput } from '../files/target.ts';
 import { Work, type WorkOptions } from '../files/work.ts';
 import { Conversion, nameOf, type GraphValue } from './conversion.ts';
@@ -151,6 +151,13 @@ export async function onnxBytes(
       op: 'exportOnnx',
       expected: 'example inputs: a tensor, or the arguments of forward',
       received: describe(exampleInputs),
+    });
+  if ([...model.parameters(), ...model.buffers()].some((x) => x instanceof UninitializedParameter || x instanceof UninitializedBuffer))
+    throw new ArgumentError({
+      op: 'exportOnnx',
+      expected: 'a model whose layers know their sizes',
+      received: 'a lazy layer that has seen no input',
+      hint: 'Call forward once, or load its weights.',
     });
   const inputNames = namesOf(options.inputNames, tensors.length, 'input', 'inputNames');
   const axes = readAxes(options.dynamicAxes ?? {}, inputNames, tensors, options.outputNames);

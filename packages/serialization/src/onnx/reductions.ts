@@ -3,13 +3,13 @@ import type { ConverterTable } from './converters.ts';
 
 type Convert = (c: Conversion) => void;
 
-/** A reduction that keeps the reduced dimensions, as the ops do. */
+/** A reduction; the ops keep the reduced dimensions unless they say otherwise. */
 const reduction =
   (opType: string): Convert =>
   (c) => {
     const dims = c.numbers('dims');
     if (dims.length === 0) c.node('Identity', [c.input()]);
-    else c.node(opType, [c.input(), c.graph.numbers(dims, 'int64')], { keepdims: 1 });
+    else c.node(opType, [c.input(), c.graph.numbers(dims, 'int64')], { keepdims: c.attrs['keepdim'] === false ? 0 : 1 });
   };
 
 /** Bools have no maximum: they are reduced as numbers. */

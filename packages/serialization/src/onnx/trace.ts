@@ -1,7 +1,18 @@
-import { defaultGenerator, installLayer, NotSupportedError, Tensor, type DType, type Op, type Shape, type Storage } from '@flambeau/core';
+import {
+  defaultGenerator,
+  getDefaultDevice,
+  installLayer,
+  NotSupportedError,
+  Tensor,
+  type DType,
+  type Op,
+  type Shape,
+  type Storage,
+} from '@flambeau/core';
 import type { Module } from '@flambeau/nn';
 import { bytesOfTensor } from '../tensors.ts';
 import { findConverter } from './converters.ts';
+import { unread } from './unread.ts';
 
 /** A tensor in a trace. */
 export interface TracedValue {
@@ -47,6 +58,8 @@ class Tracer {
   private readonly byStorage = new Map<Storage, Seen[]>();
   private readonly names: ReadonlyMap<Tensor, string>;
   private readonly pending: { tensor: Tensor; value: TracedValue; version: number }[] = [];
+  /** The values that follow from the inputs, by their places. */
+  private readonly following = new Set<number>();
   private muted = false;
 
   constructor(names: ReadonlyMap<Tensor, string>) {
@@ -56,8 +69,14 @@ class Tracer {
   add(tensor: Tensor, kind: TracedValue['kind'], name?: string): number {
     const index = this.values.length;
     this.values.push({ kind, shape: tensor.shape, dtype: tensor.dtype, name, bytes: undefined });
+    if (kind === 'input') this.following.add(index);
     this.note(tensor, index);
     return index;
+  }
+
+  /** True while a traced op's values would be read that follow from the inputs. */
+  follows(storage: Storage): boolean {
+    return !this.muted && (this.byStorage.get(storage) ?? []).some(({ index }) => this.following.has(index));
   }
 
   private note(tensor: Tensor, index: number): void {
@@ -120,7 +139,9 @@ class Tracer {
       if (converter !== undefined && (converter.accepts === undefined || converter.accepts(attrs, inputs))) {
         const places = inputs.map((x) => this.find(x, op.name));
         const outputs = this.silently(() => below(op, inputs, attrs, scalars));
-        this.ops.push({ op, attrs, scalars, inputs: places, outputs: outputs.map((y) => this.add(y, 'result')) });
+        const results = outputs.map((y) => this.add(y, 'result'));
+        if (places.some((place) => this.following.has(place))) for (const place of results) this.following.add(place);
+        this.ops.push({ op, attrs, scalars, inputs: places, outputs: results });
         return outputs;
       }
       if (op.compose !== undefined) {
@@ -196,10 +217,16 @@ export async function traceModel(model: Module, args: readonly unknown[], inputN
   const tracer = new Tracer(names);
   tensorsIn(args).forEach((tensor, i) => tracer.add(tensor, 'input', inputNames[i]));
   const before = defaultGenerator.getStateBytes();
-  const outputs = tracer.follow(() => {
-    const result = model.forward(...args);
-    return tensorsIn(result).map((tensor) => tracer.find(tensor, 'the output'));
-  });
+  const devices = new Set([getDefaultDevice(), ...tensorsIn(args).map(({ device }) => device), ...[...names.keys()].map(({ device }) => device)]); // prettier-ignore
+  const outputs = unread(
+    devices,
+    (storage) => tracer.follows(storage),
+    () =>
+      tracer.follow(() => {
+        const result = model.forward(...args);
+        return tensorsIn(result).map((tensor) => tracer.find(tensor, 'the output'));
+      }),
+  );
   if (outputs.length === 0) throw new NotSupportedError({ op: 'exportOnnx', expected: 'a forward that returns tensors', received: 'none' });
   if (defaultGenerator.getStateBytes().some((byte, i) => byte !== before[i]))
     throw new NotSupportedError({

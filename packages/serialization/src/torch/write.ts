@@ -2,7 +2,7 @@ import { contiguousStrides, describe, Tensor, type Storage } from '@flambeau/cor
 import { enter, notSaveable } from '../safetensors/structure.ts';
 import { isPlain } from '../stored.ts';
 import { bytesOfStorage, bytesOfTensor } from '../tensors.ts';
-import { writeZip, type ZipInput } from '../zip/write.ts';
+import { writeZip, type ZipInput, type ZipOptions } from '../zip/write.ts';
 import { storageNames } from './globals.ts';
 import { PickleWriter } from './pickleWriter.ts';
 
@@ -22,7 +22,7 @@ const alignment = 64;
  * Maps become OrderedDicts, plain objects dicts (keys that are whole numbers become ints), arrays lists, Uint8Arrays bytes.
  * Tensors that share a storage here share one there.
  */
-export function writeTorch(value: unknown): { chunks: AsyncIterable<Uint8Array>; byteLength: number } {
+export function writeTorch(value: unknown, options: ZipOptions = {}): { chunks: AsyncIterable<Uint8Array>; byteLength: number } {
   const writer = new PickleWriter();
   const storages: FileStorage[] = [];
   const place = storagePlacer(value, storages);
@@ -72,7 +72,7 @@ export function writeTorch(value: unknown): { chunks: AsyncIterable<Uint8Array>;
     text('version', '3\n'),
   ];
   const byteLength = pickle.length + storages.reduce((n, { dtype, length }) => n + length * widths(dtype), 0);
-  return { chunks: writeZip(inputs, { align: alignment }), byteLength };
+  return { chunks: writeZip(inputs, { align: alignment, ...options }), byteLength };
 }
 
 const widths = (dtype: Tensor['dtype']): number => (dtype === 'bool' ? 1 : Number(/\d+$/.exec(dtype)?.[0] ?? 8) / 8);

@@ -14,6 +14,8 @@ export interface ZipEntry {
   readonly crc: number;
   /** Where its local header begins. */
   readonly headerOffset: number;
+  /** Where the next entry, or the directory, begins. */
+  readonly limit: number;
 }
 
 /** An archive whose directory was read and checked; entries are read when they are asked for. */
@@ -36,8 +38,7 @@ const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes
 export async function openZip(source: ByteSource): Promise<ZipArchive> {
   const end = await findEnd(source);
   const bytes = await readRange(source, end.directoryOffset, end.directorySize, 'a zip directory');
-  const entries = parseDirectory(bytes, end, source);
-  checkApart(entries, end.directoryOffset, source);
+  const entries = withLimits(parseDirectory(bytes, end, source), end.directoryOffset, source);
   return { source, entries: new Map(entries.map((entry) => [entry.name, entry])) };
 }
 
@@ -100,10 +101,12 @@ async function readEnd64(source: ByteSource, view: DataView, at: number, byte: n
   };
 }
 
-function parseDirectory(bytes: Uint8Array, end: End, source: ByteSource): ZipEntry[] {
+type Listed = Omit<ZipEntry, 'limit'>;
+
+function parseDirectory(bytes: Uint8Array, end: End, source: ByteSource): Listed[] {
   const view = viewOf(bytes);
   const decoder = new TextDecoder('utf-8', { fatal: true });
-  const entries: ZipEntry[] = [];
+  const entries: Listed[] = [];
   const names = new Set<string>();
   let at = 0;
   for (let i = 0; i < end.count; i++) {
@@ -190,12 +193,13 @@ function checkName(name: string, byte: number, source: ByteSource): void {
 }
 
 /** Entries must lie one after the other: shared bytes are how a small archive pretends to be a huge one. */
-function checkApart(entries: readonly ZipEntry[], directoryOffset: number, source: ByteSource): void {
+function withLimits(entries: readonly Listed[], directoryOffset: number, source: ByteSource): ZipEntry[] {
+  const limits = new Map<Listed, number>();
   const ordered = [...entries].sort((p, q) => p.headerOffset - q.headerOffset);
   ordered.forEach((entry, i) => {
     const next = ordered[i + 1];
-    const reach = entry.headerOffset + 30 + entry.compressedSize;
-    if (reach > (next?.headerOffset ?? directoryOffset))
+    const limit = next?.headerOffset ?? directoryOffset;
+    if (entry.headerOffset + 30 + entry.compressedSize > limit)
       throw failure(
         source,
         'FILE_OVERLAP',
@@ -203,11 +207,13 @@ function checkApart(entries: readonly ZipEntry[], directoryOffset: number, sourc
         'entries that lie apart',
         `${entry.name} over ${next?.name ?? 'the directory'}`,
       );
+    limits.set(entry, limit);
   });
+  return entries.map((entry) => ({ ...entry, limit: limits.get(entry) ?? directoryOffset }));
 }
 
 /** Where the bytes of an entry begin. */
-async function dataOffset({ source, entries }: ZipArchive, entry: ZipEntry): Promise<number> {
+async function dataOffset({ source }: ZipArchive, entry: ZipEntry): Promise<number> {
   const header = await readRange(source, entry.headerOffset, 30, 'a local header');
   const view = viewOf(header);
   if (view.getUint32(0, true) !== signatures.local)
@@ -217,11 +223,8 @@ async function dataOffset({ source, entries }: ZipArchive, entry: ZipEntry): Pro
   if (new TextDecoder().decode(name) !== entry.name)
     throw failure(source, 'FILE_FORMAT', entry.headerOffset, `the name ${entry.name} in its local header`);
   const offset = entry.headerOffset + 30 + nameLength + view.getUint16(28, true);
-  const next = Math.min(
-    ...[...entries.values()].map((e) => (e.headerOffset > entry.headerOffset ? e.headerOffset : Infinity)),
-    source.size,
-  );
-  if (offset + entry.compressedSize > next) throw failure(source, 'FILE_OVERLAP', offset, `${entry.name} to end before the next entry`);
+  if (offset + entry.compressedSize > entry.limit)
+    throw failure(source, 'FILE_OVERLAP', offset, `${entry.name} to end before the next entry`);
   return offset;
 }
 
@@ -246,6 +249,35 @@ export async function readEntry(archive: ZipArchive, entry: ZipEntry, work: Work
 
 const hex = (n: number): string => n.toString(16).padStart(8, '0');
 
+/** As many of the first bytes of an entry as `count` says, or all that it has; they are not compared with the checksum. */
+export async function readEntryStart(archive: ZipArchive, entry: ZipEntry, count: number): Promise<Uint8Array> {
+  const { source } = archive;
+  const offset = await dataOffset(archive, entry);
+  // Deflate never makes bytes much longer, so that these packed ones hold at least `count` others.
+  const packed = await readRange(source, offset, Math.min(entry.compressedSize, count + 1024), `the start of ${entry.name}`);
+  if (entry.stored) return packed.subarray(0, count);
+  const out = new Uint8Array(Math.min(count, entry.size));
+  let filled = 0;
+  const stream = new Inflate((chunk) => {
+    const part = chunk.subarray(0, out.length - filled);
+    out.set(part, filled);
+    filled += part.length;
+  });
+  try {
+    for (let at = 0; at < packed.length && filled < out.length; at += 4096) stream.push(packed.subarray(at, at + 4096), false);
+  } catch (cause) {
+    throw notDeflated(entry, offset, source, cause);
+  }
+  return out.subarray(0, filled);
+}
+
+const notDeflated = (entry: ZipEntry, offset: number, source: ByteSource, cause: unknown): FileError =>
+  new FileError(
+    'FILE_FORMAT',
+    { file: source.name, byte: offset },
+    { expected: `deflated bytes in ${entry.name}`, received: (cause as Error).message, cause },
+  );
+
 /** Unpacks piece by piece and stops as soon as more comes than the directory said. */
 function inflate(packed: Uint8Array, entry: ZipEntry, offset: number, source: ByteSource): Uint8Array {
   const out = new Uint8Array(entry.size);
@@ -259,11 +291,7 @@ function inflate(packed: Uint8Array, entry: ZipEntry, offset: number, source: By
     for (let at = 0; at < packed.length; at += 16384) stream.push(packed.subarray(at, at + 16384), at + 16384 >= packed.length);
   } catch (cause) {
     if (cause instanceof FileError) throw cause;
-    throw new FileError(
-      'FILE_FORMAT',
-      { file: source.name, byte: offset },
-      { expected: `deflated bytes in ${entry.name}`, received: (cause as Error).message, cause },
-    );
+    throw notDeflated(entry, offset, source, cause);
   }
   if (filled !== out.length) throw failure(source, 'FILE_TRUNCATED', offset, `${entry.size} bytes in ${entry.name}`, String(filled));
   return out;

@@ -1,4 +1,3 @@
-import { ArgumentError } from '@flambeau/core';
 import { deflateSync } from 'fflate';
 import { crc32 } from './crc32.ts';
 
@@ -12,80 +11,141 @@ export interface ZipOptions {
   /** Stored bytes begin at multiples of this, so that a reader can map them into memory; 1 when missing. */
   readonly align?: number;
   readonly compress?: boolean;
+  /** Sizes and offsets from here on stand in 64-bit fields; the largest that 32 bits can say when missing. Lower in tests. */
+  readonly wideFrom?: number;
 }
 
-const largest = 0xffffffff;
+const allOnes = 0xffffffff;
 /** 1 January 1980: the same input gives the same file. */
 const date = 0x21;
+/** The version of the format that a reader has to know: 2.0, or 4.5 for zip64. */
+const versions = { plain: 20, wide: 45 } as const;
 
-/** The chunks of a zip archive. @throws ArgumentError above 4 GiB, where a plain zip archive ends */
+/** What is known of an entry once its bytes are. */
+interface Entry {
+  readonly name: Uint8Array;
+  readonly crc: number;
+  readonly size: number;
+  readonly packedSize: number;
+  readonly compress: boolean;
+  readonly headerOffset: number;
+}
+
+/** The chunks of a zip archive. From 4 GiB, or from 65535 entries, on it is a zip64 archive. */
 export async function* writeZip(inputs: Iterable<ZipInput>, options: ZipOptions = {}): AsyncIterable<Uint8Array> {
-  const { align = 1, compress = false } = options;
+  const { align = 1, compress = false, wideFrom = allOnes } = options;
   const directory: Uint8Array[] = [];
   let at = 0;
   for (const input of inputs) {
     const name = new TextEncoder().encode(input.name);
     const bytes = await input.bytes();
     const packed = compress ? deflateSync(bytes) : bytes;
-    // An extra field fills up to the alignment; one needs at least 4 bytes, its id (FB, as PyTorch's writer names it) and length.
-    const gap = align > 1 ? (align - ((at + 30 + name.length + 4) % align)) % align : 0;
-    const extra = new Uint8Array(align > 1 ? 4 + gap : 0);
-    if (extra.length > 0) {
-      new DataView(extra.buffer).setUint16(0, 0x4246, true);
-      new DataView(extra.buffer).setUint16(2, gap, true);
-      extra.fill(0x5a, 4);
-    }
-    if (at + packed.length + 65536 > largest) {
-      throw new ArgumentError({
-        op: 'save',
-        expected: 'an archive of at most 4 GiB',
-        received: 'more',
-        hint: 'Save it as safetensors, which has no such limit, or in several files.',
-      });
-    }
-    const common = commonFields(bytes, packed, name.length, compress);
-    const local = new Uint8Array(30 + name.length + extra.length);
-    const localView = new DataView(local.buffer);
-    localView.setUint32(0, 0x04034b50, true);
-    local.set(common, 4);
-    localView.setUint16(28, extra.length, true);
-    local.set(name, 30);
-    local.set(extra, 30 + name.length);
+    const entry: Entry = { name, crc: crc32(bytes), size: bytes.length, packedSize: packed.length, compress, headerOffset: at };
+    const local = localHeader(entry, align, wideFrom);
     yield local;
     yield packed;
-    const central = new Uint8Array(46 + name.length);
-    const centralView = new DataView(central.buffer);
-    centralView.setUint32(0, 0x02014b50, true);
-    centralView.setUint16(4, 20, true);
-    central.set(common, 6);
-    centralView.setUint32(42, at, true);
-    central.set(name, 46);
-    directory.push(central);
+    directory.push(directoryEntry(entry, wideFrom));
     at += local.length + packed.length;
   }
   yield* directory;
   const size = directory.reduce((n, entry) => n + entry.length, 0);
-  const end = new Uint8Array(22);
-  const view = new DataView(end.buffer);
-  view.setUint32(0, 0x06054b50, true);
-  view.setUint16(8, directory.length, true);
-  view.setUint16(10, directory.length, true);
-  view.setUint32(12, size, true);
-  view.setUint32(16, at, true);
-  yield end;
+  yield endRecords(directory.length, size, at, wideFrom);
+}
+
+/** The extra field of zip64: those of the 64-bit numbers whose 32-bit fields are all ones. */
+function wideField(values: readonly number[]): Uint8Array {
+  if (values.length === 0) return new Uint8Array(0);
+  const field = new Uint8Array(4 + 8 * values.length);
+  const view = new DataView(field.buffer);
+  view.setUint16(0, 1, true);
+  view.setUint16(2, 8 * values.length, true);
+  values.forEach((value, i) => view.setBigUint64(4 + 8 * i, BigInt(value), true));
+  return field;
+}
+
+/** An extra field that fills up to the alignment: its id (FB, as PyTorch's writer names it) and length take 4 bytes. */
+function fillField(before: number, align: number): Uint8Array {
+  if (align <= 1) return new Uint8Array(0);
+  const gap = (align - ((before + 4) % align)) % align;
+  const field = new Uint8Array(4 + gap);
+  const view = new DataView(field.buffer);
+  view.setUint16(0, 0x4246, true);
+  view.setUint16(2, gap, true);
+  return field.fill(0x5a, 4);
+}
+
+/** A local header says both sizes in 64 bits as soon as one of them needs it. */
+function localHeader(entry: Entry, align: number, wideFrom: number): Uint8Array {
+  const { name, size, packedSize } = entry;
+  const wide = size >= wideFrom || packedSize >= wideFrom;
+  const sizes = wideField(wide ? [size, packedSize] : []);
+  const fill = fillField(entry.headerOffset + 30 + name.length + sizes.length, align);
+  const out = new Uint8Array(30 + name.length + sizes.length + fill.length);
+  const view = new DataView(out.buffer);
+  view.setUint32(0, 0x04034b50, true);
+  writeCommon(view, 4, entry, wide, [wide ? allOnes : size, wide ? allOnes : packedSize]);
+  view.setUint16(28, sizes.length + fill.length, true);
+  out.set(name, 30);
+  out.set(sizes, 30 + name.length);
+  out.set(fill, 30 + name.length + sizes.length);
+  return out;
+}
+
+/** A directory entry says in 64 bits only what needs it: size, packed size and offset, in this order. */
+function directoryEntry(entry: Entry, wideFrom: number): Uint8Array {
+  const { name, size, packedSize, headerOffset } = entry;
+  const values = [size, packedSize, headerOffset];
+  const fits = values.map((value) => value < wideFrom);
+  const extra = wideField(values.filter((_, i) => !fits[i]));
+  const [shownSize, shownPacked, shownOffset] = values.map((value, i) => (fits[i] ? value : allOnes));
+  const out = new Uint8Array(46 + name.length + extra.length);
+  const view = new DataView(out.buffer);
+  view.setUint32(0, 0x02014b50, true);
+  view.setUint16(4, extra.length > 0 ? versions.wide : versions.plain, true);
+  writeCommon(view, 6, entry, extra.length > 0, [shownSize, shownPacked]);
+  view.setUint16(30, extra.length, true);
+  view.setUint32(42, shownOffset, true);
+  out.set(name, 46);
+  out.set(extra, 46 + name.length);
+  return out;
 }
 
 /** What local header and directory entry have in common: from the needed version to the length of the name. */
-function commonFields(bytes: Uint8Array, packed: Uint8Array, nameLength: number, compress: boolean): Uint8Array {
-  const out = new Uint8Array(24);
+function writeCommon(view: DataView, at: number, entry: Entry, wide: boolean, [size, packedSize]: readonly number[]): void {
+  view.setUint16(at, wide ? versions.wide : versions.plain, true);
+  view.setUint16(at + 2, 0x0800, true); // names in UTF-8
+  view.setUint16(at + 4, entry.compress ? 8 : 0, true);
+  view.setUint16(at + 8, date, true);
+  view.setUint32(at + 10, entry.crc, true);
+  view.setUint32(at + 14, packedSize, true);
+  view.setUint32(at + 18, size, true);
+  view.setUint16(at + 22, entry.name.length, true);
+}
+
+/** The end record; before it, where a number needs 64 bits, that of zip64 and its locator. */
+function endRecords(count: number, size: number, offset: number, wideFrom: number): Uint8Array {
+  const wide = count >= 0xffff || size >= wideFrom || offset >= wideFrom;
+  const out = new Uint8Array((wide ? 56 + 20 : 0) + 22);
   const view = new DataView(out.buffer);
-  view.setUint16(0, 20, true);
-  view.setUint16(2, 0x0800, true);
-  view.setUint16(4, compress ? 8 : 0, true);
-  view.setUint16(8, date, true);
-  view.setUint32(10, crc32(bytes), true);
-  view.setUint32(14, packed.length, true);
-  view.setUint32(18, bytes.length, true);
-  view.setUint16(22, nameLength, true);
+  if (wide) {
+    view.setUint32(0, 0x06064b50, true);
+    view.setBigUint64(4, 44n, true); // the length of what follows in this record
+    view.setUint16(12, versions.wide, true);
+    view.setUint16(14, versions.wide, true);
+    view.setBigUint64(24, BigInt(count), true);
+    view.setBigUint64(32, BigInt(count), true);
+    view.setBigUint64(40, BigInt(size), true);
+    view.setBigUint64(48, BigInt(offset), true);
+    view.setUint32(56, 0x07064b50, true);
+    view.setBigUint64(64, BigInt(offset + size), true);
+    view.setUint32(72, 1, true); // the number of parts
+  }
+  const end = new DataView(out.buffer, out.length - 22);
+  const shown = (value: number, most: number): number => (wide ? most : value);
+  end.setUint32(0, 0x06054b50, true);
+  end.setUint16(8, shown(count, 0xffff), true);
+  end.setUint16(10, shown(count, 0xffff), true);
+  end.setUint32(12, shown(size, allOnes), true);
+  end.setUint32(16, shown(offset, allOnes), true);
   return out;
 }

@@ -1,4 +1,5 @@
 // Trains in a process of its own and saves after every step; a second call goes on from the file. Arguments: device, file, seed, whether to resume.
+// With the seed `probe` it only says by its exit code whether there is such a device.
 import { setDefaultDevice, type Device } from '@flambeau/core';
 import { loadCheckpoint, saveCheckpoint } from '../../src/index.ts';
 import { build } from './run.ts';
@@ -7,10 +8,12 @@ const [device, file, seed, resume] = process.argv.slice(2);
 
 async function findDevice(): Promise<Device> {
   if (device === 'reference') return (await import('@flambeau/backend-reference')).reference;
+  if (device === 'webgpu') return (await import('@flambeau/backend-webgpu')).webgpu();
   return (await import('@flambeau/backend-cpu')).cpu;
 }
 
 setDefaultDevice(await findDevice());
+if (seed === 'probe') process.exit(0);
 const training = build(Number(seed));
 let losses: number[] = [];
 let epoch = 0;

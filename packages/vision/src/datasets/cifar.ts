@@ -1,7 +1,9 @@
 import { fromBytes, getDefaultDevice, type Device, type Tensor } from '@flambeau/core';
-import { Dataset } from '@flambeau/data';
+import { Dataset, type WorkerSource } from '@flambeau/data';
+import { asPicture } from '../transforms/picture.ts';
 import type { Transform } from '../transforms/transform.ts';
 import type { DownloadOptions } from './download.ts';
+import { rootedSource } from './workerSource.ts';
 import { DatasetFileError } from './idx.ts';
 
 /** Options of CIFAR datasets. */
@@ -38,8 +40,10 @@ export class CIFAR10 extends Dataset<[Tensor, number]> {
   /** int32 [N]. */
   readonly targets: Tensor;
   readonly length: number;
+  private readonly planes: Tensor;
   private readonly labels: Uint8Array;
   private readonly transform: Transform | undefined;
+  override workerSource?: () => WorkerSource;
 
   protected static readonly layout: Layout = {
     folder: 'cifar-10-batches-bin',
@@ -53,6 +57,7 @@ export class CIFAR10 extends Dataset<[Tensor, number]> {
   constructor(images: Tensor, labels: Uint8Array, transform?: Transform) {
     super();
     this.images = images;
+    this.planes = images.permute(0, 3, 1, 2).contiguous();
     this.labels = labels;
     this.length = labels.length;
     this.targets = images.newInt32(Int32Array.from(labels));
@@ -89,19 +94,22 @@ export class CIFAR10 extends Dataset<[Tensor, number]> {
         data.set(bytes.subarray(start + layout.labelBytes, start + record), row * pixels);
       }
     }
-    // Planes of colors become pixels: [N, 3, 32, 32] → [N, 32, 32, 3], as image transforms expect them.
-    const images = fromBytes(data, [count, 3, 32, 32], 'uint8', device, this.name).permute(0, 2, 3, 1).contiguous(); // prettier-ignore
-    return new this(images, labels, transform);
+    // Planes of colors are seen as pixels: [N, 3, 32, 32] → [N, 32, 32, 3], which transforms see as planes again without a copy.
+    const images = fromBytes(data, [count, 3, 32, 32], 'uint8', device, this.name).permute(0, 2, 3, 1);
+    const made = new this(images, labels, transform);
+    const rooted = rootedSource(this.name, root, { train }, transform);
+    if (rooted !== undefined) made.workerSource = () => rooted;
+    return made;
   }
 
   get(index: number): [Tensor, number] {
-    const image = this.images.select(0, index);
+    const image = asPicture(this.images.select(0, index));
     return [this.transform === undefined ? image : this.transform.apply(image), this.labels[index]];
   }
 
   private pick(indices: readonly number[]): [Tensor, Tensor] {
     const picks = this.images.newInt32(Int32Array.from(indices));
-    const images = this.images.indexSelect(0, picks);
+    const images = asPicture(this.planes.indexSelect(0, picks).permute(0, 2, 3, 1));
     return [this.transform?.batch?.(images) ?? images, this.targets.indexSelect(0, picks)];
   }
 }

@@ -3,41 +3,52 @@ import type { Tensor } from '@flambeau/core';
 import type { Transform } from '../transforms/transform.ts';
 import { DatasetFileError } from './idx.ts';
 import { readImage } from './image.ts';
+import { rootedSource } from './workerSource.ts';
 
 const extensions = ['.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif', '.tiff', '.webp'];
 
 /** Options of image folders. */
 export interface ImageFolderOptions {
-  /** Applied to each image, a uint8 tensor [H, W, 3]. */
+  /** Applied to each image, a uint8 picture [H, W, 3]. */
   transform?: Transform;
   /** Which files count; by their endings when missing. */
   isValidFile?: (path: string) => boolean;
 }
 
+/** A file that decodes to an image: a path in Node, a Blob or File, or an address in the browser. */
+export type ImageFile = string | Blob;
+
+/** A folder whose files are known: plain data, which can be sent to a worker. */
+export interface ListedFolder {
+  readonly root: string;
+  readonly classes: readonly string[];
+  readonly samples: readonly (readonly [file: ImageFile, target: number])[];
+}
+
 /**
  * Images in a folder for each class: `root/cat/1.png`, `root/dog/2.png`. A sample is a promise of an image and its class,
- * for decoding is asynchronous: loop with `for await`.
+ * for decoding is asynchronous: loop with `for await`. With `numWorkers` the workers decode, where the transforms are this package's;
+ * for one of yours give the dataset a `workerSource`.
  */
 export class ImageFolder extends Dataset<Promise<[Tensor, number]>> {
   readonly root: string;
   readonly classes: readonly string[];
-  /** Paths and classes in the order of samples. */
-  readonly samples: readonly (readonly [path: string, target: number])[];
+  /** Files and classes in the order of samples. */
+  readonly samples: readonly (readonly [file: ImageFile, target: number])[];
   readonly length: number;
   private readonly transform: Transform | undefined;
+  private last: Promise<unknown> = Promise.resolve();
+  override workerSource?: () => WorkerSource;
 
-  private constructor(
-    root: string,
-    classes: readonly string[],
-    samples: readonly (readonly [string, number])[],
-    transform: Transform | undefined,
-  ) {
+  private constructor({ root, classes, samples }: ListedFolder, transform: Transform | undefined) {
     super();
     this.root = root;
     this.classes = classes;
     this.samples = samples;
     this.length = samples.length;
     this.transform = transform;
+    const source = rootedSource('ImageFolder', root, { root, classes, samples }, transform);
+    if (source !== undefined) this.workerSource = () => source;
   }
 
   /** Lists a folder. @throws DatasetFileError when it has no classes, or a class no images */
@@ -56,15 +67,43 @@ export class ImageFolder extends Dataset<Promise<[Tensor, number]>> {
       if (files.length === 0) throw new DatasetFileError(join(root, name), `images (${extensions.join(', ')})`, 'none');
       for (const file of files) samples.push([file, target]);
     }
-    return new ImageFolder(root, classes, samples, options.transform);
+    return new ImageFolder({ root, classes, samples }, options.transform);
   }
 
-  async get(index: number): Promise<[Tensor, number]> {
-    const [path, target] = this.samples[index];
-    const image = await readImage(path);
-    return [this.transform === undefined ? image : this.transform.apply(image), target];
+  /**
+   * A folder by its files: in the browser, those of `<input type="file" webkitdirectory>` or addresses by the names of their classes.
+   * @example ImageFolder.fromFiles({ cat: [file1, file2], dog: [file3] })
+   * @throws DatasetFileError when there is no class, or a class without files
+   */
+  static fromFiles(
+    files: Readonly<Record<string, readonly ImageFile[]>>,
+    options: Pick<ImageFolderOptions, 'transform'> = {},
+  ): ImageFolder {
+    const classes = Object.keys(files).sort();
+    if (classes.length === 0) throw new DatasetFileError('files', 'a list of files for each class', 'none');
+    const empty = classes.find((name) => files[name].length === 0);
+    if (empty !== undefined) throw new DatasetFileError(empty, 'files', 'none');
+    const samples = classes.flatMap((name, target) => files[name].map((file) => [file, target] as const));
+    return new ImageFolder({ root: '', classes, samples }, options.transform);
   }
 
-  /** Workers make the folder anew from a function of yours, since a transform cannot be sent: see the README. */
-  override workerSource?: () => WorkerSource;
+  /** A folder that was listed elsewhere, as workers get it. */
+  static fromListed(listed: ListedFolder, transform?: Transform): ImageFolder {
+    return new ImageFolder(listed, transform);
+  }
+
+  /** Several may be asked for at once: they are decoded side by side, and transformed in the order of asking, so that random numbers are too. */
+  get(index: number): Promise<[Tensor, number]> {
+    const [file, target] = this.samples[index];
+    const decoding = readImage(file);
+    const { transform } = this;
+    const sample = this.last.then(async (): Promise<[Tensor, number]> => {
+      const image = await decoding;
+      return [transform === undefined ? image : transform.apply(image), target];
+    });
+    // A broken image rejects its own sample only, and is nobody's unhandled rejection before its turn.
+    decoding.catch(() => undefined);
+    this.last = sample.catch(() => undefined);
+    return sample;
+  }
 }

@@ -1,4 +1,5 @@
 import { fromBytes, getDefaultDevice, type Device, type Tensor } from '@flambeau/core';
+import { asPicture } from '../transforms/picture.ts';
 import { DatasetFileError } from './idx.ts';
 
 interface Pixels {
@@ -40,16 +41,27 @@ async function decodeInBrowser(bytes: Uint8Array, name: string): Promise<Pixels>
   return { data: Uint8Array.from({ length: width * height * 3 }, (_, i) => rgba[Math.floor(i / 3) * 4 + (i % 3)]), height, width };
 }
 
+/** The bytes of a Blob, or of what an address answers. */
+async function fetchBytes(source: string | Blob, name: string): Promise<Uint8Array> {
+  if (typeof source !== 'string') return new Uint8Array(await source.arrayBuffer());
+  const response = await fetch(source).catch((error: unknown) => {
+    throw new DatasetFileError(name, 'an address that answers', String(error));
+  });
+  if (!response.ok) throw new DatasetFileError(name, 'an address that answers with an image', `status ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
 /**
  * Decodes an image (JPEG, PNG, WebP, ...): through sharp in Node, by the browser elsewhere.
- * @param source - a path (Node) or the bytes of a file
- * @returns uint8 pixels [H, W, 3], red, green and blue
+ * @param source - a path (Node), an address, a Blob or File, or the bytes of a file
+ * @returns a uint8 picture [H, W, 3]: red, green and blue
  * @throws DatasetFileError when it is no image, or sharp is not installed
  */
-export async function readImage(source: string | Uint8Array, options: { device?: Device } = {}): Promise<Tensor> {
-  const name = typeof source === 'string' ? source : 'image';
+export async function readImage(source: string | Uint8Array | Blob, options: { device?: Device } = {}): Promise<Tensor> {
+  const name = typeof source === 'string' ? source : source instanceof Blob && 'name' in source ? String(source.name) : 'image';
   const inNode = typeof process === 'object' && typeof process.versions?.node === 'string';
-  if (!inNode && typeof source === 'string') throw new DatasetFileError(name, 'the bytes of an image in a browser', 'a path');
-  const { data, height, width } = inNode ? await decodeInNode(source, name) : await decodeInBrowser(source as Uint8Array, name);
-  return fromBytes(data, [height, width, 3], 'uint8', options.device ?? getDefaultDevice(), 'readImage');
+  const isFile = inNode && typeof source === 'string' && !/^(https?|data|blob):/.test(source);
+  const file = isFile || source instanceof Uint8Array ? source : await fetchBytes(source, name);
+  const { data, height, width } = inNode ? await decodeInNode(file, name) : await decodeInBrowser(file as Uint8Array, name);
+  return asPicture(fromBytes(data, [height, width, 3], 'uint8', options.device ?? getDefaultDevice(), 'readImage'));
 }

@@ -1,7 +1,9 @@
 import { DTypeError, fromBytes, getDefaultDevice, ShapeError, showShape, type Device, type Tensor } from '@flambeau/core';
-import { Dataset } from '@flambeau/data';
+import { Dataset, type WorkerSource } from '@flambeau/data';
+import { asPicture } from '../transforms/picture.ts';
 import type { Transform } from '../transforms/transform.ts';
 import type { DownloadOptions } from './download.ts';
+import { rootedSource } from './workerSource.ts';
 import { DatasetFileError, parseIdx } from './idx.ts';
 
 /** Options of MNIST and its like. */
@@ -37,6 +39,7 @@ export class MNIST extends Dataset<[Tensor, number]> {
   readonly classes: readonly string[] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
   private readonly labels: Uint8Array;
   private readonly transform: Transform | undefined;
+  override workerSource?: () => WorkerSource;
 
   constructor(images: Tensor, labels: Uint8Array, transform?: Transform) {
     super();
@@ -52,7 +55,8 @@ export class MNIST extends Dataset<[Tensor, number]> {
   }
 
   /**
-   * Reads the dataset from a folder: IDX files, plain or gzipped, in `root`, `root/MNIST/raw` or `root/raw`.
+   * Reads the dataset from a folder, or from a server by the folder's address (http or https): IDX files, plain or gzipped, in `root`,
+   * `root/MNIST/raw` or `root/raw`.
    * With `download` the files are fetched from the known mirrors, checked by their checksums, and continued where an earlier try was cut.
    * @throws DatasetFileError when a file is missing (it says where it was looked for), damaged or not to be had
    */
@@ -77,7 +81,10 @@ export class MNIST extends Dataset<[Tensor, number]> {
       throw new DatasetFileError(labelFile.path, `${images.shape[0]} labels`, String(labels.shape[0]));
     const wrong = labels.data.find((label) => label > 9);
     if (wrong !== undefined) throw new DatasetFileError(labelFile.path, 'labels from 0 to 9', String(wrong));
-    return new this(fromBytes(images.data, images.shape, 'uint8', device, 'MNIST'), labels.data.slice(), transform);
+    const made = new this(fromBytes(images.data, images.shape, 'uint8', device, 'MNIST'), labels.data.slice(), transform);
+    const rooted = rootedSource(this.name, root, { train }, transform);
+    if (rooted !== undefined) made.workerSource = () => rooted;
+    return made;
   }
 
   protected static readonly source: Source = {
@@ -92,13 +99,13 @@ export class MNIST extends Dataset<[Tensor, number]> {
   };
 
   get(index: number): [Tensor, number] {
-    const image = this.images.select(0, index);
+    const image = asPicture(this.images.select(0, index));
     return [this.transform === undefined ? image : this.transform.apply(image), this.labels[index]];
   }
 
   private pick(indices: readonly number[]): [Tensor, Tensor] {
     const picks = this.images.newInt32(Int32Array.from(indices));
-    const images = this.images.indexSelect(0, picks);
+    const images = asPicture(this.images.indexSelect(0, picks));
     return [this.transform?.batch?.(images) ?? images, this.targets.indexSelect(0, picks)];
   }
 }

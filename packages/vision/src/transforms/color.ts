@@ -1,7 +1,8 @@
-import { ArgumentError, defaultGenerator, isFloat, limits, permutationValues, randn, tensor, type Tensor } from '@flambeau/core';
-import { below, chance, heightAndWidth, uniform, type Transform } from './transform.ts';
+import { ArgumentError, defaultGenerator, isFloat, limits, permutationValues, randn, type Tensor } from '@flambeau/core';
+import { checkTensorImage, heightAndWidth, onChannelsFirst } from './picture.ts';
+import { below, chance, uniform, type Transform, type TransformRecipe } from './transform.ts';
 
-// Transforms that change values. Images are [..., C, H, W], floats from 0 to 1 or uint8 from 0 to 255.
+// Transforms that change values, of floats from 0 to 1 or uint8 from 0 to 255: tensors [..., C, H, W] and pictures [H, W, C].
 
 const brightest = (image: Tensor): number => (isFloat(image.dtype) ? 1 : limits(image.dtype).max);
 
@@ -14,25 +15,32 @@ function blend(a: Tensor, b: Tensor, ratio: number): Tensor {
 /** The luminance of RGB: 0.2989 R + 0.587 G + 0.114 B, one channel. */
 function luminance(image: Tensor): Tensor {
   if (image.size(-3) === 1) return image;
-  const weights = tensor([0.2989, 0.587, 0.114], { device: image.device }).reshape([3, 1, 1]);
-  return image.to('float32').mul(weights).sum(-3, { keepdim: true }).to(image.dtype); // prettier-ignore
+  // In this order, for the sum is cut off to an integer where the image has integers.
+  const [r, g, b] = image.to('float32').split(1, -3);
+  return r.mul(0.2989).add(g.mul(0.587)).add(b.mul(0.114)).to(image.dtype); // prettier-ignore
 }
 
 /** Gray images of one channel, or of three equal ones. */
 export class Grayscale implements Transform {
+  readonly recipe: TransformRecipe;
   private readonly channels: 1 | 3;
 
   constructor(numOutputChannels: 1 | 3 = 1) {
+    this.recipe = ['Grayscale', numOutputChannels];
     this.channels = numOutputChannels;
   }
 
   apply(image: Tensor): Tensor {
-    const gray = luminance(image);
-    return this.channels === 1 ? gray : gray.expand([...image.shape.slice(0, -3), 3, ...image.shape.slice(-2)]);
+    return onChannelsFirst(image, 0, (x) => this.gray(x));
   }
 
   batch(images: Tensor): Tensor {
-    return this.apply(images);
+    return onChannelsFirst(images, 1, (x) => this.gray(x));
+  }
+
+  private gray(image: Tensor): Tensor {
+    const gray = luminance(image);
+    return this.channels === 1 ? gray : gray.expand([...image.shape.slice(0, -3), 3, ...image.shape.slice(-2)]);
   }
 }
 
@@ -45,7 +53,7 @@ function turnHue(image: Tensor, by: number): Tensor {
   const flat = range.eq(0);
   const share = (x: Tensor): Tensor => high.sub(x).div(divisor);
   const hueOf = r.eq(high).where(share(b).sub(share(g)), g.eq(high).where(share(r).add(2).sub(share(b)), share(g).add(4).sub(share(r))));
-  const hue = flat.where(0, hueOf).div(6).add(1 + by).remainder(1); // prettier-ignore
+  const hue = flat.where(0, hueOf).div(6).add(1).fmod(1).add(by).remainder(1); // prettier-ignore
   const saturation = range.div(high.eq(0).where(1, high));
   const sector = hue.mul(6).floor();
   const rest = hue.mul(6).sub(sector);
@@ -68,9 +76,11 @@ function range(name: string, value: number | Range | undefined, center: number, 
 
 /** Changes brightness, contrast, saturation and hue at random, in random order. A number d stands for [1 - d, 1 + d], for hue [-d, d]. */
 export class ColorJitter implements Transform {
+  readonly recipe: TransformRecipe;
   private readonly ranges: readonly (Range | undefined)[];
 
   constructor(options: { brightness?: number | Range; contrast?: number | Range; saturation?: number | Range; hue?: number | Range }) {
+    this.recipe = ['ColorJitter', options];
     this.ranges = [
       range('brightness', options.brightness, 1, 0, Infinity),
       range('contrast', options.contrast, 1, 0, Infinity),
@@ -82,10 +92,12 @@ export class ColorJitter implements Transform {
   apply(image: Tensor): Tensor {
     const order = permutationValues(4, defaultGenerator);
     const factors = this.ranges.map((r) => (r === undefined ? undefined : uniform(...r)));
-    return order.reduce((x, which) => {
-      const factor = factors[which];
-      return factor === undefined ? x : adjust(x, which, factor);
-    }, image);
+    return onChannelsFirst(image, 0, (channelsFirst) =>
+      order.reduce((x, which) => {
+        const factor = factors[which];
+        return factor === undefined ? x : adjust(x, which, factor);
+      }, channelsFirst),
+    );
   }
 }
 
@@ -94,18 +106,22 @@ function adjust(image: Tensor, which: number, factor: number): Tensor {
   if (which === 1) return blend(image, luminance(image).to('float32').mean([-3, -2, -1], { keepdim: true }), factor); // prettier-ignore
   if (which === 2) return image.size(-3) === 1 ? image : blend(image, luminance(image), factor);
   if (image.size(-3) === 1) return image;
-  const turned = turnHue(image.to('float32').div(brightest(image)), factor).mul(brightest(image));
-  return isFloat(image.dtype) ? turned.to(image.dtype) : turned.round().to(image.dtype);
+  if (isFloat(image.dtype)) return turnHue(image.to('float32'), factor).to(image.dtype);
+  // As in ConvertImageDtype, each of the integers gets an equal part of the range from 0 to 1.
+  const most = brightest(image);
+  return turnHue(image.to('float32').div(most), factor).mul(most + 1 - 1e-3).to(image.dtype); // prettier-ignore
 }
 
 /** Overwrites a random rectangle with probability p: with a value, or with normal noise. @see Zhong et al. 2020 */
 export class RandomErasing implements Transform {
+  readonly recipe: TransformRecipe;
   private readonly p: number;
   private readonly area: Range;
   private readonly ratio: Range;
   private readonly value: number | 'random';
 
   constructor(options: { p?: number; scale?: Range; ratio?: Range; value?: number | 'random' } = {}) {
+    this.recipe = ['RandomErasing', options];
     this.p = options.p ?? 0.5;
     this.area = options.scale ?? [0.02, 0.33];
     this.ratio = options.ratio ?? [0.3, 3.3];
@@ -113,6 +129,7 @@ export class RandomErasing implements Transform {
   }
 
   apply(image: Tensor): Tensor {
+    checkTensorImage('RandomErasing', image);
     if (!chance(this.p)) return image;
     const [h, w] = heightAndWidth(image);
     for (let attempt = 0; attempt < 10; attempt++) {

@@ -1,8 +1,54 @@
-import { ArgumentError, ShapeError, showShape, type Tensor } from '@flambeau/core';
+import { ArgumentError, cat, ShapeError, showShape, tensor, where, type Tensor } from '@flambeau/core';
 import { functional as F } from '@flambeau/nn';
-import { below, chance, heightAndWidth, uniform, type Transform } from './transform.ts';
+import { heightAndWidth, onChannelsFirst, spatialSize } from './picture.ts';
+import { cutPlaces, type Places } from './places.ts';
+import { below, chance, uniform, type Transform, type TransformRecipe } from './transform.ts';
 
-// Transforms that move pixels. Images are [..., C, H, W].
+// Transforms that move pixels, of tensors [..., C, H, W] and of pictures [H, W, C].
+
+/** A transform that works on images with their channels first. */
+abstract class Moving implements Transform {
+  readonly recipe: TransformRecipe;
+
+  constructor(recipe: TransformRecipe) {
+    this.recipe = recipe;
+  }
+
+  protected abstract move(image: Tensor): Tensor;
+
+  apply(image: Tensor): Tensor {
+    return onChannelsFirst(image, 0, (x) => this.move(x));
+  }
+}
+
+/** One that does the same to every image, and so to a batch at once. */
+abstract class Fixed extends Moving {
+  batch(images: Tensor): Tensor {
+    return onChannelsFirst(images, 1, (x) => this.move(x));
+  }
+}
+
+/** A random one that decides before it touches pixels, so that it changes a batch at once, each image by its own decision. */
+abstract class Drawing<Decision> extends Moving {
+  abstract draw(height: number, width: number): Decision;
+  /** `image` is [..., C, H, W]. */
+  protected abstract decided(image: Tensor, decision: Decision): Tensor;
+  /** `images` is [N, C, H, W], with a decision for each. */
+  protected abstract decidedAll(images: Tensor, decisions: readonly Decision[]): Tensor;
+
+  protected move(image: Tensor): Tensor {
+    return this.decided(image, this.draw(...heightAndWidth(image)));
+  }
+
+  applyDrawn(images: Tensor, drawn: readonly unknown[]): Tensor {
+    return onChannelsFirst(images, 1, (x) => this.decidedAll(x, drawn as readonly Decision[]));
+  }
+
+  batch(images: Tensor): Tensor {
+    const [height, width] = spatialSize(images, 1);
+    return this.applyDrawn(images, Array.from({ length: images.size(0) }, () => this.draw(height, width))); // prettier-ignore
+  }
+}
 
 /** A number for both sides, or height and width. */
 export type ImageSize = number | readonly [height: number, width: number];
@@ -22,33 +68,35 @@ function scale(image: Tensor, height: number, width: number): Tensor {
 }
 
 /** Scales the shorter side to a number of pixels, or to height and width. */
-export class Resize implements Transform {
+export class Resize extends Fixed {
   private readonly size: ImageSize;
 
   constructor(size: ImageSize) {
+    super(['Resize', size]);
     this.size = size;
   }
 
-  apply(image: Tensor): Tensor {
-    const [h, w] = heightAndWidth(image);
-    if (typeof this.size !== 'number') return scale(image, this.size[0], this.size[1]);
+  sizeAfter(h: number, w: number): readonly [number, number] {
+    if (typeof this.size !== 'number') return this.size;
     const [short, long] = [Math.min(h, w), Math.max(h, w)];
     const grown = Math.trunc((this.size * long) / short);
-    const [height, width] = h <= w ? [this.size, grown] : [grown, this.size];
-    return height === h && width === w ? image : scale(image, height, width);
+    return h <= w ? [this.size, grown] : [grown, this.size];
   }
 
-  batch(images: Tensor): Tensor {
-    return this.apply(images);
+  protected move(image: Tensor): Tensor {
+    const [h, w] = heightAndWidth(image);
+    const [height, width] = this.sizeAfter(h, w);
+    return height === h && width === w ? image : scale(image, height, width);
   }
 }
 
 /** Surrounds the image: one number for all sides, or [left, top, right, bottom]. */
-export class Pad implements Transform {
+export class Pad extends Fixed {
   private readonly padding: readonly number[];
-  private readonly fill: number;
+  readonly fill: number;
 
   constructor(padding: number | readonly number[], fill = 0) {
+    super(['Pad', padding, fill]);
     const list =
       typeof padding === 'number'
         ? [padding, padding, padding, padding]
@@ -60,13 +108,19 @@ export class Pad implements Transform {
     this.fill = fill;
   }
 
-  apply(image: Tensor): Tensor {
-    const [left, top, right, bottom] = this.padding;
-    return F.pad(image, [left, right, top, bottom], 'constant', this.fill);
+  /** What it adds on the left and at the top. */
+  get before(): readonly [left: number, top: number] {
+    return [this.padding[0], this.padding[1]];
   }
 
-  batch(images: Tensor): Tensor {
-    return this.apply(images);
+  sizeAfter(height: number, width: number): readonly [number, number] {
+    const [left, top, right, bottom] = this.padding;
+    return [height + top + bottom, width + left + right];
+  }
+
+  protected move(image: Tensor): Tensor {
+    const [left, top, right, bottom] = this.padding;
+    return F.pad(image, [left, right, top, bottom], 'constant', this.fill);
   }
 }
 
@@ -78,14 +132,19 @@ function growTo(image: Tensor, height: number, width: number): Tensor {
 }
 
 /** The middle of the image, padded with zeros where it is too small. */
-export class CenterCrop implements Transform {
+export class CenterCrop extends Fixed {
   private readonly size: ImageSize;
 
   constructor(size: ImageSize) {
+    super(['CenterCrop', size]);
     this.size = size;
   }
 
-  apply(image: Tensor): Tensor {
+  sizeAfter(): readonly [number, number] {
+    return pair(this.size);
+  }
+
+  protected move(image: Tensor): Tensor {
     const [height, width] = pair(this.size);
     const grown = growTo(image, height, width);
     const [h, w] = heightAndWidth(grown);
@@ -93,78 +152,125 @@ export class CenterCrop implements Transform {
     const middle = (n: number): number => (n % 2 === 0 ? n / 2 : Math.floor(n / 2) % 2 === 0 ? Math.floor(n / 2) : Math.ceil(n / 2));
     return crop(grown, middle(h - height), middle(w - width), height, width);
   }
-
-  batch(images: Tensor): Tensor {
-    return this.apply(images);
-  }
 }
 
+type Corner = readonly [top: number, left: number];
+
 /** A part at a random place, after padding. @throws ShapeError when the image is smaller than the part */
-export class RandomCrop implements Transform {
+export class RandomCrop extends Drawing<Corner> {
   private readonly size: ImageSize;
   private readonly pad: Pad | undefined;
 
   constructor(size: ImageSize, options: { padding?: number | readonly number[]; fill?: number } = {}) {
+    super(['RandomCrop', size, options]);
     this.size = size;
     this.pad = options.padding === undefined ? undefined : new Pad(options.padding, options.fill);
   }
 
-  apply(image: Tensor): Tensor {
-    const padded = this.pad?.apply(image) ?? image;
+  sizeAfter(): readonly [number, number] {
+    return pair(this.size);
+  }
+
+  draw(given: number, across: number): Corner {
     const [height, width] = pair(this.size);
-    const [h, w] = heightAndWidth(padded);
+    const [h, w] = this.pad?.sizeAfter(given, across) ?? [given, across];
     if (h < height || w < width)
       throw new ShapeError({
         op: 'RandomCrop',
         expected: `an image of at least ${height} by ${width}`,
-        received: showShape(padded.shape),
+        received: showShape([h, w]),
         hint: 'Give it padding.',
       });
-    if (h === height && w === width) return padded;
+    if (h === height && w === width) return [0, 0];
     const top = below(h - height + 1);
-    return crop(padded, top, below(w - width + 1), height, width);
+    return [top, below(w - width + 1)];
+  }
+
+  get fill(): number {
+    return this.pad?.fill ?? 0;
+  }
+
+  placed({ rows, columns }: Places, drawn: unknown): Places {
+    const [top, left] = drawn as Corner;
+    const [height, width] = pair(this.size);
+    const [x, y] = this.pad?.before ?? [0, 0];
+    return { rows: cutPlaces(rows, top - y, height), columns: cutPlaces(columns, left - x, width) };
+  }
+
+  protected decided(image: Tensor, [top, left]: Corner): Tensor {
+    return crop(this.pad?.apply(image) ?? image, top, left, ...pair(this.size));
+  }
+
+  protected decidedAll(images: Tensor, corners: readonly Corner[]): Tensor {
+    const padded = (this.pad?.apply(images) ?? images).contiguous();
+    const [height, width] = pair(this.size);
+    const [, channels, h, w] = padded.shape;
+    const strides = padded.strides;
+    // One view for each image of the batch: [1, C, height, width] at its corner.
+    const parts = corners.map(([top, left], i) => padded.asStrided([1, channels, height, width], strides, padded.offset + i * channels * h * w + top * w + left)); // prettier-ignore
+    return parts.length === 1 ? parts[0] : cat(parts, 0);
+  }
+}
+
+/** A mirror along a dimension, with probability p. */
+abstract class Mirror extends Drawing<boolean> {
+  private readonly p: number;
+  private readonly dim: -1 | -2;
+
+  constructor(recipe: TransformRecipe, p: number, dim: -1 | -2) {
+    super(recipe);
+    this.p = p;
+    this.dim = dim;
+  }
+
+  draw(): boolean {
+    return chance(this.p);
+  }
+
+  placed(places: Places, mirrored: unknown): Places {
+    if (mirrored !== true) return places;
+    const { rows, columns } = places;
+    return this.dim === -1 ? { rows, columns: columns.slice().reverse() } : { rows: rows.slice().reverse(), columns };
+  }
+
+  protected decided(image: Tensor, mirrored: boolean): Tensor {
+    return mirrored ? image.flip(this.dim) : image;
+  }
+
+  protected decidedAll(images: Tensor, mirrored: readonly boolean[]): Tensor {
+    const which = tensor([...mirrored], { device: images.device }).reshape([-1, 1, 1, 1]);
+    return where(which, images.flip(this.dim), images);
   }
 }
 
 /** Mirrors left and right with probability p. */
-export class RandomHorizontalFlip implements Transform {
-  private readonly p: number;
-
+export class RandomHorizontalFlip extends Mirror {
   constructor(p = 0.5) {
-    this.p = p;
-  }
-
-  apply(image: Tensor): Tensor {
-    return chance(this.p) ? image.flip(-1) : image;
+    super(['RandomHorizontalFlip', p], p, -1);
   }
 }
 
 /** Mirrors top and bottom with probability p. */
-export class RandomVerticalFlip implements Transform {
-  private readonly p: number;
-
+export class RandomVerticalFlip extends Mirror {
   constructor(p = 0.5) {
-    this.p = p;
-  }
-
-  apply(image: Tensor): Tensor {
-    return chance(this.p) ? image.flip(-2) : image;
+    super(['RandomVerticalFlip', p], p, -2);
   }
 }
 
 /** A part of random area and shape, scaled to a size. @see Szegedy et al. 2015 */
-export class RandomResizedCrop implements Transform {
+export class RandomResizedCrop extends Moving {
   private readonly size: ImageSize;
   private readonly area: readonly [number, number];
   private readonly ratio: readonly [number, number];
 
   constructor(size: ImageSize, options: { scale?: readonly [number, number]; ratio?: readonly [number, number] } = {}) {
+    super(['RandomResizedCrop', size, options]);
     this.size = size;
     this.area = options.scale ?? [0.08, 1];
     this.ratio = options.ratio ?? [3 / 4, 4 / 3];
   }
 
-  apply(image: Tensor): Tensor {
+  protected move(image: Tensor): Tensor {
     const [top, left, height, width] = this.choose(...heightAndWidth(image));
     return scale(crop(image, top, left, height, width), ...pair(this.size));
   }
