@@ -1,3 +1,4 @@
+import { checkFunction } from '@flambeau/core';
 let detecting = false;
 
 /** True while `detectAnomaly` runs. */
@@ -8,6 +9,7 @@ export const isAnomalyDetected = (): boolean => detecting;
  * that names the forward op and its place.
  */
 export function detectAnomaly<T>(body: () => T): T {
+  checkFunction('detectAnomaly', 'body', body);
   const outer = detecting;
   detecting = true;
   try {

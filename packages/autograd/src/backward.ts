@@ -1,4 +1,17 @@
-import { ArgumentError, bytesOf, internalScope, ShapeError, describe, sameShape, showShape, Tensor, type VjpContext } from '@flambeau/core';
+import {
+  readOptions,
+  checkTensors,
+  ArgumentError,
+  bytesOf,
+  internalScope,
+  ShapeError,
+  describe,
+  sameShape,
+  showShape,
+  Tensor,
+  type VjpContext,
+} from '@flambeau/core';
+import { accumulated, leavesEarly, withCallbacks } from './accumulation.ts';
 import { isAnomalyDetected } from './anomaly.ts';
 import { AutogradError } from './error.ts';
 import { isGradEnabled, withRecording } from './mode.ts';
@@ -24,14 +37,18 @@ function reachable(roots: readonly Edge[]): Node[] {
     node.visited = walk;
     found.push(node);
   }
+  let sorted = roots.length === 1;
   for (let i = 0; i < found.length; i++) {
-    for (const edge of found[i].edges) {
-      if (edge === undefined || edge.node.visited === walk) continue;
-      edge.node.visited = walk;
-      found.push(edge.node);
+    const { edges } = found[i];
+    for (let k = 0; k < edges.length; k++) {
+      const node = edges[k]?.node;
+      if (node === undefined || node.visited === walk) continue;
+      node.visited = walk;
+      if (node.order > found[found.length - 1].order) sorted = false;
+      found.push(node);
     }
   }
-  return found.sort((a, b) => b.order - a.order);
+  return sorted ? found : found.sort((a, b) => b.order - a.order);
 }
 
 function arrive(edge: Edge, gradient: Tensor): void {
@@ -58,15 +75,20 @@ function runHook(hook: GradHook, gradient: Tensor): Tensor {
   return replacement;
 }
 
-function applyHooks(node: Node, cotangents: (Tensor | undefined)[]): void {
-  for (const { index, run } of node.hooks ?? []) {
+/** The cotangents of a node with its hooks run, and what keeps its gradient provided. */
+function withHooks(node: Node, arrived: readonly (Tensor | undefined)[]): readonly (Tensor | undefined)[] {
+  const { hooks, retained } = node;
+  if (hooks === undefined && retained === undefined) return arrived;
+  const cotangents = [...arrived];
+  for (const { index, run } of hooks ?? []) {
     const gradient = cotangents[index];
     if (gradient !== undefined) cotangents[index] = runHook(run, gradient);
   }
-  for (const { index, tensor } of node.retained ?? []) {
+  for (const { index, tensor } of retained ?? []) {
     const gradient = cotangents[index];
     if (gradient !== undefined) gather(tensor, gradient, true);
   }
+  return cotangents;
 }
 
 /** Adds a gradient to `tensor.grad`. `alias` says that others go on using the gradient. */
@@ -110,33 +132,42 @@ interface Walk {
   /** Nodes to visit; undefined for all. */
   readonly only: ReadonlySet<Node> | undefined;
   /** Edges whose gradients are collected before their node runs. */
-  readonly capture: (node: Node, cotangents: readonly (Tensor | undefined)[]) => void;
+  readonly capture?: (node: Node, cotangents: readonly (Tensor | undefined)[]) => void;
 }
 
 function visit(node: Node, walk: Walk): void {
-  const cotangents = node.pending;
+  const { pending } = node;
   node.pending = undefined;
-  if (cotangents === undefined) return;
-  const arrived = [...cotangents];
-  applyHooks(node, arrived);
-  walk.capture(node, arrived);
+  if (pending === undefined) return;
+  const cotangents = withHooks(node, pending);
+  walk.capture?.(node, cotangents);
   if (node.leaf !== undefined) {
-    if (arrived[0] !== undefined) walk.reach(node, arrived[0]);
-  } else pullBack(node, arrived, walk);
-  for (const gradient of cotangents) gradient?.storage.unpin();
+    if (cotangents[0] !== undefined) walk.reach(node, cotangents[0]);
+  } else pullBack(node, cotangents, walk);
+  for (let i = 0; i < pending.length; i++) pending[i]?.storage.unpin();
   if (!walk.retainGraph) node.free();
 }
 
 function pullBack(node: Node, cotangents: readonly (Tensor | undefined)[], walk: Walk): void {
   const saved = node.restore();
-  const needs = node.edges.map((edge) => edge !== undefined && (walk.only === undefined || walk.only.has(edge.node)));
-  if (!needs.includes(true)) return;
+  const { edges, op } = node;
+  const count = edges.length;
+  const needs = new Array<boolean>(count);
+  let needed = false;
+  for (let i = 0; i < count; i++) {
+    const edge = edges[i];
+    needs[i] = edge !== undefined && (walk.only === undefined || walk.only.has(edge.node));
+    if (needs[i]) needed = true;
+  }
+  if (!needed || op?.vjp === undefined) return;
   const context: VjpContext<unknown> = { needs, cotangents, saved, attrs: node.attrs, scalars: node.scalars, inputs: node.inputs };
-  const gradients = internalScope(() => node.op?.vjp?.(context) ?? [], true);
+  const { vjp } = op;
+  const gradients = internalScope(() => vjp.call(op, context), true);
   if (isAnomalyDetected()) checkNaN(node, gradients);
-  node.edges.forEach((edge, i) => {
+  for (let i = 0; i < count; i++) {
+    const edge = edges[i];
     const gradient = gradients[i];
-    if (edge === undefined || gradient === undefined || !needs[i]) return;
+    if (edge === undefined || gradient === undefined || !needs[i]) continue;
     const { shape, dtype } = node.inputs[i];
     if (!sameShape(gradient.shape, shape)) {
       throw new AutogradError({
@@ -146,7 +177,7 @@ function pullBack(node: Node, cotangents: readonly (Tensor | undefined)[], walk:
       });
     }
     arrive(edge, gradient.dtype === dtype ? gradient : gradient.to(dtype));
-  });
+  }
 }
 
 function walkBack(roots: readonly Edge[], seeds: readonly Tensor[], walk: Walk, nodes: readonly Node[]): void {
@@ -211,26 +242,39 @@ function rootEdge(op: string, x: Tensor): Edge {
 
 /** Walks from x to the leaves and adds to their `grad`: all of them, or those of `inputs`. */
 export function backward(x: Tensor, gradient?: Tensor, options: BackwardOptions & { inputs?: readonly Tensor[] } = {}): void {
-  const { createGraph = false, retainGraph = createGraph, inputs } = options;
+  const {
+    createGraph = false,
+    retainGraph = createGraph,
+    inputs,
+  } = readOptions<typeof options>('backward', options, ['createGraph', 'retainGraph', 'inputs']);
   const edge = rootEdge('backward', x);
   const wanted = inputs === undefined ? undefined : inputs.map((input) => rootEdge('backward', input));
-  const nodes = reachable([edge]);
+  const nodes = leavesEarly(reachable([edge]));
   const only = wanted === undefined ? undefined : leadingTo(nodes, wanted);
   const targets = wanted && new Map(wanted.map((w, i) => [w, (inputs as readonly Tensor[])[i]]));
-  withRecording(createGraph, () => {
-    const seed = seedFor('backward', x, gradient);
-    walkBack([edge], [seed], {
+  const reach = (node: Node, grad: Tensor): void => {
+    if (node.leaf === undefined) return;
+    gather(node.leaf, grad, createGraph);
+    accumulated(node.leaf);
+  };
+  withCallbacks(() =>
+    withRecording(createGraph, () => {
+      const seed = seedFor('backward', x, gradient);
+      walkBack([edge], [seed], {
       createGraph,
       retainGraph,
       only,
-      reach: (node, grad) => node.leaf && gather(node.leaf, grad, createGraph),
-      capture: (node, cotangents) =>
-        targets?.forEach((tensor, target) => {
-          const grad = cotangents[target.index];
-          if (target.node === node && node.leaf === undefined && grad !== undefined) gather(tensor, grad, true);
-        }),
+      reach,
+      ...(targets !== undefined && {
+        capture: (node, cotangents) =>
+          targets.forEach((tensor, target) => {
+            const grad = cotangents[target.index];
+            if (target.node === node && node.leaf === undefined && grad !== undefined) gather(tensor, grad, true);
+          }),
+      }),
     }, nodes); // prettier-ignore
-  });
+    }),
+  );
 }
 
 /** The nodes from which one of the edges can be reached, and those themselves. */
@@ -252,11 +296,18 @@ export function grad(
   inputs: Tensor | readonly Tensor[],
   options: BackwardOptions & { gradOutputs?: Tensor | readonly (Tensor | undefined)[]; allowUnused?: boolean } = {},
 ): Tensor[] {
-  const { createGraph = false, retainGraph = createGraph, allowUnused = false } = options;
+  const names = ['gradOutputs', 'retainGraph', 'createGraph', 'allowUnused'] as const;
+  const {
+    gradOutputs,
+    createGraph = false,
+    retainGraph = createGraph,
+    allowUnused = false,
+  } = readOptions<typeof options>('grad', options, names);
   const [from, to] = [[outputs].flat() as Tensor[], [inputs].flat() as Tensor[]];
   if (from.length === 0 || to.length === 0)
     throw new ArgumentError({ op: 'grad', expected: 'at least one output and one input', received: 'none' });
-  const given = options.gradOutputs === undefined ? [] : ([options.gradOutputs].flat() as (Tensor | undefined)[]);
+  const given = gradOutputs === undefined ? [] : ([gradOutputs].flat() as (Tensor | undefined)[]);
+  checkTensors('grad', [...from, ...to]);
   const roots = from.map((x) => rootEdge('grad', x));
   const wanted = to.map((x) => rootEdge('grad', x));
   const nodes = reachable(roots);

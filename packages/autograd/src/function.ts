@@ -1,4 +1,4 @@
-import { ArgumentError, defineOp, dispatch, Tensor, type Op, type Spec } from '@flambeau/core';
+import { describe, ArgumentError, defineOp, dispatch, Tensor, type Op, type Spec } from '@flambeau/core';
 import { withRecording } from './mode.ts';
 
 /** What a custom function's forward and backward share. */
@@ -32,6 +32,8 @@ let defined = 0;
  * })
  */
 export function customFunction(definition: FunctionDefinition): (...inputs: Tensor[]) => Tensor | Tensor[] {
+  if (typeof definition?.forward !== 'function' || typeof definition.backward !== 'function')
+    throw new ArgumentError({ op: 'customFunction', expected: 'an object with forward and backward', received: describe(definition) });
   const name = `${definition.name ?? 'customFunction'}#${defined++}`;
   return (...inputs) => {
     if (!inputs.every((x) => x instanceof Tensor))

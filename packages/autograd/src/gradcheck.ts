@@ -1,4 +1,4 @@
-import { Tensor, tensor } from '@flambeau/core';
+import { readOptions, checkFunction, checkTensors, checkArray, Tensor, tensor } from '@flambeau/core';
 import { grad } from './backward.ts';
 import { AutogradError } from './error.ts';
 import { noGrad } from './mode.ts';
@@ -21,7 +21,9 @@ export function gradcheck(
   inputs: readonly Tensor[],
   options: GradcheckOptions = {},
 ): boolean {
-  const { eps = 1e-6, atol = 1e-5, rtol = 1e-3 } = options;
+  const { eps = 1e-6, atol = 1e-5, rtol = 1e-3 } = readOptions<GradcheckOptions>('gradcheck', options, ['eps', 'atol', 'rtol']);
+  checkFunction('gradcheck', 'f', f);
+  checkTensors('gradcheck', checkArray('gradcheck', 'inputs', inputs));
   const leaves = inputs.map((x) => (x.requiresGrad ? x.detach().clone().requiresGrad_() : x));
   const outputs = ([f(...leaves)].flat() as Tensor[]).filter((y) => y.requiresGrad);
   outputs.forEach((output, o) => {

@@ -1,6 +1,7 @@
 import './record.ts';
 import './tensor.ts';
 
+export { queueBackwardCallback, type AccumulateHook } from './accumulation.ts';
 export { AutogradError } from './error.ts';
 export { enableGrad, isGradEnabled, noGrad, setGradEnabled } from './mode.ts';
 export { grad, valueAndGrad, type BackwardOptions } from './backward.ts';

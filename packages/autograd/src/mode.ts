@@ -1,9 +1,16 @@
-import { ArgumentError } from '@flambeau/core';
+import { checkFunction, ArgumentError } from '@flambeau/core';
 
 let recording = true;
 
 /** True when ops are recorded for `backward`. */
 export const isGradEnabled = (): boolean => recording;
+
+/** Switches recording and returns what it was before: for the hot path, which restores it in a `finally` without making a closure. */
+export function setRecording(enabled: boolean): boolean {
+  const before = recording;
+  recording = enabled;
+  return before;
+}
 
 /** Runs `body` with recording on or off. For library code: it trusts `body` to be synchronous. */
 export function withRecording<T>(enabled: boolean, body: () => T): T {
@@ -17,6 +24,7 @@ export function withRecording<T>(enabled: boolean, body: () => T): T {
 }
 
 function checked<T>(op: string, enabled: boolean, body: () => T): T {
+  if (typeof body !== 'function') checkFunction(op, 'body', body);
   const result = withRecording(enabled, body);
   if (result instanceof Promise) {
     // The promise is not this function's to handle, but it must not be lost as an unhandled rejection either.

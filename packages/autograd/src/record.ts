@@ -12,7 +12,7 @@ import {
 } from '@flambeau/core';
 import { isAnomalyDetected } from './anomaly.ts';
 import { AutogradError } from './error.ts';
-import { isGradEnabled, withRecording } from './mode.ts';
+import { isGradEnabled, setRecording, withRecording } from './mode.ts';
 import { differentiable, leafEdge, Node, tapeIfAny, tapeOf, whileChanging, type Edge, type Tape } from './tape.ts';
 
 // The layer that records: where an input wants a gradient, it runs the op below and notes what the derivative needs.
@@ -93,13 +93,28 @@ function cutView(view: Tensor, of: Tensor): void {
 }
 
 function record(op: Op, inputs: readonly Tensor[], attrs: unknown, scalars: readonly number[], below: Dispatch): Tensor[] {
-  const edges = inputs.map((x) => (differentiable(x) ? edgeOf(x) : undefined));
-  const outputs = withRecording(false, () => below(op, inputs, attrs, scalars));
-  if (!edges.some((edge) => edge !== undefined) || !outputs.some(differentiable)) return outputs;
-  const node = new Node(op, attrs, scalars, edges, inputs.map(specOf), outputs.map(specOf));
+  const count = inputs.length;
+  const edges = new Array<Edge | undefined>(count);
+  let tracked = false;
+  for (let i = 0; i < count; i++) {
+    const edge = differentiable(inputs[i]) ? edgeOf(inputs[i]) : undefined;
+    edges[i] = edge;
+    if (edge !== undefined) tracked = true;
+  }
+  const outer = setRecording(false);
+  let outputs: Tensor[];
+  try {
+    outputs = below(op, inputs, attrs, scalars);
+  } finally {
+    setRecording(outer);
+  }
+  if (!tracked || !anyDifferentiable(outputs)) return outputs;
+  const specs = new Array<Spec>(count);
+  for (let i = 0; i < count; i++) specs[i] = specOfInput(inputs[i], edges[i]);
+  const node = new Node(op, attrs, scalars, edges, specs, outputs.length === 1 ? [specOf(outputs[0])] : outputs.map(specOf));
   if (isAnomalyDetected()) node.stack = new Error(op.name).stack;
-  node.outputsShareStorage = outputs.length > 1 && new Set(outputs.map((y) => y.storage)).size < outputs.length;
-  node.save(op.save === undefined ? [] : op.save(inputs, outputs, attrs));
+  if (outputs.length > 1) node.outputsShareStorage = new Set(outputs.map((y) => y.storage)).size < outputs.length;
+  if (op.save !== undefined) node.save(op.save(inputs, outputs, attrs));
   for (let index = 0; index < outputs.length; index++) {
     if (!differentiable(outputs[index])) continue;
     const tape = tapeOf(outputs[index]);
@@ -112,6 +127,17 @@ function record(op: Op, inputs: readonly Tensor[], attrs: unknown, scalars: read
     }
   }
   return outputs;
+}
+
+function anyDifferentiable(tensors: readonly Tensor[]): boolean {
+  for (let i = 0; i < tensors.length; i++) if (differentiable(tensors[i])) return true;
+  return false;
+}
+
+/** What the derivative is told of an input: where the op that made it has noted the same, that is shared. */
+function specOfInput(x: Tensor, edge: Edge | undefined): Spec {
+  const made = edge?.node.outputs[edge.index];
+  return made !== undefined && made.shape === x.shape && made.dtype === x.dtype ? made : specOf(x);
 }
 
 /** A change in place. An assignment is recorded; other ops that change their inputs run only where nothing is. */

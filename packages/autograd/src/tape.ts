@@ -12,6 +12,11 @@ export interface Edge {
 
 let sequence = 0;
 
+// What most nodes hold: shared, so that recording a small op allocates little.
+const noTensors: readonly Tensor[] = [];
+const noVersions: readonly number[] = [];
+const noStorages: readonly Storage[] = [];
+
 /** The storage that is about to be written over by what is being computed, and how to copy a tensor, with its history. */
 let changing: { readonly storage: Storage; readonly copy: (x: Tensor) => Tensor } | undefined;
 
@@ -39,9 +44,9 @@ export class Node {
   readonly order: number = sequence++;
   /** The tensor whose gradient this gathers; only on leaves. */
   readonly leaf: Tensor | undefined;
-  saved: readonly Tensor[] | undefined;
-  private versions: readonly number[] = [];
-  private storages: readonly Storage[] = [];
+  saved: readonly Tensor[] | undefined = noTensors;
+  private versions: readonly number[] = noVersions;
+  private storages: readonly Storage[] = noStorages;
   /** Gradients of the outputs that have arrived in the walk that is under way. */
   pending: (Tensor | undefined)[] | undefined = undefined;
   /** Hooks on tensors that are outputs of this node, and tensors that keep their gradient, by output. */
@@ -80,10 +85,18 @@ export class Node {
   save(tensors: readonly Tensor[]): void {
     const saved = changing === undefined ? tensors : tensors.map((x) => (changing?.storage === x.storage ? changing.copy(x) : x));
     this.saved = saved;
-    if (saved.length === 0) return;
-    this.storages = saved.map((x) => x.storage);
-    this.versions = this.storages.map((s) => s.version);
-    for (const storage of this.storages) storage.pin();
+    const count = saved.length;
+    if (count === 0) return;
+    const storages = new Array<Storage>(count);
+    const versions = new Array<number>(count);
+    for (let i = 0; i < count; i++) {
+      const { storage } = saved[i];
+      storages[i] = storage;
+      versions[i] = storage.version;
+      storage.pin();
+    }
+    this.storages = storages;
+    this.versions = versions;
   }
 
   /** What was saved. @throws AutogradError when it was freed, or changed in place since. */
@@ -117,10 +130,10 @@ export class Node {
   /** Lets go of what was saved. */
   free(): void {
     if (this.leaf !== undefined) return;
-    for (const storage of this.storages) storage.unpin();
+    for (let i = 0; i < this.storages.length; i++) this.storages[i].unpin();
     this.saved = undefined;
-    this.storages = [];
-    this.versions = [];
+    this.storages = noStorages;
+    this.versions = noVersions;
   }
 }
 

@@ -1,4 +1,5 @@
-import { addTensorMethods, DTypeError, isFloat, Tensor } from '@flambeau/core';
+import { checkInput, addTensorMethods, DTypeError, isFloat, Tensor } from '@flambeau/core';
+import { registerPostAccumulateGradHook, type AccumulateHook } from './accumulation.ts';
 import { backward as walk, type BackwardOptions } from './backward.ts';
 import { AutogradError } from './error.ts';
 import { edgeOf } from './record.ts';
@@ -24,6 +25,8 @@ declare module '@flambeau/core' {
     retainGrad(): void;
     /** Calls `hook` with the gradient of this tensor in each walk; what it returns takes its place. @returns a function that removes it */
     registerHook(hook: GradHook): () => void;
+    /** Calls `hook` with this leaf each time `backward` has added to its `grad`. @returns a function that removes it */
+    registerPostAccumulateGradHook(hook: AccumulateHook): () => void;
     /** Walks from this tensor to the leaves and adds to their `grad`. `gradient` may be left out for a scalar. */
     backward(gradient?: Tensor, options?: BackwardOptions & { inputs?: readonly Tensor[] }): void;
   }
@@ -97,7 +100,7 @@ Object.defineProperties(Tensor.prototype, {
 });
 
 /** The gradient without marking it as seen, for optimizers. */
-export const peekGrad = (x: Tensor): Tensor | undefined => tapeIfAny(x)?.grad;
+export const peekGrad = (x: Tensor): Tensor | undefined => tapeIfAny(checkInput('peekGrad', x))?.grad;
 
 addTensorMethods({
   requiresGrad_(x: Tensor, requiresGrad = true): Tensor {
@@ -129,5 +132,6 @@ addTensorMethods({
       edge.node.hooks = edge.node.hooks?.filter((other) => other !== entry);
     };
   },
+  registerPostAccumulateGradHook,
   backward: (x: Tensor, gradient?: Tensor, options?: BackwardOptions): void => walk(x, gradient, options),
 });
