@@ -1,48 +1,115 @@
-import { ArgumentError, Storage, type Device, type DType } from '@flambeau/core';
-import { openGpu, type WebGpuOptions } from './gpu.ts';
-import { makeKernels } from './kernels.ts';
-import { BufferPool, type Block } from './pool.ts';
-import { CommandQueue } from './queue.ts';
+import { ArgumentError, bytesOf, DeviceError, FlambeauError, Storage, typedArray, writeElement, readElement, type Device, type DType, type Operand } from '@flambeau/core'; // prettier-ignore
+import { openGpu, type GpuInfo, type WebGpuOptions } from './gpu.ts';
+import { requiredKernels } from './kernels/index.ts';
+import { optionalKernels } from './optional/index.ts';
+import { BufferPool, type Block, type Region } from './pool.ts';
+import { CommandQueue, type Counters } from './queue.ts';
+import type { Machine } from './shader.ts';
 
 /** A GPU as a device of Flambeau. */
 export interface WebGpuDevice extends Device {
-  /** What the adapter says of itself. */
-  readonly info: string;
+  /** What the adapter says of itself and allows. */
+  readonly info: GpuInfo;
+  /** How much was asked of the GPU since it was opened. */
+  readonly counters: Counters;
+  /** Gives the GPU back. Its tensors cannot be used any more. */
+  destroy(): void;
 }
 
 /** Stored in 16 bits, computed in float32. */
 const storedOnly: readonly DType[] = ['float16', 'bfloat16'];
 const missing: readonly DType[] = ['int64', 'float64'];
+const [defaultMaxBytes, defaultSoftBytes] = [4 * 2 ** 30, 256 * 2 ** 20];
+
+const wholeWords = (bytes: number): number => Math.ceil(bytes / 4) * 4;
+
+/** The bytes in memory of their own, padded to whole words. */
+function inWords(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const words = new Uint8Array(wholeWords(bytes.byteLength));
+  words.set(bytes);
+  return words;
+}
+
+/** The elements of an operand from the bytes of its whole storage. */
+function valuesOf(x: Operand, bytes: Uint8Array<ArrayBuffer>): Float64Array {
+  const width = bytesOf(x.dtype);
+  const own = bytes.slice();
+  const stored = typedArray(x.dtype, own.buffer, 0, Math.floor(own.byteLength / width));
+  const values = new Float64Array(x.count);
+  const index = new Array<number>(x.shape.length).fill(0);
+  let at = x.offset;
+  for (let i = 0; i < x.count; i++) {
+    values[i] = readElement(x.dtype, stored, at);
+    for (let d = x.shape.length - 1; d >= 0; d--) {
+      at += x.strides[d];
+      if (++index[d] < x.shape[d]) break;
+      at -= x.strides[d] * x.shape[d];
+      index[d] = 0;
+    }
+  }
+  return values;
+}
 
 /**
  * Opens a GPU: the browser's own, or in Node one through the npm package `webgpu`. Values are read with `await`; errors that only
  * the GPU can see, such as an index out of range, are thrown by the next read.
- * @throws NotSupportedError where there is no WebGPU, DeviceError where there is no adapter
+ * @throws NotSupportedError where there is no WebGPU, NoAdapterError where there is no adapter
  */
 export async function webgpu(options: WebGpuOptions = {}): Promise<WebGpuDevice> {
-  const { maxBytes = Infinity } = options;
+  const { maxBytes = defaultMaxBytes, softBytes = Math.min(defaultSoftBytes, maxBytes / 2) } = options;
   if (!(maxBytes > 0)) throw new ArgumentError({ op: 'webgpu', expected: 'maxBytes above 0', received: String(maxBytes) });
-  const { device: gpu, description } = await openGpu(options);
+  if (!(softBytes > 0)) throw new ArgumentError({ op: 'webgpu', expected: 'softBytes above 0', received: String(softBytes) });
+  const { device: gpu, info } = await openGpu(options);
   const queue = new CommandQueue(gpu);
-  const pool = new BufferPool(gpu, maxBytes);
+  const pool = new BufferPool(
+    {
+      createBuffer: (size) => queue.createBuffer(size),
+      destroy: (region) => queue.destroy(region),
+      maxBufferSize: info.limits.maxBufferSize,
+    },
+    { maxBytes, softBytes },
+  );
+  const bringBack = (region: Region, bytes: Uint8Array<ArrayBuffer>): void => queue.write(region, 0, bytes);
+  const blockRegion = (storage: Storage): Region => pool.regionOf(storage.handle as Block, bringBack);
+  const machine: Machine = {
+    queue,
+    regionOf: (x) => blockRegion(x.storage),
+    limits: info.limits,
+    software: options.kernels === undefined ? info.software : options.kernels === 'threads',
+  };
+
+  /** Moves tensors that were not used lately to the host, where they are too many. */
+  async function moveOutCold(): Promise<void> {
+    const cold = pool.nextTurn();
+    if (cold.length === 0) return;
+    const since = cold.map(({ lastUsed }) => lastUsed);
+    const pieces = cold.flatMap(({ region, size }) => (region === undefined ? [] : [{ region, offset: 0, length: size }]));
+    const contents = await queue.read(pieces);
+    cold.forEach((lease, i) => pool.moveOut(lease, since[i], contents[i]));
+  }
+
+  let submitted: Promise<unknown> = Promise.resolve();
 
   const device: WebGpuDevice = {
     name: 'webgpu',
-    info: description,
+    info,
+    get counters() {
+      return queue.counters;
+    },
     synchronous: false,
-    randomSource: 'device',
+    randomSource: options.random ?? 'device',
     supports: (dtype) => !missing.includes(dtype),
     computes: (dtype) => !missing.includes(dtype) && !storedOnly.includes(dtype),
-    allocate(byteLength) {
+    allocate(byteLength, origin = 'webgpu') {
       queue.check();
-      return pool.take(byteLength);
+      return pool.take(byteLength, origin);
     },
     release(storage) {
       pool.release(storage.handle as Block);
     },
     upload(storage, bytes, byteOffset) {
       if (bytes.byteLength === 0) return;
-      const { region } = storage.handle as Block;
+      const region = blockRegion(storage);
       const whole = byteOffset + bytes.byteLength === storage.byteLength;
       if (byteOffset % 4 === 0 && (bytes.byteLength % 4 === 0 || whole)) {
         queue.write(region, byteOffset, inWords(bytes));
@@ -50,28 +117,52 @@ export async function webgpu(options: WebGpuOptions = {}): Promise<WebGpuDevice>
       }
       // Words that other bytes share are written by a kernel.
       const between = new Storage(device, bytes.byteLength, 'upload');
-      queue.write((between.handle as Block).region, 0, inWords(bytes));
+      queue.write(blockRegion(between), 0, inWords(bytes));
       const span = { dtype: 'uint8', shape: [bytes.byteLength], strides: [1], count: bytes.byteLength } as const;
       device.kernels.copy({ ...span, storage: between, offset: 0 }, { ...span, storage, offset: byteOffset });
       between.release();
     },
     async download(storage, byteOffset, byteLength) {
-      const { region } = storage.handle as Block;
       const first = byteOffset - (byteOffset % 4);
-      const words = await queue.read(region, first, Math.ceil((byteOffset + byteLength - first) / 4) * 4);
+      const piece = { region: blockRegion(storage), offset: first, length: wholeWords(byteOffset + byteLength - first) };
+      const [words] = await queue.read([piece]);
+      await moveOutCold();
       return words.slice(byteOffset - first, byteOffset - first + byteLength);
     },
     synchronize: () => queue.synchronize(),
+    onHost(inputs, outputs, compute) {
+      // The buffers are named now, in the order of the commands; their content comes and goes when it is their turn.
+      const pieces = inputs.map((x) => ({ region: blockRegion(x.storage), offset: 0, length: wholeWords(x.storage.byteLength) }));
+      const targets = outputs.map((x) => blockRegion(x.storage));
+      queue.host(async () => {
+        try {
+          const contents = await queue.readNow(pieces);
+          compute(inputs.map((x, i) => valuesOf(x, contents[i]))).forEach((values, k) => {
+            const { dtype, count } = outputs[k];
+            const bytes = new Uint8Array(wholeWords(count * bytesOf(dtype)));
+            const stored = typedArray(dtype, bytes.buffer, 0, count);
+            for (let i = 0; i < count; i++) writeElement(dtype, stored, i, values[i]);
+            if (bytes.byteLength > 0) queue.writeNow(targets[k], bytes);
+          });
+        } catch (error) {
+          queue.complain(error instanceof FlambeauError ? error : new DeviceError({ op: 'webgpu', expected: 'a computation on the host that ends', received: String(error), cause: error })); // prettier-ignore
+        }
+      });
+    },
+    async turn() {
+      queue.flush();
+      // One turn behind, so that the host and the GPU go on side by side.
+      const before = submitted;
+      submitted = gpu.queue.onSubmittedWorkDone();
+      await before;
+      await moveOutCold();
+    },
     memory: () => pool.memory(),
-    kernels: makeKernels(queue, () => device),
-    optional: {},
+    destroy() {
+      gpu.destroy();
+    },
+    kernels: requiredKernels(machine),
+    optional: optionalKernels(machine),
   };
   return device;
-}
-
-/** The bytes in memory of their own, padded to whole words. */
-function inWords(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const words = new Uint8Array(Math.ceil(bytes.byteLength / 4) * 4);
-  words.set(bytes);
-  return words;
 }

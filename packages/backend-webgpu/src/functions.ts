@@ -11,6 +11,33 @@ fn log1p_(x: f32) -> f32 {
   if (isInf(u) || u == 1.0) { return x; }
   return log(u) * (x / (u - 1.0));
 }
+fn turn_(x: f32) -> vec2<f32> {
+  // x less the nearest multiple of π/2 (in three parts, Cody & Waite 1980), and which multiple it is.
+  let k = round(x * 0.63661977);
+  let r = ((x - k * 1.5703125) - k * 4.837512969970703e-4) - k * 7.549789948768648e-8;
+  return vec2<f32>(r, k - 4.0 * floor(k * 0.25));
+}
+fn sinPart_(r: f32) -> f32 { let s = r * r; return r + r * s * (-0.16666667 + s * (0.008333333 + s * (-1.9841270e-4 + s * 2.7557319e-6))); }
+fn cosPart_(r: f32) -> f32 { let s = r * r; return 1.0 + s * (-0.5 + s * (0.041666667 + s * (-0.0013888889 + s * (2.4801587e-5 - s * 2.7557319e-7)))); }
+fn sin_(x: f32) -> f32 {
+  if (isInf(x) || isNan(x)) { return nan(); }
+  if (abs(x) > 50000.0) { return sin(x); }
+  let t = turn_(x);
+  let v = select(sinPart_(t.x), cosPart_(t.x), t.y == 1.0 || t.y == 3.0);
+  return select(v, -v, t.y >= 2.0);
+}
+fn cos_(x: f32) -> f32 {
+  if (isInf(x) || isNan(x)) { return nan(); }
+  if (abs(x) > 50000.0) { return cos(x); }
+  let t = turn_(x);
+  let v = select(cosPart_(t.x), sinPart_(t.x), t.y == 1.0 || t.y == 3.0);
+  return select(v, -v, t.y == 1.0 || t.y == 2.0);
+}
+fn log_(x: f32) -> f32 {
+  if (isZero(x)) { return -inf(); }
+  if (x < 0.0) { return nan(); }
+  return log(x);
+}
 fn erfcTail(a: f32) -> f32 {
   let t = 1.0 / (1.0 + 0.5 * a);
   let poly = -1.26551223 + t * (1.00002368 + t * (0.37409196 + t * (0.09678418 + t * (-0.18628806 + t * (0.27886807 + t * (-1.13520398 + t * (1.48851587 + t * (-0.82215223 + t * 0.17087277))))))));
@@ -151,13 +178,13 @@ export const floatUnary: Record<UnaryName, string> = {
   exp: 'exp(x)',
   exp2: 'exp2(x)',
   expm1: 'expm1_(x)',
-  log: 'select(log(x), nan(), x < 0.0)',
-  log2: 'select(log2(x), nan(), x < 0.0)',
-  log10: 'select(log(x) * 0.43429448, nan(), x < 0.0)',
+  log: 'log_(x)',
+  log2: 'select(log2(x), log_(x), x <= 0.0)',
+  log10: 'log_(x) * 0.43429448',
   log1p: 'select(log1p_(x), nan(), x < -1.0)',
-  sin: 'sin(x)',
-  cos: 'cos(x)',
-  tan: 'tan(x)',
+  sin: 'sin_(x)',
+  cos: 'cos_(x)',
+  tan: 'sin_(x) / cos_(x)',
   asin: 'atan2_(x, sqrt((1.0 - x) * (1.0 + x)))',
   acos: 'atan2_(sqrt((1.0 - x) * (1.0 + x)), x)',
   atan: 'atan2_(x, 1.0)',

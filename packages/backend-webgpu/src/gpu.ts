@@ -1,11 +1,25 @@
 import { DeviceError, NotSupportedError } from '@flambeau/core';
+import { NoAdapterError } from './errors.ts';
 
 /** Which adapter is asked for. */
 export interface WebGpuOptions {
   /** `high-performance` (the default) or `low-power`. */
   readonly powerPreference?: 'high-performance' | 'low-power';
-  /** GPU bytes that tensors may take in all; an allocation beyond them throws. Unlimited when not given. */
+  /** GPU bytes that tensors may take in all, 4 GiB by default; an allocation beyond them throws and names the largest tensors. */
   readonly maxBytes?: number;
+  /** GPU bytes beyond which tensors that were not used lately are moved to the host at the next await, and come back when used; 256 MiB by default. */
+  readonly softBytes?: number;
+  /**
+   * Where `rand`, `randn` and dropout get their numbers: from a generator on the GPU (`device`, the default), reproducible from `manualSeed`, or from
+   * PyTorch's own stream, made on the host and uploaded (`host`). Initialization is PyTorch's in either case.
+   */
+  readonly random?: 'device' | 'host';
+  /** Uses less than what the adapter allows. */
+  readonly limits?: Partial<Readonly<Record<LimitName, number>>>;
+  /** How products and rows are computed: by workgroups that share memory, as suits real GPUs, or by single threads, as suits software adapters. */
+  readonly kernels?: 'workgroups' | 'threads';
+  /** The entry of WebGPU to use in place of `navigator.gpu` or Dawn. */
+  readonly gpu?: Pick<GPU, 'requestAdapter'>;
 }
 
 // Dawn must live as long as the process: collected, it takes Node down with it.
@@ -41,37 +55,72 @@ async function findGpu(): Promise<GPU> {
   }
 }
 
+/** What an adapter says of itself and allows. */
+export interface GpuInfo {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly description: string;
+  /** True for adapters that run on the CPU. */
+  readonly software: boolean;
+  /** True where shaders compute in 16 bits. */
+  readonly float16: boolean;
+  /** True where the GPU tells how long commands take. */
+  readonly timestamps: boolean;
+  readonly limits: Readonly<Record<LimitName, number>>;
+}
+
+/** The limits of an adapter that matter to tensors. */
+export type LimitName =
+  | 'maxBufferSize'
+  | 'maxStorageBufferBindingSize'
+  | 'maxStorageBuffersPerShaderStage'
+  | 'maxComputeWorkgroupsPerDimension';
+const limitNames: readonly LimitName[] = ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxStorageBuffersPerShaderStage', 'maxComputeWorkgroupsPerDimension']; // prettier-ignore
+
 /** What an adapter gave. */
 export interface OpenedGpu {
   readonly device: GPUDevice;
-  readonly description: string;
+  readonly info: GpuInfo;
 }
 
 /**
  * Opens a GPU with all that its adapter allows.
- * @throws NotSupportedError without WebGPU, DeviceError without an adapter or when it gives no device.
+ * @throws NotSupportedError without WebGPU, NoAdapterError without an adapter, DeviceError when it gives no device.
  */
 export async function openGpu(options: WebGpuOptions): Promise<OpenedGpu> {
-  const gpu = await findGpu();
-  const adapter = await gpu.requestAdapter({ powerPreference: options.powerPreference ?? 'high-performance' });
+  const gpu = options.gpu ?? (await findGpu());
+  const adapter = await gpu.requestAdapter({ powerPreference: options.powerPreference ?? 'high-performance' }).catch(() => null);
   if (adapter === null) {
-    throw new DeviceError({
+    throw new NoAdapterError({
       op: 'webgpu',
       expected: 'a GPU adapter',
       received: 'none',
       hint: 'Check the graphics driver (on Linux a Vulkan one), or use @flambeau/backend-cpu.',
     });
   }
-  const { limits, info } = adapter;
-  const requiredLimits: Record<string, number> = {
-    maxBufferSize: limits.maxBufferSize,
-    maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
-    maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
-  };
+  const { info } = adapter;
+  const requiredLimits: Record<string, number> = {};
+  for (const name of limitNames) requiredLimits[name] = adapter.limits[name];
+  const requiredFeatures = (['shader-f16', 'timestamp-query'] as const).filter((name) => adapter.features.has(name));
+  let device: GPUDevice;
   try {
-    const device = await adapter.requestDevice({ requiredLimits });
-    return { device, description: [info.vendor, info.architecture, info.description].filter((part) => part !== '').join(' ') };
+    device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
   } catch (cause) {
     throw new DeviceError({ op: 'webgpu', expected: 'a device of the adapter', received: 'a refusal', cause });
   }
+  const limits = Object.fromEntries(limitNames.map((name) => [name, Math.min(device.limits[name], options.limits?.[name] ?? Infinity)])); // prettier-ignore
+  return {
+    device,
+    info: {
+      vendor: info.vendor,
+      architecture: info.architecture,
+      description: info.description,
+      software: /swiftshader|llvmpipe|lavapipe|software|warp/i.test(
+        `${info.vendor} ${info.architecture} ${info.device} ${info.description}`,
+      ),
+      float16: device.features.has('shader-f16'),
+      timestamps: device.features.has('timestamp-query'),
+      limits: limits as Record<LimitName, number>,
+    },
+  };
 }

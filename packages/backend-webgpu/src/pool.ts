@@ -1,4 +1,5 @@
-import { DeviceError, type MemoryInfo } from '@flambeau/core';
+import type { MemoryInfo } from '@flambeau/core';
+import { LimitError, OutOfMemoryError } from './errors.ts';
 
 /** A buffer on the GPU, of at least the bytes asked for. */
 export interface Region {
@@ -7,17 +8,45 @@ export interface Region {
   readonly id: number;
 }
 
-/** What a storage holds: collected with it, the region goes back to the pool. */
-export class Block {
-  readonly region: Region;
+/** What a tensor's memory is, and where: on the GPU, or on the host after it was moved out. */
+export interface Lease {
+  region: Region | undefined;
+  host: Uint8Array<ArrayBuffer> | undefined;
+  readonly size: number;
+  readonly origin: string;
+  /** The turn of the loop in which it was last used. */
+  lastUsed: number;
+}
 
-  constructor(region: Region) {
-    this.region = region;
+/** What a storage holds: collected with it, the lease ends. */
+export class Block {
+  readonly lease: Lease;
+
+  constructor(lease: Lease) {
+    this.lease = lease;
   }
 }
 
-// GPUBufferUsage: MAP_READ 1, COPY_SRC 4, COPY_DST 8, UNIFORM 64, STORAGE 128.
-const storageUsage = 4 | 8 | 128;
+/** How much memory tensors may take. */
+export interface Budget {
+  /** Bytes beyond which an allocation throws. */
+  readonly maxBytes: number;
+  /** Bytes beyond which tensors that were not used lately are moved to the host. */
+  readonly softBytes: number;
+}
+
+/** What the pool needs of the GPU. */
+export interface BufferSource {
+  createBuffer(size: number): GPUBuffer;
+  readonly maxBufferSize: number;
+  /** Destroys a buffer once every command that names it has run. */
+  destroy(region: Region): void;
+}
+
+/** Tensors beyond which those that were not used lately are moved out: small ones cost more than their bytes. */
+const softCount = 2048;
+/** Turns in which a tensor counts as in use: a training step may take a few of them. */
+const turnsKept = 4;
 /** Small buffers come in steps of 256 bytes, large ones in eighths of a power of two. */
 const classOf = (byteLength: number): number => {
   const step = byteLength <= 4096 ? 256 : 2 ** (Math.floor(Math.log2(byteLength)) - 3);
@@ -29,68 +58,153 @@ const classOf = (byteLength: number): number => {
  * so a buffer is free when the last command that names it was recorded.
  */
 export class BufferPool {
-  private readonly device: GPUDevice;
-  private readonly maxBytes: number;
+  private readonly source: BufferSource;
+  private readonly budget: Budget;
   private readonly free = new Map<number, Region[]>();
+  /** Leases that have a buffer. */
+  private readonly live = new Set<Lease>();
+  /** How many are on the host. */
+  private away = 0;
   private liveBytes = 0;
   private peakBytes = 0;
-  private liveCount = 0;
   private pooledBytes = 0;
   private made = 0;
-  private readonly collected = new FinalizationRegistry<Region>((region) => {
-    this.give(region);
+  private turn = 0;
+  private readonly collected = new FinalizationRegistry<Lease>((lease) => {
+    this.end(lease);
   });
 
-  constructor(device: GPUDevice, maxBytes: number) {
-    this.device = device;
-    this.maxBytes = maxBytes;
+  constructor(source: BufferSource, budget: Budget) {
+    this.source = source;
+    this.budget = budget;
   }
 
-  take(byteLength: number): Block {
+  take(byteLength: number, origin: string): Block {
     const size = classOf(byteLength);
-    const waiting = this.free.get(size)?.pop();
-    if (waiting === undefined) {
-      if (size > this.device.limits.maxStorageBufferBindingSize || size > this.device.limits.maxBufferSize) {
-        throw new DeviceError({
-          op: 'webgpu',
-          expected: `tensors of at most ${this.device.limits.maxStorageBufferBindingSize} bytes on this adapter`,
-          received: `${byteLength}`,
-          hint: 'Use smaller batches.',
-        });
-      }
-      if (this.liveBytes + size > this.maxBytes) {
-        throw new DeviceError({
-          op: 'webgpu',
-          expected: `at most ${this.maxBytes} bytes of tensors`,
-          received: `${this.liveBytes} in ${this.liveCount} tensors and ${byteLength} more`,
-          hint: 'Release tensors with dispose() or scope(), use smaller batches, or raise maxBytes.',
-        });
-      }
-    } else this.pooledBytes -= size;
-    const region = waiting ?? { buffer: this.device.createBuffer({ size, usage: storageUsage }), size, id: this.made++ };
-    this.liveBytes += size;
-    this.liveCount++;
-    this.peakBytes = Math.max(this.peakBytes, this.liveBytes);
-    const block = new Block(region);
-    this.collected.register(block, region, block);
+    const lease: Lease = { region: this.region(size, origin), host: undefined, size, origin, lastUsed: this.turn };
+    this.live.add(lease);
+    const block = new Block(lease);
+    this.collected.register(block, lease, block);
     return block;
   }
 
+  /** A buffer of a size class. */
+  private region(size: number, origin: string): Region {
+    const waiting = this.free.get(size)?.pop();
+    if (waiting !== undefined) this.pooledBytes -= size;
+    else {
+      if (size > this.source.maxBufferSize) {
+        throw new LimitError({
+          op: origin,
+          expected: `tensors within this adapter's limit maxBufferSize of ${this.source.maxBufferSize} bytes`,
+          received: String(size),
+          hint: 'Use smaller batches.',
+        });
+      }
+      if (this.liveBytes + this.pooledBytes + size > this.budget.maxBytes) this.trim(0);
+      if (this.liveBytes + size > this.budget.maxBytes) this.refuse(size, origin);
+    }
+    this.liveBytes += size;
+    this.peakBytes = Math.max(this.peakBytes, this.liveBytes);
+    return waiting ?? { buffer: this.source.createBuffer(size), size, id: this.made++ };
+  }
+
+  private refuse(size: number, origin: string): never {
+    throw new OutOfMemoryError({
+      op: origin,
+      expected: `at most ${this.budget.maxBytes} bytes of tensors on the GPU`,
+      received: `${this.liveBytes} bytes in ${this.live.size} tensors and ${size} more. The largest: ${this.largest()}`,
+      hint: 'Await once a step (a value, or for await over the loader), so that memory comes back; or wrap the step in scope(), call dispose(), use smaller batches, or raise maxBytes.', // prettier-ignore
+    });
+  }
+
+  /** The live tensors that take most, by the op that made them. */
+  private largest(): string {
+    const sums = new Map<string, { count: number; bytes: number }>();
+    for (const { origin, size } of this.live) {
+      const sum = sums.get(origin) ?? { count: 0, bytes: 0 };
+      sums.set(origin, { count: sum.count + 1, bytes: sum.bytes + size });
+    }
+    const largest = [...sums].sort(([, a], [, b]) => b.bytes - a.bytes).slice(0, 5);
+    return largest.map(([origin, { count, bytes }]) => `${bytes} bytes in ${count} made by ${origin}`).join(', ');
+  }
+
+  /** The buffer of a block, brought back from the host by `upload` where it was moved out. */
+  regionOf(block: Block, upload: (region: Region, bytes: Uint8Array<ArrayBuffer>) => void): Region {
+    const { lease } = block;
+    lease.lastUsed = this.turn;
+    if (lease.region !== undefined) return lease.region;
+    const region = this.region(lease.size, lease.origin);
+    lease.region = region;
+    this.live.add(lease);
+    this.away--;
+    if (lease.host !== undefined) upload(region, lease.host);
+    lease.host = undefined;
+    return region;
+  }
+
   release(block: Block): void {
-    if (this.collected.unregister(block)) this.give(block.region);
+    if (this.collected.unregister(block)) this.end(block.lease);
+  }
+
+  private end(lease: Lease): void {
+    if (this.live.delete(lease)) {
+      if (lease.region !== undefined) this.give(lease.region);
+    } else this.away--;
+    lease.region = undefined;
+    lease.host = undefined;
   }
 
   private give(region: Region): void {
     this.liveBytes -= region.size;
-    this.liveCount--;
     this.pooledBytes += region.size;
     const list = this.free.get(region.size);
     if (list === undefined) this.free.set(region.size, [region]);
     else list.push(region);
   }
 
+  /** A new turn of the loop. @returns what was not used in the last ones and should be moved out, coldest first */
+  nextTurn(): Lease[] {
+    const before = this.turn++;
+    const { softBytes } = this.budget;
+    if (this.pooledBytes > softBytes) this.trim(softBytes / 2);
+    if (this.liveBytes <= softBytes && this.live.size <= softCount) return [];
+    const cold = [...this.live].filter(({ lastUsed }) => lastUsed < before - turnsKept).sort((a, b) => a.lastUsed - b.lastUsed);
+    const chosen: Lease[] = [];
+    let [bytes, count] = [this.liveBytes, this.live.size];
+    for (const lease of cold) {
+      if (bytes <= softBytes * 0.75 && count <= softCount / 2) break;
+      chosen.push(lease);
+      bytes -= lease.size;
+      count--;
+    }
+    return chosen;
+  }
+
+  /** Keeps the bytes of a lease on the host and gives its buffer back, unless it was used or released meanwhile. */
+  moveOut(lease: Lease, since: number, bytes: Uint8Array<ArrayBuffer>): void {
+    if (lease.region === undefined || lease.lastUsed !== since) return;
+    lease.host = bytes.slice();
+    this.live.delete(lease);
+    this.away++;
+    this.give(lease.region);
+    lease.region = undefined;
+  }
+
+  /** Destroys waiting buffers until at most `bytes` of them are left. */
+  private trim(bytes: number): void {
+    for (const [size, regions] of this.free) {
+      while (regions.length > 0 && this.pooledBytes > bytes) {
+        const region = regions.pop();
+        if (region !== undefined) this.source.destroy(region);
+        this.pooledBytes -= size;
+      }
+      if (this.pooledBytes <= bytes) return;
+    }
+  }
+
   memory(): MemoryInfo {
-    const { liveBytes, peakBytes, liveCount, pooledBytes } = this;
-    return { liveBytes, peakBytes, liveCount, pooledBytes };
+    const { liveBytes, peakBytes, pooledBytes, live, away } = this;
+    return { liveBytes, peakBytes, liveCount: live.size + away, pooledBytes };
   }
 }

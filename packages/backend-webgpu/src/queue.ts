@@ -1,16 +1,31 @@
 import { DeviceError, IndexError, ValueError, type FlambeauError } from '@flambeau/core';
+import { DeviceLostError, OutOfMemoryError } from './errors.ts';
+import { parameterBytes, PipelineCache, type Access, type Pipeline } from './pipelines.ts';
 import type { Region } from './pool.ts';
 
-/** Bytes of the numbers that one dispatch gets. */
-export const parameterBytes = 512;
-const slots = 64;
-const workgroup = 64;
-const widest = 65535;
+const slots = 32;
 
-/** A buffer as a shader binds it. */
+/** A part of a buffer as a shader binds it; the whole of it where no bytes are named. */
 export interface Binding {
   readonly region: Region;
-  readonly access: 'read' | 'write';
+  readonly access: Access;
+  readonly from?: number;
+  readonly size?: number;
+}
+
+/** A program with the numbers of one call, ready to be recorded. */
+export interface Dispatch {
+  readonly pipeline: Pipeline;
+  readonly bindings: readonly Binding[];
+  readonly words: readonly number[];
+  readonly groups: readonly [number, number];
+}
+
+/** A piece of a buffer that is read. */
+export interface Piece {
+  readonly region: Region;
+  readonly offset: number;
+  readonly length: number;
 }
 
 /** Values that a kernel refuses: what the error says when the device found one. */
@@ -20,40 +35,59 @@ export interface Complaint {
   readonly expected: string;
 }
 
-interface Pipeline {
-  readonly pipeline: GPUComputePipeline;
-  readonly layout: GPUBindGroupLayout;
-  readonly id: number;
+/** How much was asked of the GPU since it was opened. */
+export interface Counters {
+  readonly dispatches: number;
+  readonly submissions: number;
+  /** Pipelines that were compiled. */
+  readonly pipelines: number;
 }
 
+type Command =
+  | { readonly kind: 'dispatch'; readonly call: Dispatch }
+  | { readonly kind: 'write'; readonly region: Region; readonly offset: number; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'copy'; readonly from: Region; readonly to: Region; readonly bytes: number }
+  | { readonly kind: 'read'; readonly pieces: readonly Piece[]; readonly done: (staging: GPUBuffer) => void }
+  | { readonly kind: 'host'; readonly run: () => Promise<void> }
+  | { readonly kind: 'destroy'; readonly region: Region };
+
 /**
- * Records dispatches into one pass and submits it when it is full, at a read, or when the task ends. What goes wrong on the device
- * is kept and thrown by the next read.
+ * Records commands in the order in which they are asked for, and encodes them as soon as their pipelines are compiled. They are submitted
+ * when there are enough of them, at a read, and when the task ends. What goes wrong on the device is kept and thrown by the next read.
  */
 export class CommandQueue {
   readonly device: GPUDevice;
+  readonly pipelines: PipelineCache;
   private failure: FlambeauError | undefined;
+  private refusal: FlambeauError | undefined;
+  private pending: Command[] = [];
+  private waiting = false;
+  private scheduled = false;
+  private deferred: (() => void) | undefined;
   private encoder: GPUCommandEncoder | undefined;
   private pass: GPUComputePassEncoder | undefined;
   private recorded = 0;
-  private scheduled = false;
+  private dispatches = 0;
+  private submissions = 0;
   private readonly parameters = new Int32Array((slots * parameterBytes) / 4);
   private readonly uniforms: GPUBuffer;
   private readonly flags: Region;
   private readonly complaints: Complaint[] = [];
   private readonly complaintIds = new Map<string, number>();
-  private readonly pipelines = new Map<string, Pipeline>();
   private readonly bindGroups = new Map<string, GPUBindGroup>();
+  private readonly staging: GPUBuffer[] = [];
 
   constructor(device: GPUDevice) {
     this.device = device;
+    this.pipelines = new PipelineCache(device, (error) => (this.failure ??= error));
+    // GPUBufferUsage: MAP_READ 1, COPY_SRC 4, COPY_DST 8, UNIFORM 64, STORAGE 128.
     this.uniforms = device.createBuffer({ size: slots * parameterBytes, usage: 64 | 8 });
     this.flags = { buffer: device.createBuffer({ size: 256, usage: 4 | 8 | 128 }), size: 256, id: -1 };
     void device.lost.then(({ reason, message }) => {
-      this.failure = new DeviceError({
+      this.failure = new DeviceLostError({
         op: 'webgpu',
         expected: 'a GPU that works',
-        received: `one that was lost (${reason}${message === '' ? '' : `: ${message}`})`,
+        received: `one that was lost (${reason}${message === '' ? '' : `: ${message.split('\n')[0]}`})`,
         hint: 'Open a new device with await webgpu() and load the weights again.',
       });
     });
@@ -61,6 +95,11 @@ export class CommandQueue {
       const { error } = event as unknown as { error: { message: string } };
       this.failure ??= new DeviceError({ op: 'webgpu', expected: 'commands that the GPU takes', received: error.message });
     };
+  }
+
+  get counters(): Counters {
+    const { dispatches, submissions, pipelines } = this;
+    return { dispatches, submissions, pipelines: pipelines.size };
   }
 
   /** The number under which a kernel reports values that it refuses. */
@@ -73,68 +112,99 @@ export class CommandQueue {
     return this.complaints.length;
   }
 
+  /** The buffer in which kernels report them. */
+  get flagBinding(): Binding {
+    return { region: this.flags, access: 'write' };
+  }
+
   /** Throws what went wrong for good. */
   check(): void {
     if (this.failure !== undefined) throw this.failure;
   }
 
-  private pipeline(source: string, bindings: readonly Binding[]): Pipeline {
-    const known = this.pipelines.get(source);
-    if (known !== undefined) return known;
-    const { device } = this;
-    const layout = device.createBindGroupLayout({
-      entries: [
-        { binding: 0, visibility: 4, buffer: { type: 'uniform', hasDynamicOffset: true, minBindingSize: parameterBytes } },
-        ...bindings.map(({ access }, i): GPUBindGroupLayoutEntry => ({
-          binding: i + 1,
-          visibility: 4,
-          buffer: { type: access === 'read' ? 'read-only-storage' : 'storage' },
-        })),
-      ],
-    });
-    const pipeline = device.createComputePipeline({
-      layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-      compute: { module: device.createShaderModule({ code: source }), entryPoint: 'main' },
-    });
-    const made = { pipeline, layout, id: this.pipelines.size };
-    this.pipelines.set(source, made);
+  /** Keeps an error for the next read. */
+  fail(error: FlambeauError): void {
+    this.failure ??= error;
+  }
+
+  /** Keeps an error that concerns one computation: the next read throws it, and then goes on. */
+  complain(error: FlambeauError): void {
+    this.refusal ??= error;
+  }
+
+  /** A buffer for tensors; that there was no memory for a large one is thrown by the next read. */
+  createBuffer(size: number): GPUBuffer {
+    const usage = 4 | 8 | 128;
+    if (size < 1 << 20) return this.device.createBuffer({ size, usage });
+    this.device.pushErrorScope('out-of-memory');
+    const made = this.device.createBuffer({ size, usage });
+    this.device.popErrorScope().then(
+      (error) => {
+        if (error === null) return;
+        this.failure ??= new OutOfMemoryError({
+          op: 'webgpu',
+          expected: `${size} bytes of memory on the GPU`,
+          received: error.message === '' ? 'a refusal' : error.message,
+          hint: 'Use smaller batches, release tensors with dispose() or scope(), and open a new device with await webgpu().',
+        });
+      },
+      () => undefined,
+    );
     return made;
   }
 
-  private bindGroup({ layout, id }: Pipeline, bindings: readonly Binding[]): GPUBindGroup {
-    let key = String(id);
-    for (const { region } of bindings) key += `,${region.id}`;
-    const known = this.bindGroups.get(key);
-    if (known !== undefined) return known;
-    // Forgotten all at once when there are many: most belong to buffers of one size that took turns.
-    if (this.bindGroups.size > 4096) this.bindGroups.clear();
-    const made = this.device.createBindGroup({
-      layout,
-      entries: [
-        { binding: 0, resource: { buffer: this.uniforms, size: parameterBytes } },
-        ...bindings.map(({ region }, i) => ({ binding: i + 1, resource: { buffer: region.buffer } })),
-      ],
-    });
-    this.bindGroups.set(key, made);
-    return made;
+  /** Destroys a buffer when the commands that name it are submitted. */
+  destroy(region: Region): void {
+    this.record({ kind: 'destroy', region });
   }
 
-  /** Runs `threads` threads of a shader; with `flagged` the buffer of complaints is its last binding. */
-  dispatch(source: string, bindings: readonly Binding[], words: readonly number[], threads: number, flagged: boolean): void {
+  dispatch(call: Dispatch): void {
     this.check();
-    if (threads === 0) return;
-    const all = flagged ? [...bindings, { region: this.flags, access: 'write' as const }] : bindings;
-    const pipeline = this.pipeline(source, all);
-    const group = this.bindGroup(pipeline, all);
-    if (this.recorded === slots) this.flush();
-    this.parameters.set(words, (this.recorded * parameterBytes) / 4);
-    this.encoder ??= this.device.createCommandEncoder();
-    this.pass ??= this.encoder.beginComputePass();
-    this.pass.setPipeline(pipeline.pipeline);
-    this.pass.setBindGroup(0, group, [this.recorded * parameterBytes]);
-    const groups = Math.ceil(threads / workgroup);
-    this.pass.dispatchWorkgroups(Math.min(groups, widest), Math.ceil(groups / widest));
-    this.recorded++;
+    this.dispatches++;
+    this.record({ kind: 'dispatch', call });
+  }
+
+  /** Writes whole words, after everything that was recorded. */
+  write(region: Region, offset: number, bytes: Uint8Array<ArrayBuffer>): void {
+    this.check();
+    this.record({ kind: 'write', region, offset, bytes });
+  }
+
+  /** Copies the first bytes of a buffer to another. */
+  copy(from: Region, to: Region, bytes: number): void {
+    this.check();
+    this.record({ kind: 'copy', from, to, bytes });
+  }
+
+  /** Runs on the host once everything recorded before is submitted; what comes after waits for it. */
+  host(run: () => Promise<void>): void {
+    this.check();
+    this.record({ kind: 'host', run });
+  }
+
+  /**
+   * Puts off the last dispatch, so that more of its kind can join it: `emit` is called before the next command of another kind, or when the
+   * task ends.
+   */
+  defer(emit: () => void): void {
+    this.deferred = emit;
+    this.schedule();
+  }
+
+  private emitDeferred(): void {
+    const emit = this.deferred;
+    this.deferred = undefined;
+    emit?.();
+  }
+
+  private record(command: Command): void {
+    if (this.deferred !== undefined) this.emitDeferred();
+    this.pending.push(command);
+    if (this.pending.length >= slots && !this.waiting) this.flush();
+    this.schedule();
+  }
+
+  private schedule(): void {
     if (this.scheduled) return;
     this.scheduled = true;
     queueMicrotask(() => {
@@ -143,33 +213,152 @@ export class CommandQueue {
     });
   }
 
-  /** Submits what was recorded. */
+  /** Submits what was recorded, up to the first command that has to wait. */
   flush(): void {
+    if (this.deferred !== undefined) this.emitDeferred();
+    if (this.waiting) return;
+    const { pending } = this;
+    for (let i = 0; i < pending.length; i++) {
+      const wait = this.encode(pending[i]);
+      if (wait === undefined) continue;
+      this.submit();
+      this.pending = pending.slice(wait.again ? i : i + 1);
+      this.waiting = true;
+      void wait.until.then(() => {
+        this.waiting = false;
+        this.flush();
+      });
+      return;
+    }
+    this.pending = [];
+    this.submit();
+  }
+
+  /** Encodes one command; says what the following ones have to wait for, and whether this one must be tried again then. */
+  private encode(command: Command): { until: Promise<void>; again: boolean } | undefined {
+    // After a loss there is nothing to encode for; reads tell.
+    if (this.failure !== undefined && command.kind !== 'read') return undefined;
+    switch (command.kind) {
+      case 'dispatch': {
+        if (command.call.pipeline.compiled === undefined) return { until: command.call.pipeline.ready, again: true };
+        this.encodeDispatch(command.call, command.call.pipeline.compiled);
+        return undefined;
+      }
+      case 'write': {
+        // It would overtake what is encoded and not submitted.
+        this.submit();
+        this.device.queue.writeBuffer(command.region.buffer, command.offset, command.bytes);
+        return undefined;
+      }
+      case 'copy': {
+        this.outsidePass().copyBufferToBuffer(command.from.buffer, 0, command.to.buffer, 0, command.bytes);
+        return undefined;
+      }
+      case 'read': {
+        command.done(this.encodeRead(command.pieces));
+        return undefined;
+      }
+      case 'host':
+        this.submit();
+        return { until: command.run(), again: false };
+      case 'destroy': {
+        this.submit();
+        this.bindGroups.clear();
+        command.region.buffer.destroy();
+        return undefined;
+      }
+      default:
+        return command satisfies never;
+    }
+  }
+
+  private outsidePass(): GPUCommandEncoder {
+    this.pass?.end();
+    this.pass = undefined;
+    return (this.encoder ??= this.device.createCommandEncoder());
+  }
+
+  private encodeDispatch({ pipeline, bindings, words, groups }: Dispatch, compiled: GPUComputePipeline): void {
+    if (this.recorded === slots) this.submit();
+    const at = this.recorded * parameterBytes;
+    this.parameters.set(words, at / 4);
+    this.encoder ??= this.device.createCommandEncoder();
+    this.pass ??= this.encoder.beginComputePass();
+    this.pass.setPipeline(compiled);
+    this.pass.setBindGroup(0, this.bindGroup(pipeline, bindings), [at]);
+    this.pass.dispatchWorkgroups(groups[0], groups[1]);
+    this.recorded++;
+  }
+
+  private bindGroup({ layout, id }: Pipeline, bindings: readonly Binding[]): GPUBindGroup {
+    let key = String(id);
+    for (const { region, from, size } of bindings) key += from === undefined ? `,${region.id}` : `,${region.id}:${from}+${size}`;
+    const known = this.bindGroups.get(key);
+    if (known !== undefined) return known;
+    // Forgotten all at once when there are many: most belong to buffers of one size that took turns.
+    if (this.bindGroups.size > 4096) this.bindGroups.clear();
+    const made = this.device.createBindGroup({
+      layout,
+      entries: [
+        { binding: 0, resource: { buffer: this.uniforms, size: parameterBytes } },
+        ...bindings.map(({ region, from, size }, i) => ({
+          binding: i + 1,
+          resource: from === undefined || size === undefined ? { buffer: region.buffer } : { buffer: region.buffer, offset: from, size },
+        })),
+      ],
+    });
+    this.bindGroups.set(key, made);
+    return made;
+  }
+
+  private submit(): void {
     if (this.encoder === undefined) return;
     this.pass?.end();
-    this.device.queue.writeBuffer(this.uniforms, 0, this.parameters, 0, (this.recorded * parameterBytes) / 4);
+    if (this.recorded > 0) this.device.queue.writeBuffer(this.uniforms, 0, this.parameters, 0, (this.recorded * parameterBytes) / 4);
     this.device.queue.submit([this.encoder.finish()]);
+    this.submissions++;
     this.encoder = undefined;
     this.pass = undefined;
     this.recorded = 0;
   }
 
-  /** Writes whole words, after everything that was recorded. */
-  write(region: Region, byteOffset: number, bytes: Uint8Array<ArrayBuffer>): void {
-    this.check();
-    this.flush();
-    this.device.queue.writeBuffer(region.buffer, byteOffset, bytes);
+  /** Copies the flags and pieces of buffers to a buffer that can be mapped, and submits. */
+  private encodeRead(pieces: readonly Piece[]): GPUBuffer {
+    const total = pieces.reduce((sum, { length }) => sum + length, 16);
+    const staging = total > 256 ? undefined : this.staging.pop();
+    const target = staging ?? this.device.createBuffer({ size: Math.max(256, total), usage: 1 | 8 });
+    const encoder = this.outsidePass();
+    encoder.copyBufferToBuffer(this.flags.buffer, 0, target, 0, 16);
+    let at = 16;
+    for (const { region, offset, length } of pieces) {
+      if (length > 0) encoder.copyBufferToBuffer(region.buffer, offset, target, at, length);
+      at += length;
+    }
+    this.submit();
+    return target;
   }
 
-  /** A copy of whole words (none for a size of 0), once everything before is done. */
-  async read(region: Region, byteOffset: number, byteLength: number): Promise<Uint8Array<ArrayBuffer>> {
+  /** Copies of whole words of buffers, once everything before is done. */
+  async read(pieces: readonly Piece[]): Promise<Uint8Array<ArrayBuffer>[]> {
     this.check();
-    this.flush();
-    const staging = this.device.createBuffer({ size: byteLength + 16, usage: 1 | 8 });
-    const encoder = this.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(this.flags.buffer, 0, staging, 0, 16);
-    if (byteLength > 0) encoder.copyBufferToBuffer(region.buffer, byteOffset, staging, 16, byteLength);
-    this.device.queue.submit([encoder.finish()]);
+    const staging = await new Promise<GPUBuffer>((done) => {
+      this.record({ kind: 'read', pieces, done });
+      this.flush();
+    });
+    return this.take(staging, pieces);
+  }
+
+  /** The same in the middle of a host command, when everything before is submitted. */
+  readNow(pieces: readonly Piece[]): Promise<Uint8Array<ArrayBuffer>[]> {
+    return this.take(this.encodeRead(pieces), pieces);
+  }
+
+  /** Writes in the middle of a host command. */
+  writeNow(region: Region, bytes: Uint8Array<ArrayBuffer>): void {
+    this.device.queue.writeBuffer(region.buffer, 0, bytes);
+  }
+
+  private async take(staging: GPUBuffer, pieces: readonly Piece[]): Promise<Uint8Array<ArrayBuffer>[]> {
     try {
       await staging.mapAsync(1);
     } catch (cause) {
@@ -178,21 +367,32 @@ export class CommandQueue {
       this.check();
       throw new DeviceError({ op: 'webgpu', expected: 'a buffer that can be read', received: 'a refusal', cause });
     }
-    const bytes = new Uint8Array(staging.getMappedRange().slice(0));
-    staging.destroy();
-    this.check();
-    const [code, value] = new Int32Array(bytes.buffer, 0, 2);
-    if (code !== 0) {
-      this.device.queue.writeBuffer(this.flags.buffer, 0, new Uint8Array(16));
-      const { kind, op, expected } = this.complaints[code - 1];
-      if (kind === 'index') throw new IndexError({ op, expected, received: String(value) });
-      throw new ValueError({ op, expected, received: '0', hint: 'Cast to float32 for infinities.' });
+    const total = pieces.reduce((sum, { length }) => sum + length, 16);
+    const bytes = new Uint8Array(staging.getMappedRange(0, Math.max(256, total)).slice(0, total));
+    if (total > 256) staging.destroy();
+    else {
+      staging.unmap();
+      this.staging.push(staging);
     }
-    return bytes.subarray(16);
+    this.check();
+    const { refusal } = this;
+    this.refusal = undefined;
+    if (refusal !== undefined) throw refusal;
+    this.checkFlags(new Int32Array(bytes.buffer, 0, 2));
+    let at = 16;
+    return pieces.map(({ length }) => bytes.subarray(at, (at += length)));
+  }
+
+  private checkFlags([code, value]: Int32Array): void {
+    if (code === 0) return;
+    this.device.queue.writeBuffer(this.flags.buffer, 0, new Uint8Array(16));
+    const { kind, op, expected } = this.complaints[code - 1];
+    if (kind === 'index') throw new IndexError({ op, expected, received: String(value) });
+    throw new ValueError({ op, expected, received: '0', hint: 'Cast to float32 for infinities.' });
   }
 
   /** Resolves when everything is done. */
   async synchronize(): Promise<void> {
-    await this.read(this.flags, 0, 0);
+    await this.read([]);
   }
 }

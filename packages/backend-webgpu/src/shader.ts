@@ -1,6 +1,9 @@
-import { collapse, isFloat, type DType, type Operand } from '@flambeau/core';
-import type { Block } from './pool.ts';
-import type { Binding, CommandQueue } from './queue.ts';
+import { bytesOf, collapse, isFloat, type DType, type Operand } from '@flambeau/core';
+import { mathHelpers } from './functions.ts';
+import { LimitError } from './errors.ts';
+import type { Access } from './pipelines.ts';
+import type { Region } from './pool.ts';
+import type { Binding, CommandQueue, Complaint } from './queue.ts';
 
 const scratch = new Float32Array(1);
 const scratchBits = new Int32Array(scratch.buffer);
@@ -36,6 +39,29 @@ fn toBrain(x: f32) -> u32 {
 }
 `;
 
+/** The functions of the texts above, by name. */
+const library = new Map(
+  `${prelude}${mathHelpers}`
+    .split(/\n(?=fn )/)
+    .map((text): [string, string] => [/^\s*fn (\w+)/.exec(text)?.[1] ?? '', text.trim()])
+    .filter(([name]) => name !== ''),
+);
+
+/** The library functions that a source calls, directly or through others: less for the compiler to read. */
+function helpersOf(source: string): string {
+  const found = new Set<string>();
+  const look = (text: string): void => {
+    for (const [, name] of text.matchAll(/\b(\w+)\(/g)) {
+      const helper = library.get(name);
+      if (helper === undefined || found.has(helper)) continue;
+      found.add(helper);
+      look(helper.slice(helper.indexOf('{')));
+    }
+  };
+  look(source);
+  return [...found].join('\n');
+}
+
 const wordBits: Partial<Record<DType, number>> = { bool: 8, uint8: 8, int8: 8, int16: 16, float16: 16, bfloat16: 16 };
 
 /** Converts a value in a register from one dtype to the register type of another, as `copy` does. */
@@ -46,16 +72,68 @@ export function convert(value: string, from: DType, to: DType): string {
   return isFloat(to) ? `f32(${value})` : `toInt(${value})`;
 }
 
+/** What kernels are made with. */
+export interface Machine {
+  readonly queue: CommandQueue;
+  /** The buffer of a tensor. */
+  regionOf(x: Operand): Region;
+  readonly limits: Limits;
+  /** True for adapters that run on the CPU: no memory is shared by a workgroup there, and a barrier is dear. */
+  readonly software: boolean;
+}
+
+/** The limits of the adapter that kernels respect. */
+export interface Limits {
+  readonly maxStorageBufferBindingSize: number;
+  readonly maxComputeWorkgroupsPerDimension: number;
+  readonly maxStorageBuffersPerShaderStage: number;
+}
+
+/** The first and the last element that a layout touches. */
+export function reachOf({ shape, strides, offset }: Operand): [number, number] {
+  let [low, high] = [offset, offset];
+  shape.forEach((n, d) => {
+    const span = (n - 1) * strides[d];
+    if (span < 0) low += span;
+    else high += span;
+  });
+  return [low, high];
+}
+
+/** True when a shader can bind what an operand touches. */
+export function isBindable(x: Operand, { maxStorageBufferBindingSize }: Limits): boolean {
+  if (x.storage.byteLength + 256 <= maxStorageBufferBindingSize || x.count === 0) return true;
+  const [low, high] = reachOf(x);
+  // A window begins at a multiple of 256 bytes.
+  return (high - low + 1) * bytesOf(x.dtype) + 512 <= maxStorageBufferBindingSize;
+}
+
+interface BoundOperand {
+  readonly x: Operand;
+  /** Its buffer, named when the operand was: the tensor may be released before the program runs. */
+  readonly region: Region;
+  readonly write: boolean;
+  /** 4 where elements of four words are read at once. */
+  readonly width: 1 | 4;
+}
+
 /**
  * A shader under construction, with the numbers of this one call: whatever shapes the program is in the source,
  * whatever changes from call to call is a word.
  */
 export class Program {
+  private readonly name: string;
+  private readonly machine: Machine;
   private readonly words: number[] = [0x7fc00000, 0x7f800000];
-  private readonly operands: { readonly x: Operand; readonly write: boolean }[] = [];
+  private readonly operands: BoundOperand[] = [];
   private declarations = '';
   private flagged = false;
   private helpers = '';
+
+  constructor(machine: Machine, name: string) {
+    this.machine = machine;
+    this.name = name;
+  }
 
   /** A number of this call, as an i32. */
   word(value: number): string {
@@ -74,9 +152,31 @@ export class Program {
     return this.word(dtype === 'bool' ? (value === 0 ? 0 : 1) : value);
   }
 
-  /** A tensor: `loadN(place)` reads it, and `storeN(place, value)` writes it where it is an output. */
-  operand(x: Operand, write = false): number {
-    return this.operands.push({ x, write }) - 1;
+  /**
+   * A tensor: `loadN(place)` reads it, and `storeN(place, value)` writes it where it is an output. With `width` 4, only read and float32,
+   * `quadN(place)` reads four elements at a place that 4 divides.
+   * @throws LimitError when the tensor is larger than the adapter can bind
+   */
+  operand(x: Operand, write = false, width: 1 | 4 = 1): number {
+    if (!isBindable(x, this.machine.limits)) {
+      throw new LimitError({
+        op: this.name,
+        expected: `tensors within this adapter's limit maxStorageBufferBindingSize of ${this.machine.limits.maxStorageBufferBindingSize} bytes`,
+        received: `one of ${x.storage.byteLength} bytes`,
+        hint: 'Use smaller batches, or split the tensor.',
+      });
+    }
+    return this.operands.push({ x, region: this.machine.regionOf(x), write, width }) - 1;
+  }
+
+  /** How many operands there are. */
+  get size(): number {
+    return this.operands.length;
+  }
+
+  /** How many numbers of this call there are; at most 128 fit. */
+  get wordCount(): number {
+    return this.words.length;
   }
 
   /** Functions that more than one program uses. */
@@ -84,9 +184,10 @@ export class Program {
     this.helpers += text;
   }
 
-  /** Says that values may be refused: `complain(code, value)`. */
-  complains(): void {
+  /** Says that values may be refused. @returns the code for `complain(code, value)` */
+  complaint(complaint: Complaint): string {
     this.flagged = true;
+    return this.word(this.machine.queue.complaint(complaint));
   }
 
   /** Defines `nameK(i)`: where element i of a space of `shape` lies in layout K. */
@@ -103,68 +204,128 @@ export class Program {
     });
   }
 
+  private bindings(): { bindings: (Binding & { atomic: boolean })[]; places: number[]; shifts: string[] } {
+    const { limits } = this.machine;
+    const bindings: (Binding & { atomic: boolean; access: Access; x: Operand; width: 1 | 4 })[] = [];
+    const shifts: string[] = [];
+    const places = this.operands.map(({ x, region, write, width }) => {
+      // Elements smaller than a word share it with those of other threads.
+      const small = write && wordBits[x.dtype] !== undefined;
+      let [from, size]: [number | undefined, number | undefined] = [undefined, undefined];
+      let shift = '';
+      if (region.size > limits.maxStorageBufferBindingSize) {
+        const [low, high] = reachOf(x);
+        const bytes = bytesOf(x.dtype);
+        from = Math.floor((low * bytes) / 256) * 256;
+        size = Math.min(region.size - from, Math.ceil(((high + 1) * bytes - from) / 16) * 16);
+        shift = ` - ${this.word(from / bytes)}`;
+      }
+      shifts.push(shift);
+      const known = bindings.findIndex((b) => b.region === region && b.from === from && b.size === size && b.width === width);
+      if (known >= 0) {
+        if (write) bindings[known].access = 'write';
+        if (small) bindings[known].atomic = true;
+        return known;
+      }
+      return bindings.push({ region, access: write ? 'write' : 'read', atomic: small, x, width, ...(from !== undefined && size !== undefined && { from, size }) }) - 1; // prettier-ignore
+    });
+    return { bindings, places, shifts };
+  }
+
   /** Runs `body` for i from 0 to `threads` - 1. */
-  run(queue: CommandQueue, threads: number, body: string): void {
+  run(threads: number, body: string): void {
     if (threads === 0) return;
     const count = this.word(threads);
-    const bindings: { region: Binding['region']; access: Binding['access']; atomic: boolean }[] = [];
-    const places = this.operands.map(({ x, write }) => {
-      const { region } = x.storage.handle as Block;
-      let at = bindings.findIndex((b) => b.region === region);
-      if (at < 0) at = bindings.push({ region, access: 'read', atomic: false }) - 1;
-      if (write) {
-        bindings[at].access = 'write';
-        // Elements smaller than a word share it with those of other threads.
-        if (wordBits[x.dtype] !== undefined) bindings[at].atomic = true;
-      }
-      return at;
-    });
-    let source = 'struct P { v: array<vec4<i32>, 32> }\n@group(0) @binding(0) var<uniform> p: P;\n';
-    bindings.forEach(({ access, atomic }, i) => {
-      source += `@group(0) @binding(${i + 1}) var<storage, ${access === 'read' ? 'read' : 'read_write'}> b${i}: array<${atomic ? 'atomic<u32>' : 'u32'}>;\n`;
+    this.launch(Math.ceil(threads / 64), 64, (across) => `let i = i32(id.x + id.y * ${across * 64}u);\n  if (i >= ${count}) { return; }\n  ${body}`); // prettier-ignore
+  }
+
+  /** Runs `body` in workgroups of `size` threads: `group` counts them, `local` the threads of one. What they share is declared in `shared`. */
+  runGroups(groups: number, size: number, shared: string, body: string): void {
+    if (groups === 0) return;
+    const count = this.word(groups);
+    this.launch(groups, size, (across) => `let group = i32(wid.x + wid.y * ${across}u);\n  if (group >= ${count}) { return; }\n  let local = i32(lid.x);\n  ${body}`, shared); // prettier-ignore
+  }
+
+  private launch(groups: number, size: number, body: (across: number) => string, shared = ''): void {
+    const { queue, limits } = this.machine;
+    const { bindings, places, shifts } = this.bindings();
+    const widest = limits.maxComputeWorkgroupsPerDimension;
+    if (Math.ceil(groups / widest) > widest) {
+      throw new LimitError({
+        op: this.name,
+        expected: `at most ${widest} x ${widest} workgroups, this adapter's limit maxComputeWorkgroupsPerDimension`,
+        received: String(groups),
+        hint: 'Use smaller batches.',
+      });
+    }
+    const main = body(widest);
+    let key = `${this.name}|${size}|${this.flagged ? 1 : 0}|`;
+    for (const { access, atomic, width } of bindings as (Binding & { atomic: boolean; width: number })[])
+      key += access[0] + (atomic ? 'a' : '') + width;
+    this.operands.forEach(({ x, write }, k) => (key += `,${places[k]}${x.dtype}${write ? 'w' : ''}${shifts[k]}`));
+    key += `|${this.helpers}|${this.declarations}|${shared}|${main}`;
+    const all = this.flagged ? [...bindings, queue.flagBinding] : bindings;
+    const pipeline =
+      queue.pipelines.find(key) ??
+      queue.pipelines.make(key, this.name, this.source(bindings, places, shifts, main, size, shared), all.map(({ access }) => access)); // prettier-ignore
+    queue.dispatch({ pipeline, bindings: all, words: this.words, groups: [Math.min(groups, widest), Math.ceil(groups / widest)] });
+  }
+
+  private source(
+    bindings: readonly (Binding & { atomic: boolean })[],
+    places: readonly number[],
+    shifts: readonly string[],
+    main: string,
+    size: number,
+    shared: string,
+  ): string {
+    let head = 'struct P { v: array<vec4<i32>, 32> }\n@group(0) @binding(0) var<uniform> p: P;\n';
+    (bindings as readonly (Binding & { atomic: boolean; width: number })[]).forEach(({ access, atomic, width }, i) => {
+      const element = width === 4 ? 'vec4<u32>' : atomic ? 'atomic<u32>' : 'u32';
+      head += `@group(0) @binding(${i + 1}) var<storage, ${access === 'read' ? 'read' : 'read_write'}> b${i}: array<${element}>;\n`;
     });
     if (this.flagged) {
-      source += `@group(0) @binding(${bindings.length + 1}) var<storage, read_write> flags: array<atomic<u32>>;
+      head += `@group(0) @binding(${bindings.length + 1}) var<storage, read_write> flags: array<atomic<u32>>;
 fn complain(code: i32, value: i32) { if (atomicLoad(&flags[0]) == 0u) { atomicStore(&flags[0], u32(code)); atomicStore(&flags[1], bitcast<u32>(value)); } }\n`;
     }
-    source += prelude + this.helpers;
-    this.operands.forEach(({ x, write }, k) => {
-      source += accessors(k, x.dtype, `b${places[k]}`, bindings[places[k]].atomic, write);
+    let code = this.helpers;
+    this.operands.forEach(({ x, write, width }, k) => {
+      if (width === 4) code += `fn quad${k}(at: i32) -> vec4<f32> { return bitcast<vec4<f32>>(b${places[k]}[(at${shifts[k]}) >> 2u]); }\n`;
+      else code += accessors(k, x.dtype, `b${places[k]}`, bindings[places[k]].atomic, write, shifts[k]);
     });
-    source += `${this.declarations}
-@compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  let i = i32(id.x + id.y * 4194240u);
-  if (i >= ${count}) { return; }
-  ${body}
+    code += `${this.declarations}${shared}
+@compute @workgroup_size(${size}) fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_id) lid: vec3<u32>, @builtin(workgroup_id) wid: vec3<u32>) {
+  ${main}
 }`;
-    queue.dispatch(source, bindings, this.words, threads, this.flagged);
+    return `${head}${helpersOf(code)}\n${code}`;
   }
 }
 
 /** The functions that read and write elements of a dtype in a buffer of words. */
-function accessors(k: number, dtype: DType, buffer: string, atomic: boolean, write: boolean): string {
+function accessors(k: number, dtype: DType, buffer: string, atomic: boolean, write: boolean, shift: string): string {
   const get = (at: string): string => (atomic ? `atomicLoad(&${buffer}[${at}])` : `${buffer}[${at}]`);
   const type = typeOf(dtype);
   const bits = wordBits[dtype];
+  const begin = shift === '' ? 'let at = place;' : `let at = place${shift};`;
   if (bits === undefined) {
-    let code = `fn load${k}(at: i32) -> ${type} { return bitcast<${type}>(${get('at')}); }\n`;
+    let code = `fn load${k}(place: i32) -> ${type} { ${begin} return bitcast<${type}>(${get('at')}); }\n`;
     if (write) {
       const set = atomic ? `atomicStore(&${buffer}[at], bitcast<u32>(v))` : `${buffer}[at] = bitcast<u32>(v)`;
-      code += `fn store${k}(at: i32, v: ${type}) { ${set}; }\n`;
+      code += `fn store${k}(place: i32, v: ${type}) { ${begin} ${set}; }\n`;
     }
     return code;
   }
-  const [shift, mask] = bits === 8 ? ['at >> 2u', 3] : ['at >> 1u', 1];
-  const word = get(shift);
+  const [word, mask] = bits === 8 ? ['at >> 2u', 3] : ['at >> 1u', 1];
+  const content = get(word);
   const place = `u32(at & ${mask}) * ${bits}u`;
-  const raw = `extractBits(${word}, ${place}, ${bits}u)`;
+  const raw = `extractBits(${content}, ${place}, ${bits}u)`;
   const loaded: Partial<Record<DType, string>> = {
-    int8: `extractBits(bitcast<i32>(${word}), ${place}, 8u)`,
-    int16: `extractBits(bitcast<i32>(${word}), ${place}, 16u)`,
+    int8: `extractBits(bitcast<i32>(${content}), ${place}, 8u)`,
+    int16: `extractBits(bitcast<i32>(${content}), ${place}, 16u)`,
     float16: `unpack2x16float(${raw}).x`,
     bfloat16: `bitcast<f32>(${raw} << 16u)`,
   };
-  let code = `fn load${k}(at: i32) -> ${type} { return ${loaded[dtype] ?? `i32(${raw})`}; }\n`;
+  let code = `fn load${k}(place: i32) -> ${type} { ${begin} return ${loaded[dtype] ?? `i32(${raw})`}; }\n`;
   if (write) {
     const packed =
       dtype === 'float16'
@@ -175,7 +336,7 @@ function accessors(k: number, dtype: DType, buffer: string, atomic: boolean, wri
             ? 'select(0u, 1u, v != 0)'
             : 'bitcast<u32>(v)';
     const ones = bits === 8 ? '255u' : '65535u';
-    code += `fn store${k}(at: i32, v: ${type}) { let s = ${place}; atomicAnd(&${buffer}[${shift}], ~(${ones} << s)); atomicOr(&${buffer}[${shift}], (${packed} & ${ones}) << s); }\n`;
+    code += `fn store${k}(place: i32, v: ${type}) { ${begin} let s = ${place}; atomicAnd(&${buffer}[${word}], ~(${ones} << s)); atomicOr(&${buffer}[${word}], (${packed} & ${ones}) << s); }\n`;
   }
   return code;
 }

@@ -1,0 +1,48 @@
+import type { Machine, Program } from '../shader.ts';
+
+/** How a kernel over rows says what one row does, whether one thread takes it or a workgroup shares it. */
+export interface RowCode {
+  /** A loop over the row's elements `k`. */
+  each(body: string): string;
+  /** Combines the values that the threads of the row have found, so that each has the whole. */
+  share(variable: string, combine: (a: string, b: string) => string): string;
+  /** Code that one thread of the row runs. */
+  once(code: string): string;
+}
+
+/** Threads that share a row: on a real GPU as many as its hardware runs together, on a software adapter one. */
+const width = 64;
+
+/** Runs a body for each row, which is `row`, of `length` elements. */
+export function runRows(
+  program: Program,
+  machine: Machine,
+  rows: number,
+  length: number,
+  type: 'f32' | 'i32',
+  body: (code: RowCode) => string,
+): void {
+  const n = program.word(length);
+  if (machine.software || length < width / 2) {
+    const alone: RowCode = {
+      each: (code) => `for (var k = 0; k < ${n}; k++) { ${code} }`,
+      share: () => '',
+      once: (code) => code,
+    };
+    program.run(rows, `let row = i;\n  ${body(alone)}`);
+    return;
+  }
+  const together: RowCode = {
+    each: (code) => `for (var k = local; k < ${n}; k += ${width}) { ${code} }`,
+    share: (variable, combine) => `between[local] = ${variable};
+  workgroupBarrier();
+  for (var s = ${width / 2}; s > 0; s >>= 1u) {
+    if (local < s) { between[local] = ${combine('between[local]', 'between[local + s]')}; }
+    workgroupBarrier();
+  }
+  ${variable} = between[0];
+  workgroupBarrier();`,
+    once: (code) => `if (local == 0) { ${code} }`,
+  };
+  program.runGroups(rows, width, `var<workgroup> between: array<${type}, ${width}>;`, `let row = group;\n  ${body(together)}`);
+}

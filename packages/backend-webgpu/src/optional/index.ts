@@ -1,0 +1,26 @@
+import type { OptionalKernel } from '@flambeau/core';
+import type { Machine } from '../shader.ts';
+import { activationKernels } from './activation.ts';
+import { convolutionKernels } from './convolution.ts';
+import { normalizationKernels } from './normalization.ts';
+import { optimizerKernels } from './optimizer.ts';
+import { poolingKernels } from './pooling.ts';
+import { productKernels } from './product.ts';
+import { recurrentKernels } from './recurrent.ts';
+import { sliceKernels } from './slices.ts';
+import { softmaxKernels } from './softmax.ts';
+
+/** Kernels of single ops, by op name. */
+export function optionalKernels(machine: Machine): Record<string, OptionalKernel> {
+  return {
+    ...productKernels(machine),
+    ...convolutionKernels(machine),
+    ...poolingKernels(machine),
+    ...softmaxKernels(machine),
+    ...normalizationKernels(machine),
+    ...activationKernels(machine),
+    ...sliceKernels(machine),
+    ...recurrentKernels(machine),
+    ...optimizerKernels(machine),
+  };
+}

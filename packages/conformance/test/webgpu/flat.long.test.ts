@@ -1,0 +1,81 @@
+import { linspace, memory, rand, randint, scope, setDefaultDevice, type Tensor } from '@flambeau/core';
+import * as nn from '@flambeau/nn';
+import * as optim from '@flambeau/optim';
+import { afterAll, describe, expect, it } from 'vitest';
+import { open } from './open.ts';
+
+const megabyte = 2 ** 20;
+// So small a budget that a step which keeps something shows soon.
+const gpu = await open({ softBytes: 32 * megabyte });
+if (gpu !== undefined) setDefaultDevice(gpu);
+afterAll(() => gpu?.destroy());
+
+class CNN extends nn.Module {
+  conv1 = new nn.Sequential(new nn.Conv2d(1, 16, 5, { padding: 2 }), new nn.ReLU(), new nn.MaxPool2d(2));
+  conv2 = new nn.Sequential(new nn.Conv2d(16, 32, 5, { padding: 2 }), new nn.ReLU(), new nn.MaxPool2d(2));
+  out = new nn.Linear(32 * 7 * 7, 10);
+
+  forward(x: Tensor): Tensor {
+    const features = this.conv2.forward(this.conv1.forward(x)) as Tensor;
+    return this.out.forward(features.view(features.size(0), -1));
+  }
+}
+
+function regression(): () => Tensor {
+  const x = linspace(-1, 1, 100).unsqueeze(1);
+  const y = x.pow(2).add(rand(100, 1).mul(0.2));
+  const net = new nn.Sequential(new nn.Linear(1, 10), new nn.ReLU(), new nn.Linear(10, 1));
+  const optimizer = new optim.SGD(net.parameters(), { lr: 0.2 });
+  const lossFunction = new nn.MSELoss();
+  return () => {
+    const loss = lossFunction.forward(net.forward(x) as Tensor, y);
+    optimizer.zeroGrad();
+    loss.backward();
+    optimizer.step();
+    return loss;
+  };
+}
+
+function cnn(): () => Tensor {
+  const net = new CNN();
+  const optimizer = new optim.Adam(net.parameters(), { lr: 0.001 });
+  const lossFunction = new nn.CrossEntropyLoss();
+  return () => {
+    const loss = lossFunction.forward(net.forward(rand(4, 1, 28, 28)), randint(0, 10, [4]));
+    optimizer.zeroGrad();
+    loss.backward();
+    optimizer.step();
+    return loss;
+  };
+}
+
+describe.skipIf(gpu === undefined)('GPU bytes stay flat in a training loop without a memory call', () => {
+  const loops: [string, () => () => Tensor, number][] = [
+    ['regression net', regression, 10_000],
+    ['CNN with batch 4', cnn, 100],
+  ];
+  for (const scoped of [false, true]) {
+    it.each(loops)(`of the %s${scoped ? ', in scope' : ''}`, { timeout: 1_800_000 }, async (name, make, steps) => {
+      if (gpu === undefined) return;
+      const step = make();
+      const looks: number[] = [];
+      const dispatches: number[] = [];
+      let before = gpu.counters;
+      for (let i = 1; i <= steps; i++) {
+        const loss = scoped ? scope(step) : step();
+        expect(Number.isFinite(await loss.item())).toBe(true);
+        if (i % (steps / 10) !== 0) continue;
+        const { liveBytes, pooledBytes } = memory(gpu);
+        looks.push(liveBytes + pooledBytes);
+        const now = gpu.counters;
+        dispatches.push((now.dispatches - before.dispatches) / (steps / 10));
+        before = now;
+      }
+      console.log(`${name}${scoped ? ' in scope' : ''}: ${looks.map((bytes) => (bytes / megabyte).toFixed(1)).join(', ')} MB; ${dispatches.at(-1)} dispatches a step`); // prettier-ignore
+      expect(Math.max(...looks)).toBeLessThan(96 * megabyte);
+      expect(Math.max(...looks.slice(5))).toBeLessThanOrEqual(Math.max(...looks.slice(0, 5)) * 1.1);
+      // Neither do the dispatches grow.
+      expect(dispatches.at(-1)).toBeLessThanOrEqual((dispatches.at(1) ?? 0) * 1.05);
+    });
+  }
+});
