@@ -1,7 +1,6 @@
-export { loadDevice } from './device.ts';
-export { main } from './main.ts';
-export { mnistRoot } from './mnist.ts';
-export { parseOptions, type AppDefaults, type AppOptions } from './options.ts';
-export { Run, type RunResult } from './run.ts';
-export { loadWeights } from './weights.ts';
-export { showDigits } from './digits.ts';
+export type { App, AppOptions } from './app.ts';
+export { deviceNames, engineName, loadDevice } from './device.ts';
+export type { Platform, ProgressState, RunResult, RunStart, RunView } from './platform.ts';
+export type { Run } from './run.ts';
+export { Session } from './session.ts';
+export type { Order, Team } from './team.ts';

@@ -24,7 +24,7 @@ describe('an app', () => {
     [['regression', '--colour', 'red'], /unknown option/],
     [['regression', '--device', 'abacus'], /error ARGUMENT: --device: .*abacus/],
     [['regression', '--load', '/nowhere/net.pt'], /nowhere/],
-    [['nothing'], /expected one of classification, cnn, lstm, regression/],
+    [['nothing'], /expected one of browser, classification, cnn, lstm, regression/],
   ])('refuses %j in one sentence', (options, message) => {
     const { status, stderr } = run(...options);
     expect(status).not.toBe(0);

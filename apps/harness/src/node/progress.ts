@@ -1,13 +1,5 @@
 import { SingleBar } from 'cli-progress';
-
-/** What a progress line tells of a step. */
-export interface ProgressState {
-  readonly step: number;
-  readonly loss: number;
-  readonly accuracy: number | null;
-  readonly samplesPerSecond: number;
-  readonly secondsLeft: number;
-}
+import type { ProgressState } from '../platform.ts';
 
 const duration = (seconds: number): string =>
   seconds < 90 ? `${seconds.toFixed(0)} s` : `${Math.floor(seconds / 60)} min ${(seconds % 60).toFixed(0)} s`;

@@ -1,28 +1,15 @@
 import { Command, InvalidArgumentError } from 'commander';
+import type { App, AppOptions } from '../app.ts';
 
 /** What the command line of every app says. */
-export interface AppOptions {
-  readonly seed: number;
-  readonly epochs: number;
-  /** Stops after this many steps in all; undefined runs the epochs to their end. */
-  readonly steps: number | undefined;
-  readonly batchSize: number;
-  readonly lr: number;
+export interface NodeOptions extends AppOptions {
   readonly device: string;
   readonly save: string | undefined;
   readonly load: string | undefined;
   readonly exportOnnx: string | undefined;
   readonly json: string | undefined;
   readonly live: boolean;
-}
-
-/** An app's own values of the options that differ between apps. */
-export interface AppDefaults {
-  readonly name: string;
-  readonly description: string;
-  readonly epochs: number;
-  readonly batchSize: number;
-  readonly lr: number;
+  readonly distributed: boolean;
 }
 
 function number(text: string): number {
@@ -50,7 +37,7 @@ function positiveInteger(text: string): number {
 }
 
 /** Reads the command line; prints the help or what is wrong and exits where there is nothing to run. */
-export function parseOptions(defaults: AppDefaults, argv: readonly string[] = process.argv.slice(2)): AppOptions {
+export function parseOptions(defaults: App, argv: readonly string[] = process.argv.slice(2)): NodeOptions {
   const command = new Command(defaults.name)
     .description(defaults.description)
     .option('--seed <n>', 'seed of all random numbers', integer, 1)
@@ -64,6 +51,7 @@ export function parseOptions(defaults: AppDefaults, argv: readonly string[] = pr
     .option('--export-onnx <file>', 'write the trained network as ONNX')
     .option('--json <file>', 'write losses, accuracy and times')
     .option('--live', 'serve the growing charts on localhost', false);
+  if (defaults.distributes === true) command.option('--distributed', 'train in all processes that mpirun has started', false);
   command.parse([...argv], { from: 'user' });
   return command.opts();
 }

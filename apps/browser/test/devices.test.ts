@@ -1,0 +1,44 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { setDefaultDevice } from '@flambeau/core';
+import { cpu } from '@flambeau/backend-cpu';
+import { open } from '../../../packages/backend-webgpu/test/adapter.ts';
+import { classification } from '@flambeau/app-classification';
+import { cnn } from '@flambeau/app-cnn';
+import { lstm } from '@flambeau/app-lstm';
+import { regression } from '@flambeau/app-regression';
+import { furthest, lossesOf } from './quietly.ts';
+
+setDefaultDevice(cpu);
+const gpu = await open();
+
+// The long tests take the apps' own batches; a software adapter takes its time for them.
+describe.skipIf(gpu === undefined)('the losses on the GPU', () => {
+  it.each([
+    [regression, { steps: 20 }],
+    [classification, { steps: 20 }],
+    [cnn, { steps: 4, batchSize: 4 }],
+    [lstm, { steps: 4, batchSize: 8 }],
+  ])('follow those on the CPU ($name)', async (app, options) => {
+    const onCpu = await lossesOf(app, cpu, options);
+    expect(onCpu).toHaveLength(options.steps);
+    const onGpu = await lossesOf(app, gpu ?? cpu, options);
+    expect(furthest(onGpu, onCpu)).toBeLessThan(1e-3);
+  });
+});
+
+describe.skipIf(gpu === undefined)('an app in Node with --device webgpu', () => {
+  it('finds an adapter by itself, says which, and trains to its end', () => {
+    const { VK_ICD_FILENAMES: _, LD_LIBRARY_PATH: __, ...env } = process.env;
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['tools/app.mjs', 'regression', '--device', 'webgpu'], {
+      cwd: fileURLToPath(new URL('../../../', import.meta.url)),
+      env,
+      encoding: 'utf8',
+    });
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/regression: seed 1, device webgpu \(webgpu, .+\)/);
+    expect(stdout).toMatch(/step 100\/100 {2}loss 0\.01/);
+  });
+});

@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hasChromium } from '../../../tools/browser/chromium.ts';
+import { setDefaultDevice } from '@flambeau/core';
+import { cpu } from '@flambeau/backend-cpu';
+import { classification } from '@flambeau/app-classification';
+import { lossesOf } from './quietly.ts';
+import { BuiltPage, clickTrain, keepScreenshot, readNumber, waitForState } from './page.ts';
+
+describe.skipIf(!hasChromium)('the page in Chromium', () => {
+  const built = new BuiltPage();
+  let lossInNode = NaN;
+  beforeAll(async () => {
+    await built.open();
+    setDefaultDevice(cpu);
+    lossInNode = (await lossesOf(classification, cpu, { steps: 100 }))[99];
+  });
+  afterAll(() => built.close());
+
+  it.each(['cpu', 'webgpu'] as const)('trains the classification on %s after a click, and shows its accuracy', async (device) => {
+    const { page, errors } = await built.tab();
+    await clickTrain(page, { app: 'classification', device });
+    await waitForState(page, 'finished', 50_000);
+    // Two clouds around (2, 2) and (-2, -2): all but a few points are told apart.
+    expect(await readNumber(page, 'accuracy')).toBeGreaterThan(0.98);
+    // The same seed gives the same data, initialization and losses as in Node.
+    expect(Math.abs((await readNumber(page, 'loss')) - lossInNode)).toBeLessThan(1e-4);
+    expect(await page.textContent('#step')).toBe('100 / 100');
+    expect(await page.textContent('#engine')).toMatch(device === 'cpu' ? /wasm/ : /swiftshader/i);
+    expect(await page.textContent('#log')).toContain('(0): Linear(in_features=2, out_features=10, bias=True)');
+    for (const chart of ['loss', 'boundary']) expect(await page.locator(`#chart-${chart} svg`).count()).toBe(1);
+    await keepScreenshot(page, `classification-${device}`);
+    expect(errors).toEqual([]);
+    await page.close();
+  });
+
+  it('stops after the step that it is in, and resumes from there to the same end', async () => {
+    const { page, errors } = await built.tab();
+    await clickTrain(page, { app: 'regression', device: 'webgpu', epochs: 400 });
+    await waitForState(page, 'running', 30_000);
+    await page.click('#stop');
+    await waitForState(page, 'stopped', 30_000);
+    const stoppedAt = Number(/step (\d+)/.exec((await page.textContent('#state')) ?? '')?.[1]);
+    expect(stoppedAt).toBeGreaterThan(0);
+    expect(stoppedAt).toBeLessThan(400);
+    const before = await page.textContent('#step');
+    await page.waitForTimeout(300);
+    expect(await page.textContent('#step')).toBe(before);
+    await page.click('#resume');
+    await waitForState(page, 'finished', 50_000);
+    expect(await page.textContent('#step')).toBe('400 / 400');
+    const resumed = await page.textContent('#loss');
+    await clickTrain(page, { app: 'regression', device: 'webgpu', epochs: 400 });
+    await waitForState(page, 'running', 30_000);
+    await waitForState(page, 'finished', 50_000);
+    expect(await page.textContent('#loss')).toBe(resumed);
+    expect(errors).toEqual([]);
+    await page.close();
+  });
+
+  it('trains the CNN on the digits that it serves', async () => {
+    const { page, errors } = await built.tab();
+    await clickTrain(page, { app: 'cnn', device: 'cpu', steps: 6 });
+    await waitForState(page, 'finished', 55_000);
+    expect(await page.textContent('#log')).toMatch(/Conv2d\(1, 16[\s\S]*real number/);
+    expect(await readNumber(page, 'accuracy')).toBeGreaterThan(0.2);
+    expect(errors).toEqual([]);
+    await page.close();
+  });
+});
