@@ -1,13 +1,14 @@
-import { randint, randn, type Tensor } from '@flambeau/core';
+import { rand, randint, randn, type Tensor } from '@flambeau/core';
 import * as nn from '@flambeau/nn';
 import type { Work } from './work.ts';
 
 const F = nn.functional;
 
 /** Work without recording on tensors of normal numbers. */
-const plain = (name: string, shapes: readonly (readonly number[])[], run: (...inputs: Tensor[]) => unknown): Work => ({
-  name,
+const plain = (name: string, shapes: readonly (readonly number[])[], run: (...inputs: Tensor[]) => unknown, atMost?: number): Work => ({
+  name: `W5 ${name}`,
   grad: false,
+  ...(atMost !== undefined && { atMost }),
   setup() {
     const inputs = shapes.map((shape) => randn([...shape]));
     return () => run(...inputs);
@@ -20,8 +21,10 @@ const both = (
   shapes: readonly (readonly number[])[],
   gradient: readonly number[],
   run: (...inputs: Tensor[]) => Tensor,
+  atMost?: number,
 ): Work => ({
-  name,
+  name: `W5 ${name} both`,
+  ...(atMost !== undefined && { atMost }),
   setup() {
     const inputs = shapes.map((shape) => randn([...shape]).requiresGrad_());
     const g = randn([...gradient]);
@@ -32,44 +35,123 @@ const both = (
   },
 });
 
-const square = (n: number): Work => plain(`W5 matmul ${n}`, [[n, n], [n, n]], (a, b) => a.matmul(b)); // prettier-ignore
-const sized = (name: string, n: number, run: (x: Tensor, y: Tensor) => unknown): Work => plain(`W5 ${name} ${n}`, [[n], [n]], run);
+const product = (m: number, k: number, n: number, name: string, atMost?: number): Work =>
+  plain(`matmul ${name}`, [[m, k], [k, n]], (a, b) => a.matmul(b), atMost); // prettier-ignore
+const sized = (name: string, n: number, run: (x: Tensor, y: Tensor) => unknown, atMost?: number): Work =>
+  plain(`${name} ${n}`, [[n], [n]], run, atMost);
 
-/** Single ops (W5). */
-export const singleOps: readonly Work[] = [
-  ...[64, 256, 512, 1024].map(square),
-  plain('W5 linear 50x1568x10', [[50, 1568], [10, 1568], [10]], (x, w, b) => F.linear(x, w, b)), // prettier-ignore
-  plain('W5 matmul 1x1000x1000', [[1, 1000], [1000, 1000]], (a, b) => a.matmul(b)), // prettier-ignore
-  ...[10, 1000, 1_000_000].map((n) => sized('add', n, (x, y) => x.add(y))),
-  ...(['relu', 'exp', 'tanh', 'log'] as const).map((name) => sized(name, 1_000_000, (x) => (name === 'log' ? x.abs() : x)[name]())),
-  sized('sum', 1_000_000, (x) => x.sum()),
-  plain('W5 sum dim 0 1000x1000', [[1000, 1000]], (x) => x.sum(0)),
-  plain('W5 transposed copy 1000x1000', [[1000, 1000]], (x) => x.t().contiguous()),
-  plain('W5 softmax 64x1000', [[64, 1000]], (x) => x.softmax(1)),
-  plain('W5 layer norm 1024x256', [[1024, 256], [256], [256]], (x, w, b) => F.layerNorm(x, [256], w, b)), // prettier-ignore
-  both('W5 layer norm 1024x256 both', [[1024, 256], [256], [256]], [1024, 256], (x, w, b) => F.layerNorm(x, [256], w, b)), // prettier-ignore
-  plain('W5 gelu 1024x256', [[1024, 256]], (x) => F.gelu(x)),
-  both('W5 gelu 1024x256 both', [[1024, 256]], [1024, 256], (x) => F.gelu(x)),
-  {
-    name: 'W5 embedding both',
+const million = 1_000_000;
+const image = [50, 16, 28, 28];
+const normed = [[1024, 256], [256], [256]];
+
+/** A function of a million positive numbers. */
+const ofPositive = (name: 'log' | 'sqrt', atMost?: number): Work => ({
+  name: `W5 ${name} ${million}`,
+  grad: false,
+  ...(atMost !== undefined && { atMost }),
+  setup() {
+    const x = rand(million);
+    return () => x[name]();
+  },
+});
+
+function embedding(backward: boolean): Work {
+  return {
+    name: `W5 embedding${backward ? ' both' : ''}`,
+    grad: backward,
+    atMost: 0.8,
     setup() {
       const table = randn(10000, 256).requiresGrad_();
       const picks = randint(0, 10000, [8, 128]);
       const g = randn(8, 128, 256);
+      if (!backward) return () => F.embedding(picks, table);
       return () => {
         table.grad = undefined;
         F.embedding(picks, table).backward(g);
       };
     },
-  },
-  plain('W5 conv2d forward', [[50, 16, 14, 14], [32, 16, 5, 5], [32]], (x, w, b) => F.conv2d(x, w, b, 1, 2)), // prettier-ignore
-  both('W5 conv2d both', [[50, 16, 14, 14], [32, 16, 5, 5]], [50, 32, 14, 14], (x, w) => F.conv2d(x, w, null, 1, 2)), // prettier-ignore
-  plain('W5 max pool forward', [[50, 16, 28, 28]], (x) => F.maxPool2d(x, 2)),
+  };
+}
+
+/** Single ops (W5). */
+export const singleOps: readonly Work[] = [
+  ...[64, 128, 256, 512, 1024].map((n) => product(n, n, n, String(n), n < 256 ? undefined : 1)),
+  product(1, 1000, 1000, '1x1000x1000'),
+  product(1000, 1000, 1, '1000x1000x1'),
+  product(1024, 16, 1024, '1024x16x1024'),
+  plain('linear 50x1568x10', [[50, 1568], [10, 1568], [10]], (x, w, b) => F.linear(x, w, b)), // prettier-ignore
+  sized('add', 10, (x, y) => x.add(y), 0.3),
   {
     name: 'W5 add 10 recorded',
+    atMost: 0.3,
     setup() {
       const [a, b] = [randn(10).requiresGrad_(), randn(10).requiresGrad_()];
       return () => a.add(b);
+    },
+  },
+  {
+    name: 'W5 add 10 and sum both',
+    setup() {
+      const [a, b] = [randn(10).requiresGrad_(), randn(10).requiresGrad_()];
+      return () => {
+        a.grad = undefined;
+        b.grad = undefined;
+        a.add(b).sum().backward();
+      };
+    },
+  },
+  sized('add', 1000, (x, y) => x.add(y)),
+  sized('add', million, (x, y) => x.add(y), 1.1),
+  plain('add row 1000x1000', [[1000, 1000], [1000]], (x, y) => x.add(y)), // prettier-ignore
+  sized('mul number', 10, (x) => x.mul(2)),
+  sized('relu', million, (x) => x.relu(), 1.1),
+  ...[10, 1000].map((n) => sized('exp', n, (x) => x.exp())),
+  ...(['exp', 'tanh'] as const).map((name) => sized(name, million, (x) => x[name](), 0.6)),
+  ofPositive('log', 0.6),
+  ofPositive('sqrt'),
+  ...[10, 1000].map((n) => sized('sum', n, (x) => x.sum())),
+  sized('sum', million, (x) => x.sum(), 1.1),
+  plain('sum dim 0 1000x1000', [[1000, 1000]], (x) => x.sum(0)),
+  plain('sum dim 1 1000x1000', [[1000, 1000]], (x) => x.sum(1)),
+  plain('max dim 1 1000x1000', [[1000, 1000]], (x) => x.max(1)),
+  plain('cumsum 1000x1000', [[1000, 1000]], (x) => x.cumsum(1)),
+  plain('transposed copy 1000x1000', [[1000, 1000]], (x) => x.t().contiguous(), 0.8),
+  plain('softmax 64x1000', [[64, 1000]], (x) => x.softmax(1), 0.8),
+  both('softmax 64x1000', [[64, 1000]], [64, 1000], (x) => x.softmax(1), 0.8),
+  plain('layer norm 1024x256', normed, (x, w, b) => F.layerNorm(x, [256], w, b), 0.8),
+  both('layer norm 1024x256', normed, [1024, 256], (x, w, b) => F.layerNorm(x, [256], w, b), 0.8),
+  plain('gelu 1024x256', [[1024, 256]], (x) => F.gelu(x), 0.8),
+  both('gelu 1024x256', [[1024, 256]], [1024, 256], (x) => F.gelu(x), 0.8),
+  embedding(false),
+  embedding(true),
+  plain('conv2d', [[50, 16, 14, 14], [32, 16, 5, 5], [32]], (x, w, b) => F.conv2d(x, w, b, 1, 2), 1), // prettier-ignore
+  both('conv2d', [[50, 16, 14, 14], [32, 16, 5, 5]], [50, 32, 14, 14], (x, w) => F.conv2d(x, w, null, 1, 2), 1), // prettier-ignore
+  plain('max pool', [image], (x) => F.maxPool2d(x, 2), 0.5),
+  both('max pool', [image], [50, 16, 14, 14], (x) => F.maxPool2d(x, 2)),
+  plain('average pool', [image], (x) => F.avgPool2d(x, 2)),
+  {
+    name: 'W5 rows by index',
+    grad: false,
+    setup() {
+      const [x, rows] = [randn(10000, 256), randint(0, 10000, [1024])];
+      return () => x.at(rows);
+    },
+  },
+  {
+    name: 'W5 gather 1000x1000',
+    grad: false,
+    setup() {
+      const [x, index] = [randn(1000, 1000), randint(0, 1000, [1000, 1000])];
+      return () => x.gather(1, index);
+    },
+  },
+  {
+    name: 'W5 masked select 1000000',
+    grad: false,
+    setup() {
+      const x = randn(million);
+      const mask = x.gt(0);
+      return () => x.at(mask);
     },
   },
 ];

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 
 /** A Python process that does the same works with PyTorch, one run at a time. */
 export interface Twin {
   /** PyTorch's version. */
   readonly version: string;
+  readonly pid: number;
   /** Sets a work up; false where the twin has none of that name. */
   prepare(name: string): Promise<boolean>;
   /** Seconds per call over `count` calls. */
@@ -13,12 +13,17 @@ export interface Twin {
   close(): void;
 }
 
-/** Starts the twin with an interpreter that can import torch. @throws Error with what it printed when it cannot */
-export async function startTwin(python: string, threads: number): Promise<Twin> {
-  const script = fileURLToPath(new URL('pytorch/twin.py', import.meta.url));
-  const child = spawn(python, ['-u', script, String(threads)], { stdio: ['pipe', 'pipe', 'pipe'] });
+/**
+ * Starts the twin with an interpreter that can import torch.
+ * @param script - pytorch/twin.py @param args - threads, MNIST's folder, the parts of an epoch
+ * @throws Error with what it printed when it cannot
+ */
+export async function startTwin(python: string, script: string, args: readonly string[]): Promise<Twin> {
+  const child = spawn(python, ['-u', script, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
   let complaint = '';
   child.stderr.on('data', (chunk: Buffer) => (complaint += chunk.toString()));
+  // What happens to the process shows when its output ends.
+  child.on('error', (error) => (complaint += error.message));
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const answer = async (): Promise<string> => {
     const { value, done } = await lines.next();
@@ -32,6 +37,7 @@ export async function startTwin(python: string, threads: number): Promise<Twin> 
   const [, version] = (await answer()).split(' ');
   return {
     version,
+    pid: child.pid ?? 0,
     prepare: async (name) => (await ask(`prepare ${name}`)) === 'ok',
     run: async (count) => Number(await ask(`run ${count}`)),
     close: () => child.stdin.end('quit\n'),

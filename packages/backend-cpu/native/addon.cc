@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include "table.h"
+#include "threadPool.h"
 #if defined(__GLIBC__)
 #include <malloc.h>
 #endif
@@ -19,16 +20,23 @@ SET(avx512)
 
 namespace {
 
-/** One engine: the shared buffer and the kernels that were chosen for it. */
+/** What kernels see of the pool, and the pool. */
+struct Shared : Parallel {
+  flambeau_threads::ThreadPool* pool;
+};
+
+/** One engine: the shared buffer, the kernels that were chosen for it, and the threads that help it. */
 struct Engine {
   double* buffer;
   const Kernel* kernels;
   Napi::ObjectReference keep;
   Engine* next;
+  Shared parallel;
 };
 
-/** All engines of an environment, which go with it. */
+/** All engines of an environment and the threads that they share, which go with it. */
 struct Environment {
+  flambeau_threads::ThreadPool pool;
   Engine* engines = nullptr;
   ~Environment() {
     while (engines != nullptr) {
@@ -66,7 +74,25 @@ napi_value Run(napi_env env, napi_callback_info info) {
   napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
   Engine* engine = static_cast<Engine*>(data);
   ErrorSlot& slot = *reinterpret_cast<ErrorSlot*>(engine->buffer);
+  slot.parallel = &engine->parallel;
   slot.status = engine->kernels[static_cast<int>(slot.kernel)](engine->buffer + sizeof(ErrorSlot) / sizeof(double), slot);
+  return nullptr;
+}
+
+/** How kernels reach the pool of their engine. */
+void runShared(Parallel* parallel, int64_t chunks, void (*task)(void*, int64_t, int), void* context) {
+  static_cast<Shared*>(parallel)->pool->run(parallel->threads, chunks, task, context);
+}
+
+/** setThreads(n): how many threads kernels of this engine may use, the caller among them. */
+napi_value SetThreads(napi_env env, napi_callback_info info) {
+  void* data;
+  size_t count = 1;
+  napi_value argument;
+  napi_get_cb_info(env, info, &count, &argument, nullptr, &data);
+  int32_t threads = 1;
+  napi_get_value_int32(env, argument, &threads);
+  static_cast<Engine*>(data)->parallel.threads = threads < 1 ? 1 : threads;
   return nullptr;
 }
 
@@ -85,11 +111,14 @@ Napi::Value Start(const Napi::CallbackInfo& info) {
   }
   Napi::ArrayBuffer buffer = info[0].As<Napi::ArrayBuffer>();
   Environment* environment = env.GetInstanceData<Environment>();
-  Engine* engine = new Engine{static_cast<double*>(buffer.Data()), chosen->kernels, Napi::Persistent(buffer.As<Napi::Object>()), environment->engines};
+  Engine* engine = new Engine{static_cast<double*>(buffer.Data()), chosen->kernels, Napi::Persistent(buffer.As<Napi::Object>()), environment->engines,
+                              {{1, runShared}, &environment->pool}};
   environment->engines = engine;
 
   napi_value run;
   napi_create_function(env, "run", NAPI_AUTO_LENGTH, Run, engine, &run);
+  napi_value setThreads;
+  napi_create_function(env, "setThreads", NAPI_AUTO_LENGTH, SetThreads, engine, &setThreads);
   Napi::Array names = Napi::Array::New(env);
   uint32_t id = 0;
 #define KERNEL(name) names.Set(id++, #name);
@@ -99,6 +128,7 @@ Napi::Value Start(const Napi::CallbackInfo& info) {
   result.Set("instructionSet", chosen->name);
   result.Set("kernels", names);
   result.Set("run", Napi::Value(env, run));
+  result.Set("setThreads", Napi::Value(env, setThreads));
   return result;
 }
 

@@ -29,13 +29,23 @@
 #pragma once
 #include "platform.h"
 
+/** Threads that help the caller of a kernel; see parallel.h. */
+struct Parallel {
+  int threads;
+  void (*run)(Parallel*, int64_t chunks, void (*task)(void* context, int64_t chunk, int worker), void* context);
+};
+
 /** The head of the shared buffer. Eight doubles; the command follows. */
 struct ErrorSlot {
   double status;    // what the kernel returned
   double kernel;    // the id of the kernel to run
   double value;     // what was wrong: an index, for instance
   double limit;     // its limit
-  double reserved[4];
+  double reserved[3];
+  union {
+    Parallel* parallel;  // who shares the work; null where nobody does
+    double unused;
+  };
 };
 
 /** What a kernel returns; src/errors.ts turns the others into errors. */

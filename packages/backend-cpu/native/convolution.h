@@ -2,9 +2,44 @@
 // then a row of neighbouring output places is a row of overlapping windows, each contiguous over (kx, channel), and no column matrix is made:
 //   out[x, o] = sum over ky, (kx, c) of image[(y·sy + ky·dy), x·sx·C + (kx, c)] · weight[ky, (kx, c), o].
 #pragma once
+#include "command.h"
 #include "gemm.h"
 
 namespace FLAMBEAU_NAMESPACE {
+
+/** The sizes of a convolution over two dimensions; one dimension is a single row. */
+struct Geometry {
+  Index batch, channels, h, w, outChannels, kh, kw, sy, sx, py, px, dy, dx, groups, oh, ow;
+
+  explicit Geometry(Reader& read) {
+    batch = read.integer(), channels = read.integer(), h = read.integer(), w = read.integer(), outChannels = read.integer();
+    kh = read.integer(), kw = read.integer(), sy = read.integer(), sx = read.integer(), py = read.integer(), px = read.integer();
+    dy = read.integer(), dx = read.integer(), groups = read.integer(), oh = read.integer(), ow = read.integer();
+  }
+};
+
+/** A strided tensor of four dimensions. */
+struct Four {
+  const float* at;
+  Index s0, s1, s2, s3;
+
+  explicit Four(Reader& read) {
+    at = read.pointer<const float>();
+    s0 = read.integer(), s1 = read.integer(), s2 = read.integer(), s3 = read.integer();
+  }
+};
+
+/** The next address that a cache line begins at. */
+static inline float* aligned(float* p) { return (float*)(((uintptr_t)p + 63) & ~(uintptr_t)63); }
+
+/**
+ * Parts that a batch is cut into where each sums a weight gradient of its own, of `size` floats: up to eight, as long as they stay in the caches.
+ * The same number for any number of threads, so that the sums are the same. src/optional/convolution.ts knows it too.
+ */
+FLAMBEAU_INLINE Index partsOf(Index batch, Index size) {
+  const Index most = (1 << 20) / (size > 0 ? size : 1), wanted = most < 1 ? 1 : most < 8 ? most : 8;
+  return batch < wanted ? batch : wanted;
+}
 
 /** A view [C, H, W] of one image in a tensor. */
 struct Planes {

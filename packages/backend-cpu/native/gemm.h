@@ -275,12 +275,14 @@ template <typename T> inline Index productScratch(Index m, Index n, Index k) {
   return (Index)sizeof(T) * (blocks.k * padded + blocks.m * (blocks.k + 16) + padded + 64);
 }
 
-/** c [m, n] (rows cm apart) = bias + a [m, k] · b [k, n], or c + a·b with `accumulate`. `scratch` is aligned to 64 bytes. */
+/**
+ * c [m, n] (rows cm apart) = bias + a [m, k] · b [k, n], or c + a·b with `accumulate`. `scratch` is aligned to 64 bytes. The blocks of k decide in
+ * which order an element is summed: a part of a larger product takes those of the whole.
+ */
 template <typename T>
-FLAMBEAU_NOINLINE void generalProduct(Index m, Index n, Index k, Matrix<T> a, Matrix<T> b, T* c, Index cm, const T* bias, bool accumulate, T* scratch) {
+FLAMBEAU_NOINLINE void generalProduct(const Blocks& blocks, Index m, Index n, Index k, Matrix<T> a, Matrix<T> b, T* c, Index cm, const T* bias, bool accumulate, T* scratch) {
   constexpr int lanes = LanesOf<T>::count;
   const Index width = tileVectors * lanes, padded = (n + width - 1) / width * width;
-  const Blocks blocks = blocksFor(m, n, k);
   T* packedBias = scratch;
   T* packedB = packedBias + (padded + 15) / 16 * 16;
   T* packedA = packedB + blocks.k * padded;
@@ -446,6 +448,11 @@ template <typename T> FLAMBEAU_NOINLINE void rowProduct(Index n, Index k, const 
   }
 }
 
+/** Whether both sides are contiguous in k and no panel would be worth its packing. */
+template <typename T> inline bool takesDots(Index m, Index n, Index k, const Matrix<T>& a, const Matrix<T>& b) {
+  return a.column == 1 && b.row == 1 && (n <= 2 * W || m <= 4) && k >= 4 * LanesOf<T>::count;
+}
+
 /** c [m, n] (rows cm apart, columns together) = bias [n] + a [m, k] · b [k, n], or c + a·b with `accumulate`; `bias` may be null. */
 template <typename T> FLAMBEAU_NOINLINE void product(Index m, Index n, Index k, Matrix<T> a, Matrix<T> b, T* c, Index cm, const T* bias, bool accumulate, T* scratch) {
   if (m == 0 || n == 0) return;
@@ -463,11 +470,11 @@ template <typename T> FLAMBEAU_NOINLINE void product(Index m, Index n, Index k, 
     rowProduct(n, k, a.at, a.column, b.at, b.row, c, bias, accumulate);
     return;
   }
-  if (a.column == 1 && b.row == 1 && (n <= 2 * W || m <= 4) && k >= 4 * LanesOf<T>::count) {
+  if (takesDots(m, n, k, a, b)) {
     dotProduct(m, n, k, a, b, c, cm, bias, accumulate);
     return;
   }
-  generalProduct(m, n, k, a, b, c, cm, bias, accumulate, scratch);
+  generalProduct(blocksFor(m, n, k), m, n, k, a, b, c, cm, bias, accumulate, scratch);
 }
 
 // Instantiated once, in kernels/product.cc.

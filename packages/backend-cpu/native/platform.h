@@ -45,6 +45,12 @@ FLAMBEAU_MATH(fmod) double fmod(double, double);
 #else
 #define FLAMBEAU_INDEPENDENT _Pragma("GCC ivdep")
 #endif
+// The opposite, where size counts more than speed.
+#if defined(__wasm__)
+#define FLAMBEAU_SCALAR _Pragma("clang loop vectorize(disable)")
+#else
+#define FLAMBEAU_SCALAR
+#endif
 // Rounds a product before it is added to something: the compiler may not fuse the two.
 #if defined(__wasm__)
 #define FLAMBEAU_ROUNDED(value)

@@ -40,9 +40,9 @@ FLAMBEAU_INLINE Vl bits(Vd v) { return (Vl)v; }
 FLAMBEAU_INLINE Vd floats(Vl v) { return (Vd)v; }
 
 /** a where the mask's lanes are -1, b where they are 0. */
-FLAMBEAU_INLINE Vf select(Vi mask, Vf a, Vf b) { return (Vf)((mask & (Vi)a) | (~mask & (Vi)b)); }
-FLAMBEAU_INLINE Vi select(Vi mask, Vi a, Vi b) { return (mask & a) | (~mask & b); }
-FLAMBEAU_INLINE Vd select(Vl mask, Vd a, Vd b) { return (Vd)((mask & (Vl)a) | (~mask & (Vl)b)); }
+FLAMBEAU_INLINE Vf select(Vi mask, Vf a, Vf b) { return mask ? a : b; }
+FLAMBEAU_INLINE Vi select(Vi mask, Vi a, Vi b) { return mask ? a : b; }
+FLAMBEAU_INLINE Vd select(Vl mask, Vd a, Vd b) { return mask ? a : b; }
 
 FLAMBEAU_INLINE Vf absolute(Vf v) { return (Vf)((Vi)v & 0x7fffffff); }
 /** The larger of each lane; b where either is NaN. */
@@ -56,15 +56,36 @@ FLAMBEAU_INLINE Vf toFloat(Vi v) { return __builtin_convertvector(v, Vf); }
 /** Truncates; lanes must be in the range of int32. */
 FLAMBEAU_INLINE Vi toInt(Vf v) { return __builtin_convertvector(v, Vi); }
 
+// Halves are folded onto each other: log2(W) steps instead of a chain of W.
+typedef float V4 __attribute__((vector_size(16)));
+FLAMBEAU_INLINE V4 foldSum(V4 v) { return v; }
+FLAMBEAU_INLINE V4 foldMax(V4 v) { return v; }
+#if FLAMBEAU_LANES >= 8
+typedef float V8 __attribute__((vector_size(32)));
+FLAMBEAU_INLINE V4 foldSum(V8 v) { return __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7); }
+FLAMBEAU_INLINE V4 foldMax(V8 v) {
+  const V4 a = __builtin_shufflevector(v, v, 0, 1, 2, 3), b = __builtin_shufflevector(v, v, 4, 5, 6, 7);
+  return a > b ? a : b;
+}
+#endif
+#if FLAMBEAU_LANES == 16
+FLAMBEAU_INLINE V4 foldSum(Vf v) {
+  return foldSum(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) + __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15));
+}
+FLAMBEAU_INLINE V4 foldMax(Vf v) {
+  const V8 a = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7), b = __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+  return foldMax(a > b ? a : b);
+}
+#endif
 FLAMBEAU_INLINE float sumLanes(Vf v) {
-  float total = 0;
-  for (int i = 0; i < W; i++) total += v[i];
-  return total;
+  const V4 four = foldSum(v);
+  const V4 two = four + __builtin_shufflevector(four, four, 2, 3, 0, 1);
+  return two[0] + two[1];
 }
 FLAMBEAU_INLINE float maxLanes(Vf v) {
-  float best = v[0];
-  for (int i = 1; i < W; i++) best = v[i] > best ? v[i] : best;
-  return best;
+  const V4 four = foldMax(v), other = __builtin_shufflevector(four, four, 2, 3, 0, 1);
+  const V4 two = four > other ? four : other;
+  return two[0] > two[1] ? two[0] : two[1];
 }
 
 /** The first `count` lanes from memory, the others repeat the first element. */

@@ -22,6 +22,19 @@ function findCompiler() {
   return undefined;
 }
 
+/** Files whose loops convert or move single elements, or run seldom: vectors would only make them larger. */
+const small = new Set(['convert', 'copy', 'create', 'indexing', 'matmul', 'scan', 'sort'].map((name) => `kernels/${name}.cc`));
+/**
+ * g++ makes half as much code with -O2 as with -O3, which copies loops for every case. Vectors are switched on again by hand, without further
+ * loops for their ends. clang needs none of this.
+ */
+const codeSize = (compiler, file) =>
+  /clang/i.test(compiler.version)
+    ? ['-fno-asynchronous-unwind-tables']
+    : small.has(file)
+      ? ['-O2', '-fno-asynchronous-unwind-tables']
+      : ['-O2', '-fno-asynchronous-unwind-tables', '-ftree-vectorize', '-fvect-cost-model=dynamic', '--param', 'vect-epilogues-nomask=0'];
+
 /** Builds what is not up to date; returns a sentence about it. */
 export async function build() {
   if (platform === 'win32') return 'the addon is not built on Windows; the embedded WebAssembly runs';
@@ -49,7 +62,14 @@ export async function build() {
   };
   for (const [set, { lanes, flags }] of Object.entries(instructionSets)) {
     for (const file of kernelFiles()) {
-      add(file, set, [...commonFlags, '-fPIC', `-DFLAMBEAU_NAMESPACE=flambeau_${set}`, `-DFLAMBEAU_LANES=${lanes}`, ...flags]);
+      add(file, set, [
+        ...commonFlags,
+        '-fPIC',
+        `-DFLAMBEAU_NAMESPACE=flambeau_${set}`,
+        `-DFLAMBEAU_LANES=${lanes}`,
+        ...flags,
+        ...codeSize(compiler, file),
+      ]);
     }
   }
   add('addon.cc', 'addon', [

@@ -1,5 +1,5 @@
-import { DeviceError, type Device } from '@flambeau/core';
-import { environment, findAddon } from '#platform';
+import { ArgumentError, describe, DeviceError, type Device } from '@flambeau/core';
+import { environment, findAddon, processors } from '#platform';
 import type { Block } from './block.ts';
 import type { Engine } from './engine.ts';
 import { requiredKernels } from './kernels.ts';
@@ -25,6 +25,8 @@ export interface CpuInfo {
 export interface CpuOptions {
   /** Takes a narrower instruction set than the processor has, to compare them. */
   readonly instructionSet?: string;
+  /** Threads that a kernel may use, the caller among them: all processors by default. WebAssembly has one. */
+  readonly threads?: number;
   /** Bytes up to which WebAssembly's memory grows before the oldest tensors are moved out of it. */
   readonly arenaBytes?: number;
 }
@@ -33,7 +35,12 @@ export interface CpuOptions {
 export interface CpuDevice {
   readonly device: Device;
   readonly info: CpuInfo;
+  /** Sets how many threads a kernel may use. @throws ArgumentError unless it is a positive integer */
+  setThreads(count: number): void;
 }
+
+/** More threads than this only cost scratch memory. */
+const mostThreads = 256;
 
 interface Chosen {
   readonly engine: Engine;
@@ -78,9 +85,16 @@ function chooseEngine(wanted: string | undefined, options: CpuOptions): Chosen {
  */
 export function createCpuDevice(engine?: 'native' | 'wasm', options: CpuOptions = {}): CpuDevice {
   const chosen = chooseEngine(engine ?? environment('FLAMBEAU_CPU'), options);
-  const { memory, name, instructionSet, threads } = chosen.engine;
+  const { memory, name, instructionSet } = chosen.engine;
+  const setThreads = (count: number): void => {
+    if (!Number.isInteger(count) || count < 1 || count > mostThreads)
+      throw new ArgumentError({ op: 'setNumThreads', expected: `an integer from 1 to ${mostThreads}`, received: describe(count) });
+    chosen.engine.setThreads(count);
+  };
+  setThreads(options.threads ?? Math.min(processors(), mostThreads));
   const device: Device = {
     name: 'cpu',
+    engine: `${name} ${instructionSet}`,
     synchronous: true,
     randomSource: 'host',
     supports: () => true,
@@ -90,6 +104,7 @@ export function createCpuDevice(engine?: 'native' | 'wasm', options: CpuOptions 
     upload: (storage, bytes, byteOffset) => memory.bytes(storage.handle as Block, byteOffset, bytes.byteLength).set(bytes),
     download: (storage, byteOffset, byteLength) => Promise.resolve(memory.bytes(storage.handle as Block, byteOffset, byteLength).slice()),
     downloadSync: (storage, byteOffset, byteLength) => memory.bytes(storage.handle as Block, byteOffset, byteLength),
+    stableBytes: name === 'native',
     synchronize: () => Promise.resolve(),
     memory: () => ({
       liveBytes: memory.liveBytes,
@@ -101,5 +116,14 @@ export function createCpuDevice(engine?: 'native' | 'wasm', options: CpuOptions 
     kernels: requiredKernels(chosen.engine),
     optional: optionalKernels(chosen.engine),
   };
-  return { device, info: { engine: name, instructionSet, threads, path: chosen.path, notes: chosen.notes } };
+  const info: CpuInfo = {
+    engine: name,
+    instructionSet,
+    get threads() {
+      return chosen.engine.threads;
+    },
+    path: chosen.path,
+    notes: chosen.notes,
+  };
+  return { device, info, setThreads };
 }

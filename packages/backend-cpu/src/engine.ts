@@ -6,8 +6,10 @@ export interface Engine {
   readonly name: 'native' | 'wasm';
   /** The instruction set that the kernels were compiled for: base, avx2, avx512, wasm-simd128. */
   readonly instructionSet: string;
-  /** Threads that a kernel may use. */
+  /** Threads that a kernel may use, the caller among them. */
   readonly threads: number;
+  /** Sets `threads`; WebAssembly stays at one. */
+  setThreads(count: number): void;
   readonly memory: Memory;
   /** The one command of this engine; see native/command.h. */
   readonly command: CommandWriter;

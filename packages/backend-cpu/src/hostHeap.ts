@@ -94,6 +94,14 @@ export class HostHeap {
     return Math.min(this.held, arrayBufferBytes() ?? this.held);
   }
 
+  /**
+   * Blocks that are out. Where buffers were collected whose finalizers have not run yet (they do between two tasks of the event loop), their
+   * blocks are taken off in proportion to their bytes: exact while nothing waits for a finalizer, an estimate within a synchronous loop.
+   */
+  get liveCount(): number {
+    return this.held === 0 ? this.outstanding : Math.round((this.outstanding * this.liveBytes) / this.held);
+  }
+
   /** The largest that liveBytes was seen to be. */
   get peakBytes(): number {
     return (this.peak = Math.max(this.peak, this.liveBytes));

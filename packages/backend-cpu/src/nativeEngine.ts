@@ -8,14 +8,21 @@ import type { Addon } from './platform/addon.ts';
 /** An engine on the addon; `wanted` names an instruction set, the widest one of the processor otherwise. */
 export function nativeEngine(addon: Addon, wanted?: string): Engine {
   const buffer = new ArrayBuffer(commandLength * 8);
-  const { instructionSet, kernels, run } = addon.start(buffer, wanted);
+  const { instructionSet, kernels, run, setThreads } = addon.start(buffer, wanted);
+  let threads = 1;
   const memory = new NativeMemory(addon.addressOf);
   const view = new Float64Array(buffer);
   const command = new CommandWriter(view, memory, addon.addressOf(buffer));
   return {
     name: 'native',
     instructionSet,
-    threads: 1,
+    get threads() {
+      return threads;
+    },
+    setThreads(count) {
+      threads = count;
+      setThreads(count);
+    },
     memory,
     command,
     kernelId: kernelIds('native', kernels),

@@ -92,7 +92,7 @@ export class NativeMemory implements Memory {
   }
 
   get liveCount(): number {
-    return this.heap.outstanding;
+    return this.heap.liveCount;
   }
 
   get pooledBytes(): number {

@@ -67,6 +67,7 @@ export function wasmEngine(arena: number = arenaBytes): Engine {
     name: 'wasm',
     instructionSet: 'simd128',
     threads: 1,
+    setThreads: () => undefined,
     memory,
     command,
     kernelId: kernelIds('wasm', kernelNames(exports)),

@@ -320,7 +320,7 @@ export class WasmMemory implements Memory {
   }
 
   get liveCount(): number {
-    return this.resident + this.heap.outstanding;
+    return this.resident + this.heap.liveCount;
   }
 
   get pooledBytes(): number {

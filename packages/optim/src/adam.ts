@@ -1,5 +1,5 @@
 import { defineOp, dispatch, keep, type Op, type Tensor } from '@flambeau/core';
-import { checkBetas, checkRange, Optimizer, type ParamGroup, type ParamsArgument } from './optimizer.ts';
+import { checkBetas, checkRange, Optimizer, placesOf, type ParamGroup, type ParamsArgument, type StateValue } from './optimizer.ts';
 
 /** Options of Adam and AdamW. */
 export interface AdamOptions {
@@ -42,6 +42,25 @@ export const adamStepOp: Op<AdamAttrs> = defineOp<AdamAttrs>({
   },
 });
 
+/** Parameters that one call updates at most. */
+const groupSize = 64;
+
+/**
+ * A step of several parameters at once, each with its number of steps: inputs for each parameter as those of `adamStep`, five of them (without
+ * amsgrad the last is not looked at); scalars lr, β1, β2, eps, weightDecay, then the step of each parameter.
+ */
+export const adamStepsOp: Op<AdamAttrs> = defineOp<AdamAttrs>({
+  name: 'adamSteps',
+  mutates: placesOf(5, groupSize, [1]),
+  infer: () => [],
+  compose(inputs, attrs, scalars) {
+    const common = scalars.slice(0, 5);
+    for (let i = 0; 5 * i < inputs.length; i++)
+      dispatch(adamStepOp, inputs.slice(5 * i, 5 * i + (attrs.amsgrad ? 5 : 4)), attrs, [...common, scalars[5 + i]]);
+    return [];
+  },
+});
+
 abstract class AdamFamily extends Optimizer<AdamOptions> {
   protected abstract readonly decoupled: boolean;
 
@@ -55,28 +74,39 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
 
   protected override update(group: ParamGroup<AdamOptions>, params: Tensor[], grads: Tensor[]): void {
     const { lr, betas, eps, weightDecay, amsgrad, maximize } = group;
-    params.forEach((param, i) => {
-      const zeros = (): Tensor => param.newZeros(param.shape);
-      const state = this.stateOf<Record<string, Tensor | number>>(param, () => ({
-        step: 0,
-        expAvg: zeros(),
-        expAvgSq: zeros(),
-        ...(amsgrad && { maxExpAvgSq: zeros() }),
-      }));
-      state.step = Number(state.step) + 1;
-      // amsgrad may be switched on after the first step.
-      if (amsgrad) state.maxExpAvgSq ??= keep(zeros());
-      const moments = [state.expAvg, state.expAvgSq, ...(amsgrad ? [state.maxExpAvgSq] : [])] as Tensor[];
-      dispatch(adamStepOp, [param, grads[i], ...moments], { amsgrad, maximize, decoupled: this.decoupled }, [
-        lr,
-        betas[0],
-        betas[1],
-        eps,
-        weightDecay,
-        state.step,
-      ]);
-    });
+    const attrs = { amsgrad, maximize, decoupled: this.decoupled };
+    for (let from = 0; from < params.length; from += groupSize) {
+      const inputs: Tensor[] = [];
+      const scalars = [lr, betas[0], betas[1], eps, weightDecay];
+      for (let i = from; i < params.length && i < from + groupSize; i++) {
+        const state = this.momentsOf(params[i], amsgrad);
+        state.step = Number(state.step) + 1;
+        inputs.push(params[i], grads[i], state.expAvg, state.expAvgSq, amsgrad && state.maxExpAvgSq ? state.maxExpAvgSq : state.expAvgSq);
+        scalars.push(state.step);
+      }
+      dispatch(adamStepsOp, inputs, attrs, scalars);
+    }
   }
+
+  private momentsOf(param: Tensor, amsgrad: boolean): Moments {
+    const zeros = (): Tensor => keep(param.newZeros(param.shape));
+    let state = this.state.get(param) as Moments | undefined;
+    if (state === undefined) {
+      state = { step: 0, expAvg: zeros(), expAvgSq: zeros() };
+      this.state.set(param, state as unknown as Record<string, StateValue>);
+    }
+    // amsgrad may be switched on after the first step.
+    if (amsgrad) state.maxExpAvgSq ??= zeros();
+    return state;
+  }
+}
+
+/** What Adam remembers of a parameter. */
+interface Moments {
+  step: number;
+  expAvg: Tensor;
+  expAvgSq: Tensor;
+  maxExpAvgSq?: Tensor;
 }
 
 /** Adam: steps scaled by running estimates of the gradient's mean and square. @see Kingma & Ba 2015, algorithm 1 */

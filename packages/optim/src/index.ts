@@ -1,6 +1,6 @@
 export { Optimizer, OptimizerStateError, type OptimizerState, type ParamGroup, type ParamsArgument, type StateValue } from './optimizer.ts';
-export { SGD, sgdStepOp, type SGDOptions } from './sgd.ts';
-export { Adam, AdamW, adamStepOp, type AdamOptions } from './adam.ts';
+export { SGD, sgdStepOp, sgdStepsOp, type SGDOptions } from './sgd.ts';
+export { Adam, AdamW, adamStepOp, adamStepsOp, type AdamOptions } from './adam.ts';
 export { NAdam, nadamStepOp, type NAdamOptions } from './nadam.ts';
 export { RAdam, radamStepOp, type RAdamOptions } from './radam.ts';
 export { Adamax, adamaxStepOp, type AdamaxOptions } from './adamax.ts';

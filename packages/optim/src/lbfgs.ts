@@ -48,8 +48,8 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
     const defaults = { lr: 1, maxIter: 20, toleranceGrad: 1e-7, toleranceChange: 1e-9, historySize: 100, lineSearchFn: null };
     super(
       params,
-      { ...defaults, maxEval: Math.floor(((options.maxIter ?? 20) * 5) / 4) },
-      { ...options, maxEval: options.maxEval ?? undefined },
+      { ...defaults, maxEval: Math.floor(((options?.maxIter ?? 20) * 5) / 4) },
+      { ...options, maxEval: options?.maxEval ?? undefined },
     );
     if (this.paramGroups.length !== 1)
       throw new ArgumentError({ op: 'LBFGS', expected: 'one group of parameters', received: String(this.paramGroups.length) });

@@ -50,6 +50,10 @@ export function checkBetas(op: string, betas: readonly number[]): void {
   });
 }
 
+/** Places in a list of `count` groups of `size` inputs, except the `unchanged` ones of each group: what an op over several parameters changes. */
+export const placesOf = (size: number, count: number, unchanged: readonly number[]): number[] =>
+  Array.from({ length: size * count }, (_, i) => i).filter((i) => !unchanged.includes(i % size));
+
 const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 const camelCase = (name: string): string => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
@@ -143,10 +147,26 @@ export abstract class Optimizer<Options extends object = { lr: number }> {
   /** Moves state that lies on another device than its parameter. */
   private followDevices(): void {
     for (const [param, state] of this.state) {
-      for (const [key, value] of Object.entries(state)) {
+      for (const key in state) {
+        const value = state[key];
         if (Array.isArray(value) || (value instanceof Tensor && value.device !== param.device)) state[key] = moved(value, param);
       }
     }
+  }
+
+  /**
+   * Moves the state to where its parameters are, also from a device that can only be read asynchronously: after `await model.toAsync(cpu)`.
+   * From other devices the next `step()` does so by itself. @returns this
+   */
+  async followAsync(): Promise<this> {
+    for (const [param, state] of this.state) {
+      for (const key in state) {
+        const value = state[key];
+        if (Array.isArray(value)) state[key] = await Promise.all(value.map((item) => movedAsync(item, param)));
+        else if (value instanceof Tensor && value.device !== param.device) state[key] = await movedAsync(value, param);
+      }
+    }
+    return this;
   }
 
   /** One step from the gradients that the parameters hold. A `closure` computes the loss anew before, with its gradients. @returns the closure's loss */
@@ -285,7 +305,15 @@ function checkedNames<Options extends object>(op: string, defaults: Options, opt
       throw new ArgumentError({ op, expected: `options among ${Object.keys(defaults).join(', ')}`, received: describe(key) });
     }
   }
-  return Object.fromEntries(given) as Partial<Options>;
+  return Object.fromEntries(
+    given.map(([key, value]) => [key, value instanceof Tensor ? onlyNumber(op, key, value) : value]),
+  ) as Partial<Options>;
+}
+
+/** The number of an option that is given as a tensor of one element, as PyTorch takes `lr`. It is read once: schedulers change the group's number. */
+function onlyNumber(op: string, name: string, x: Tensor): number {
+  if (x.numel() !== 1) throw new ArgumentError({ op, expected: `${name} as a number, or a tensor of one element`, received: describe(x) });
+  return x.itemSync() as number;
 }
 
 const toNumber = (value: StateValue): number => (value instanceof Tensor ? value.itemSync() : Number(value));
@@ -293,6 +321,11 @@ const toNumber = (value: StateValue): number => (value instanceof Tensor ? value
 function moved(value: StateValue, param: Tensor): StateValue {
   if (Array.isArray(value)) return value.map((item) => moved(item, param));
   return value instanceof Tensor && value.device !== param.device ? keepStorage(value.to(param.device)) : value;
+}
+
+/** As `moved`, from any device. */
+async function movedAsync<V>(value: V, param: Tensor): Promise<V | Tensor> {
+  return value instanceof Tensor && value.device !== param.device ? keepStorage(await value.detach().toAsync(param.device)) : value;
 }
 
 function keepStorage(x: Tensor): Tensor {

@@ -1,5 +1,5 @@
-import { ArgumentError, defineOp, dispatch, type Op, type Tensor } from '@flambeau/core';
-import { checkRange, Optimizer, type ParamGroup, type ParamsArgument } from './optimizer.ts';
+import { ArgumentError, defineOp, dispatch, keep, type Op, type Tensor } from '@flambeau/core';
+import { checkRange, Optimizer, placesOf, type ParamGroup, type ParamsArgument } from './optimizer.ts';
 
 /** Options of stochastic gradient descent. */
 export interface SGDOptions {
@@ -39,6 +39,23 @@ export const sgdStepOp: Op<SGDAttrs> = defineOp<SGDAttrs>({
   },
 });
 
+/** Parameters that one call updates at most. */
+const groupSize = 64;
+
+/**
+ * A step of several parameters at once: inputs for each parameter as those of `sgdStep`, three of them (without momentum the last is not looked
+ * at); scalars as there.
+ */
+export const sgdStepsOp: Op<SGDAttrs> = defineOp<SGDAttrs>({
+  name: 'sgdSteps',
+  mutates: placesOf(3, groupSize, [1]),
+  infer: () => [],
+  compose(inputs, attrs, scalars) {
+    for (let i = 0; i < inputs.length; i += 3) dispatch(sgdStepOp, inputs.slice(i, i + (attrs.momentum ? 3 : 2)), attrs, scalars);
+    return [];
+  },
+});
+
 /**
  * Stochastic gradient descent, with momentum and Nesterov's variant.
  * @see Sutskever et al. 2013; the update is PyTorch's, v ← μ·v + g, p ← p - lr·v
@@ -63,25 +80,26 @@ export class SGD extends Optimizer<SGDOptions> {
 
   protected override update(group: ParamGroup<SGDOptions>, params: Tensor[], grads: Tensor[]): void {
     const { lr, momentum, dampening, weightDecay, nesterov, maximize } = group;
-    params.forEach((param, i) => {
+    const scalars = [lr, momentum, dampening, weightDecay];
+    const [begun, fresh]: [Tensor[], Tensor[]] = [[], []];
+    for (let i = 0; i < params.length; i++) {
+      const param = params[i];
       if (momentum === 0) {
-        dispatch(sgdStepOp, [param, grads[i]], { nesterov, maximize, momentum: false, first: false }, [
-          lr,
-          momentum,
-          dampening,
-          weightDecay,
-        ]);
-        return;
+        begun.push(param, grads[i], param);
+        continue;
       }
-      const first = this.state.get(param)?.momentumBuffer === undefined;
-      if (first) this.state.set(param, { momentumBuffer: param.newZeros(param.shape) });
-      const { momentumBuffer } = this.stateOf(param, () => ({ momentumBuffer: param.newZeros(param.shape) }));
-      dispatch(sgdStepOp, [param, grads[i], momentumBuffer], { nesterov, maximize, momentum: true, first }, [
-        lr,
-        momentum,
-        dampening,
-        weightDecay,
-      ]);
-    });
+      const buffer = this.state.get(param)?.momentumBuffer as Tensor | undefined;
+      if (buffer !== undefined) begun.push(param, grads[i], buffer);
+      else {
+        const momentumBuffer = keep(param.newZeros(param.shape));
+        this.state.set(param, { momentumBuffer });
+        fresh.push(param, grads[i], momentumBuffer);
+      }
+    }
+    for (const inputs of [begun, fresh]) {
+      const attrs = { nesterov, maximize, momentum: momentum !== 0, first: inputs === fresh };
+      for (let from = 0; from < inputs.length; from += 3 * groupSize)
+        dispatch(sgdStepsOp, inputs.length <= 3 * groupSize ? inputs : inputs.slice(from, from + 3 * groupSize), attrs, scalars);
+    }
   }
 }

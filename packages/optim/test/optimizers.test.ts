@@ -278,4 +278,16 @@ describe('errors', () => {
     expect(() => new optim.LBFGS([{ params: [x] }, { params: [leaf([2])] }])).toThrow(/one group/);
     expect(() => new optim.LBFGS([x]).step()).toThrow(/closure/);
   });
+
+  test('an option may be a tensor of one element, as in PyTorch', () => {
+    const x = leaf([1]);
+    const optimizer = new optim.SGD([x], { lr: tensor(0.5) as unknown as number });
+    // 1 - 0.5·2 = 0.
+    withGrad(x, [2]);
+    optimizer.step();
+    expect(values(x)).toEqual([0]);
+    expect(() => new optim.SGD([x], { lr: tensor([1, 2]) as unknown as number })).toThrow(
+      /SGD: lr as a number, or a tensor of one element/,
+    );
+  });
 });

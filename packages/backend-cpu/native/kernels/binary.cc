@@ -39,8 +39,7 @@ void valueRow(const void* left, const void* right, const void*, void* result, in
   const T* a = (const T*)left;
   const T* b = (const T*)right;
   T* out = (T*)result;
-  FLAMBEAU_INDEPENDENT
-  for (int64_t i = 0; i < count; i++) out[i] = Op::apply(a[i], b[i]);
+  FLAMBEAU_ROW(T, count, out[i] = Op::apply(a[i], b[i]))
 }
 
 #define FLAG(name, expression) \
@@ -63,8 +62,7 @@ void flagRow(const void* left, const void* right, const void*, void* result, int
   const T* a = (const T*)left;
   const T* b = (const T*)right;
   uint8_t* out = (uint8_t*)result;
-  FLAMBEAU_INDEPENDENT
-  for (int64_t i = 0; i < count; i++) out[i] = Op::apply(a[i], b[i]);
+  FLAMBEAU_ROW(T, count, out[i] = Op::apply(a[i], b[i]))
 }
 
 // Integer division: the divisor was checked, and the smallest integer over -1 wraps.
@@ -242,7 +240,7 @@ bool hasZero(const Loop<3>& loop, const Side& side, int operand) {
 }  // namespace
 
 /** Command: op, compute (-1: by the dtypes), dtypes and addresses of out, a and b, rank, shape, strides of out, a and b. */
-int binary(const double* command, ErrorSlot&) {
+int binary(const double* command, ErrorSlot& slot) {
   Reader read(command);
   const Row& row = rows[read.integer()];
   int compute = (int)read.integer();
@@ -259,7 +257,7 @@ int binary(const double* command, ErrorSlot&) {
   sides[0].packed = row.flag ? bytes : compute;
   sides[1].packed = compute;
   sides[2].packed = compute;
-  runElementwise<2>(row.of[compute], loop, sides);
+  runElementwise<2>(slot, row.of[compute], loop, sides);
   return ok;
 }
 
@@ -277,7 +275,7 @@ void whereRow(const void* a, const void* b, const void* condition, void* result,
 }  // namespace
 
 /** Command: compute, dtypes and addresses of out, a, b and the condition (bool), rank, shape, strides of the four. */
-int where(const double* command, ErrorSlot&) {
+int where(const double* command, ErrorSlot& slot) {
   Reader read(command);
   const int compute = (int)read.integer();
   Side sides[4];
@@ -289,7 +287,7 @@ int where(const double* command, ErrorSlot&) {
   Loop<4> loop;
   readLoop(read, loop);
   sides[3].packed = bytes;
-  runElementwise<3>(computeSize(compute) == 4 ? whereRow<int32_t> : whereRow<int64_t>, loop, sides);
+  runElementwise<3>(slot, computeSize(compute) == 4 ? whereRow<int32_t> : whereRow<int64_t>, loop, sides);
   return ok;
 }
 

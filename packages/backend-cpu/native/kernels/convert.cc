@@ -116,6 +116,15 @@ FLAMBEAU_INLINE double widen(double v) { return v; }
 template <class From, class To>
 FLAMBEAU_NOINLINE void convertBlock(const From* from, int64_t fromRow, int64_t fromColumn, To* to, int64_t toRow, int64_t toColumn, int64_t rows,
                                     int64_t columns) {
+#if defined(__wasm__)
+  // Seventy of these: where size counts, one loop for every layout.
+  for (int32_t r = 0; r < (int32_t)rows; r++) {
+    const From* source = from + r * (int32_t)fromRow;
+    To* target = to + r * (int32_t)toRow;
+    for (int32_t c = 0; c < (int32_t)columns; c++, source += (int32_t)fromColumn, target += (int32_t)toColumn)
+      *target = convert(widen(*source), (To*)nullptr);
+  }
+#else
   for (int64_t r = 0; r < rows; r++) {
     const From* source = from + r * fromRow;
     To* target = to + r * toRow;
@@ -129,6 +138,7 @@ FLAMBEAU_NOINLINE void convertBlock(const From* from, int64_t fromRow, int64_t f
       for (int64_t c = 0; c < columns; c++) target[c * toColumn] = convert(widen(source[c * fromColumn]), (To*)nullptr);
     }
   }
+#endif
 }
 
 template <class From>

@@ -1,31 +1,9 @@
 // conv2d and its two gradients in float32; conv1d is the case of one row. See convolution.h for the method.
 #include "../command.h"
 #include "../convolution.h"
+#include "../parallel.h"
 
 namespace FLAMBEAU_NAMESPACE {
-
-struct Geometry {
-  Index batch, channels, h, w, outChannels, kh, kw, sy, sx, py, px, dy, dx, groups, oh, ow;
-
-  explicit Geometry(Reader& read) {
-    batch = read.integer(), channels = read.integer(), h = read.integer(), w = read.integer(), outChannels = read.integer();
-    kh = read.integer(), kw = read.integer(), sy = read.integer(), sx = read.integer(), py = read.integer(), px = read.integer();
-    dy = read.integer(), dx = read.integer(), groups = read.integer(), oh = read.integer(), ow = read.integer();
-  }
-};
-
-/** A strided tensor of four dimensions. */
-struct Four {
-  const float* at;
-  Index s0, s1, s2, s3;
-
-  explicit Four(Reader& read) {
-    at = read.pointer<const float>();
-    s0 = read.integer(), s1 = read.integer(), s2 = read.integer(), s3 = read.integer();
-  }
-};
-
-static inline float* aligned(float* p) { return (float*)(((uintptr_t)p + 63) & ~(uintptr_t)63); }
 
 /** Runs `convolve` over a batch in groups: laid-out images in, rows of channels out, transposed into planes. */
 struct Pass {
@@ -37,41 +15,43 @@ struct Pass {
   Index plane, rowStep, columnStep; // where they go: a channel, a row and a column further
 };
 
-static void runPass(const Pass& pass, Index batch, Index groups, const Four& source, const Weight* weights, const float* bias, float* out, float* scratch) {
+static void runPass(const ErrorSlot& slot, const Pass& pass, Index batch, Index groups, const Four& source, const Weight* weights, const float* bias, float* out, float* scratch) {
   const Index depth = pass.windows.kh * pass.windows.kw * pass.inChannels, panel = tileVectors * W;
   const Index padded = (pass.outChannels + panel - 1) / panel * panel, places = pass.oh * pass.ow;
   float* packed = aligned(scratch);
   float* packedBias = packed + depth * padded;
-  float* image = aligned(packedBias + padded);
-  float* rows = aligned(image + pass.height * pass.width * pass.inChannels);
+  float* images = aligned(packedBias + padded);
+  const Index imageSize = (pass.height * pass.width * pass.inChannels + 15) / 16 * 16, each = imageSize + (places * pass.outChannels + 15) / 16 * 16;
   // A window of one place over an unpadded image needs no rows: all places are one.
   const Windows& k = pass.windows;
   const bool flat = k.kh == 1 && k.kw == 1 && k.sy == 1 && k.sx == 1 && pass.height == pass.oh && pass.width == pass.ow;
   for (Index g = 0; g < groups; g++) {
-    packWeight(weights[0].at == nullptr ? weights[0] : Weight{weights[0].at + g * weights[1].n, weights[0].n, weights[0].c, weights[0].ky, weights[0].kx}, pass.outChannels, pass.inChannels, k, packed);
+    packWeight(Weight{weights[0].at + g * weights[1].n, weights[0].n, weights[0].c, weights[0].ky, weights[0].kx}, pass.outChannels, pass.inChannels, k, packed);
     if (bias != nullptr) {
       copyRun(bias + g * pass.outChannels, packedBias, pass.outChannels);
       fillRun(packedBias + pass.outChannels, 0.0f, padded - pass.outChannels);
     }
-    for (Index i = 0; i < batch; i++) {
+    share(slot, batch, 2.0 * batch * places * depth * pass.outChannels, [&](Index i, int worker) {
+      float* image = images + worker * each;
+      float* rows = image + imageSize;
       const Planes planes = {source.at + i * source.s0 + g * pass.inChannels * source.s1, source.s1, source.s2, source.s3};
       layOut(planes, pass.inChannels, pass.h, pass.w, image, pass.height, pass.width, pass.inChannels, pass.top, pass.left, pass.spreadY, pass.spreadX);
       float* to = out + (i * groups + g) * pass.outChannels * pass.plane;
       convolve(image, pass.width, pass.inChannels, k, packed, flat ? 1 : pass.oh, flat ? places : pass.ow, pass.outChannels, bias == nullptr ? nullptr : packedBias, rows);
       if (pass.columnStep == 1 && pass.rowStep == pass.ow) {
         transposeInto(rows, pass.outChannels, places, pass.outChannels, to, pass.plane);
-        continue;
+        return;
       }
       for (Index y = 0; y < pass.oh; y++)
         for (Index c = 0; c < pass.outChannels; c++)
           for (Index x = 0; x < pass.ow; x++)
             to[c * pass.plane + y * pass.rowStep + x * pass.columnStep] = rows[(y * pass.ow + x) * pass.outChannels + c];
-    }
+    });
   }
 }
 
 /** out [N, Cout, oh, ow] = bias + x [N, C, h, w] * weight [Cout, C/groups, kh, kw]. */
-int conv2d(const double* command, ErrorSlot&) {
+int conv2d(const double* command, ErrorSlot& slot) {
   Reader read(command);
   const Geometry q(read);
   const Four x(read), weight(read);
@@ -87,7 +67,7 @@ int conv2d(const double* command, ErrorSlot&) {
   pass.outChannels = outs, pass.oh = q.oh, pass.ow = q.ow;
   pass.plane = q.oh * q.ow, pass.rowStep = q.ow, pass.columnStep = 1;
   const Weight weights[2] = {{weight.at, weight.s0, weight.s1, weight.s2, weight.s3}, {nullptr, outs * weight.s0, 0, 0, 0}};
-  runPass(pass, q.batch, q.groups, x, weights, bias, out, scratch);
+  runPass(slot, pass, q.batch, q.groups, x, weights, bias, out, scratch);
   return ok;
 }
 
@@ -111,7 +91,7 @@ struct Phase {
  * channels swapped. With a stride, input places of one remainder meet every stride-th tap only, so each remainder is a small convolution of its own:
  * place r + s·q gets tap k0 + s·j from g[(r + p - k0)/s + q - j].
  */
-int conv2dInputGrad(const double* command, ErrorSlot&) {
+int conv2dInputGrad(const double* command, ErrorSlot& slot) {
   Reader read(command);
   const Geometry q(read);
   const Four g(read), weight(read);
@@ -130,7 +110,7 @@ int conv2dInputGrad(const double* command, ErrorSlot&) {
     pass.oh = q.h, pass.ow = q.w, pass.rowStep = q.w, pass.columnStep = 1;
     const float* last = weight.at + (q.kh - 1) * weight.s2 + (q.kw - 1) * weight.s3;
     const Weight weights[2] = {{last, weight.s1, weight.s0, -weight.s2, -weight.s3}, {nullptr, outs * weight.s0, 0, 0, 0}};
-    runPass(pass, q.batch, q.groups, g, weights, nullptr, out, scratch);
+    runPass(slot, pass, q.batch, q.groups, g, weights, nullptr, out, scratch);
     return ok;
   }
   memset(out, 0, (size_t)(q.batch * q.channels * q.h * q.w) * 4);
@@ -145,14 +125,14 @@ int conv2dInputGrad(const double* command, ErrorSlot&) {
       pass.top = y.before, pass.left = x.before, pass.oh = y.places, pass.ow = x.places;
       const float* last = weight.at + (y.first + (y.taps - 1) * q.sy) * weight.s2 + (x.first + (x.taps - 1) * q.sx) * weight.s3;
       const Weight weights[2] = {{last, weight.s1, weight.s0, -q.sy * weight.s2, -q.sx * weight.s3}, {nullptr, outs * weight.s0, 0, 0, 0}};
-      runPass(pass, q.batch, q.groups, g, weights, nullptr, out + ry * q.w + rx, scratch);
+      runPass(slot, pass, q.batch, q.groups, g, weights, nullptr, out + ry * q.w + rx, scratch);
     }
   }
   return ok;
 }
 
 /** out [Cout, C/groups, kh, kw] = sum over images and places of g [N, Cout, oh, ow] times the windows of x [N, C, h, w]. */
-int conv2dWeightGrad(const double* command, ErrorSlot&) {
+int conv2dWeightGrad(const double* command, ErrorSlot& slot) {
   Reader read(command);
   const Geometry q(read);
   const Four g(read), x(read);
@@ -160,32 +140,41 @@ int conv2dWeightGrad(const double* command, ErrorSlot&) {
   float* scratch = read.pointer<float>();
   const Index ins = q.channels / q.groups, outs = q.outChannels / q.groups, step = (outs + W - 1) / W * W, panel = tileVectors * W;
   const Index height = (q.oh - 1) * q.sy + (q.kh - 1) * q.dy + 1, width = (q.ow - 1) * q.sx + (q.kw - 1) * q.dx + 1;
+  const Index totalSize = q.kh * q.kw * ins * step, parts = partsOf(q.batch, totalSize);
+  const Index imageSize = (height * width * ins + 15) / 16 * 16, each = imageSize + q.oh * q.ow * step;
   float* totals = aligned(scratch);
-  float* image = aligned(totals + q.kh * q.kw * ins * step);
-  float* grads = aligned(image + height * width * ins);
+  float* images = aligned(totals + parts * totalSize);
   // One long row of the window is one product, except where dilation tears it apart.
   const bool dense = q.dx == 1 || q.kw == 1;
   const Index pieces = dense ? 1 : q.kw, length = dense ? q.kw * ins : ins;
   for (Index group = 0; group < q.groups; group++) {
-    memset(totals, 0, (size_t)(q.kh * q.kw * ins * step) * 4);
-    for (Index i = 0; i < q.batch; i++) {
-      layOut({x.at + i * x.s0 + group * ins * x.s1, x.s1, x.s2, x.s3}, ins, q.h, q.w, image, height, width, ins, q.py, q.px, 1, 1);
-      layOut({g.at + i * g.s0 + group * outs * g.s1, g.s1, g.s2, g.s3}, outs, q.oh, q.ow, grads, q.oh, q.ow, step, 0, 0, 1, 1);
-      for (Index ky = 0; ky < q.kh; ky++) {
-        for (Index piece = 0; piece < pieces; piece++) {
-          for (Index n0 = 0; n0 < step; n0 += panel) {
-            Tile<float> tile = {};
-            tile.k1 = q.oh, tile.k2 = q.ow;
-            tile.a = image + (ky * q.dy * width + piece * q.dx) * ins;
-            tile.am = 1, tile.a1 = q.sy * width * ins, tile.a2 = q.sx * ins;
-            tile.b = grads + n0;
-            tile.b1 = q.ow * step, tile.b2 = step;
-            const Index w = panelWidth<float>(step - n0);
-            runPanel(tile, length, w, w, totals + (ky * q.kw + piece) * ins * step + n0, step, (const float*)nullptr, true);
+    share(slot, parts, 2.0 * q.batch * q.oh * q.ow * totalSize, [&](Index part, int worker) {
+      float* image = images + worker * each;
+      float* grads = image + imageSize;
+      float* total = totals + part * totalSize;
+      memset(total, 0, (size_t)totalSize * 4);
+      for (Index i = q.batch * part / parts; i < q.batch * (part + 1) / parts; i++) {
+        layOut({x.at + i * x.s0 + group * ins * x.s1, x.s1, x.s2, x.s3}, ins, q.h, q.w, image, height, width, ins, q.py, q.px, 1, 1);
+        layOut({g.at + i * g.s0 + group * outs * g.s1, g.s1, g.s2, g.s3}, outs, q.oh, q.ow, grads, q.oh, q.ow, step, 0, 0, 1, 1);
+        for (Index ky = 0; ky < q.kh; ky++) {
+          for (Index piece = 0; piece < pieces; piece++) {
+            for (Index n0 = 0; n0 < step; n0 += panel) {
+              Tile<float> tile = {};
+              tile.k1 = q.oh, tile.k2 = q.ow;
+              tile.a = image + (ky * q.dy * width + piece * q.dx) * ins;
+              tile.am = 1, tile.a1 = q.sy * width * ins, tile.a2 = q.sx * ins;
+              tile.b = grads + n0;
+              tile.b1 = q.ow * step, tile.b2 = step;
+              const Index w = panelWidth<float>(step - n0);
+              runPanel(tile, length, w, w, total + (ky * q.kw + piece) * ins * step + n0, step, (const float*)nullptr, true);
+            }
           }
         }
       }
-    }
+    });
+    if (parts == 0) memset(totals, 0, (size_t)totalSize * 4);
+    for (Index part = 1; part < parts; part++)
+      for (Index j = 0; j < totalSize; j++) totals[j] += totals[part * totalSize + j];
     float* to = out + group * outs * ins * q.kh * q.kw;
     for (Index o = 0; o < outs; o++)
       for (Index c = 0; c < ins; c++)

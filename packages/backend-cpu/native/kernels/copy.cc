@@ -65,7 +65,7 @@ void moveStrided(int size, const Loop<2>& loop, char* out, const char* x) {
 }  // namespace
 
 /** Command: dtypes and addresses of out and x, rank, shape, strides of out and x. */
-int copy(const double* command, ErrorSlot&) {
+int copy(const double* command, ErrorSlot& slot) {
   Reader read(command);
   Side sides[2];
   for (Side& side : sides) {
@@ -83,7 +83,7 @@ int copy(const double* command, ErrorSlot&) {
   const int compute = isNative(sides[0].dtype, target) ? target : computeOf(sides[1].dtype);
   sides[0].packed = compute;
   sides[1].packed = compute;
-  runElementwise<1>(computeSize(compute) == 4 ? sameRow<int32_t> : sameRow<int64_t>, loop, sides);
+  runElementwise<1>(slot, computeSize(compute) == 4 ? sameRow<int32_t> : sameRow<int64_t>, loop, sides);
   return ok;
 }
 

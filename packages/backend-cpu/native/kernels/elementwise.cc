@@ -1,4 +1,5 @@
 #include "../elementwise.h"
+#include "../parallel.h"
 
 namespace FLAMBEAU_NAMESPACE {
 
@@ -6,6 +7,8 @@ namespace {
 
 /** Elements that a buffer holds. */
 constexpr int64_t chunk = 512;
+/** Elements that a thread takes at once, where threads share an operation. */
+constexpr int64_t portion = 65536;
 
 FLAMBEAU_INLINE bool liesPacked(const Side& side) {
   return side.packed == bytes ? true : isNative(side.dtype, side.packed);
@@ -42,7 +45,7 @@ struct Lane {
 }  // namespace
 
 template <int Inputs>
-void runElementwise(RowFunction function, const Loop<Inputs + 1>& loop, const Side* sides) {
+void runElementwise(const ErrorSlot& slot, RowFunction function, const Loop<Inputs + 1>& loop, const Side* sides) {
   if (loop.count == 0) return;
   const int rank = loop.rank;
   const int64_t columns = loop.shape[rank - 1];
@@ -52,7 +55,14 @@ void runElementwise(RowFunction function, const Loop<Inputs + 1>& loop, const Si
   bool simple = rank == 1;
   for (int k = 0; k <= Inputs; k++) simple = simple && liesPacked(sides[k]) && (loop.strides[k][0] == 1 || columns == 1);
   if (simple) {
-    function(sides[1].base, sides[Inputs > 1 ? 2 : 1].base, sides[Inputs > 2 ? 3 : 1].base, sides[0].base, columns);
+    int sizes[Inputs + 1];
+    for (int k = 0; k <= Inputs; k++) sizes[k] = elementSize(sides[k].dtype);
+    // Reading and writing an element takes as long as some 16 operations do.
+    share(slot, (columns + portion - 1) / portion, 16.0 * columns, [&](int64_t part, int) {
+      const int64_t from = part * portion, count = columns - from < portion ? columns - from : portion;
+      const auto at = [&](int k) { return sides[k].base + from * sizes[k]; };
+      function(at(1), at(Inputs > 1 ? 2 : 1), at(Inputs > 2 ? 3 : 1), at(0), count);
+    });
     return;
   }
 
@@ -90,8 +100,8 @@ void runElementwise(RowFunction function, const Loop<Inputs + 1>& loop, const Si
   } while (outer.next());
 }
 
-template void runElementwise<1>(RowFunction, const Loop<2>&, const Side*);
-template void runElementwise<2>(RowFunction, const Loop<3>&, const Side*);
-template void runElementwise<3>(RowFunction, const Loop<4>&, const Side*);
+template void runElementwise<1>(const ErrorSlot&, RowFunction, const Loop<2>&, const Side*);
+template void runElementwise<2>(const ErrorSlot&, RowFunction, const Loop<3>&, const Side*);
+template void runElementwise<3>(const ErrorSlot&, RowFunction, const Loop<4>&, const Side*);
 
 }  // namespace FLAMBEAU_NAMESPACE

@@ -1,10 +1,55 @@
-// Layer normalization and its gradient, in float32, row by row.
+// Layer normalization and its gradient, in float32.
 #include "../command.h"
 #include "../simd.h"
 
 namespace FLAMBEAU_NAMESPACE {
 
-/** rows, n, eps; x, weight or 0, bias or 0; y, mean, rstd. */
+/** Σ f(vector) over a row; f gets what lies beyond the row as zeros, and how many lanes are inside. */
+template <class F> FLAMBEAU_INLINE float sumOver(int64_t n, F f) {
+  Vf p = Vf{}, q = Vf{};
+  int64_t i = 0;
+  for (; i + 2 * W <= n; i += 2 * W) {
+    p += f(i, W);
+    q += f(i + W, W);
+  }
+  for (; i + W <= n; i += W) p += f(i, W);
+  if (i < n) q += f(i, n - i);
+  return sumLanes(p + q);
+}
+
+/** The first `count` lanes from memory, zeros in the others. */
+FLAMBEAU_INLINE Vf loadZeros(const float* p, int64_t count) {
+  if (count == W) return load(p);
+  Vf v = Vf{};
+  memcpy(&v, p, (size_t)count * 4);
+  return v;
+}
+FLAMBEAU_INLINE void storeSome(float* p, Vf v, int64_t count) {
+  if (count == W) store(p, v);
+  else storePart(p, v, count);
+}
+/** Lanes that are inside, for numbers that are not 0 outside. */
+FLAMBEAU_INLINE Vf inside(Vf v, int64_t count) {
+  if (count < W)
+    for (int64_t lane = count; lane < W; lane++) v[lane] = 0;
+  return v;
+}
+
+/** y = (x - mean)·rstd·weight + bias for a row. */
+template <bool weighted, bool biased>
+static void normalizeRow(const float* x, const float* weight, const float* bias, float* y, int64_t n, float mean, float rstd) {
+  const auto step = [=](int64_t i, int64_t count) __attribute__((always_inline)) {
+    Vf v = (loadZeros(x + i, count) - mean) * rstd;
+    if (weighted) v *= loadZeros(weight + i, count);
+    if (biased) v += loadZeros(bias + i, count);
+    storeSome(y + i, v, count);
+  };
+  int64_t i = 0;
+  for (; i + W <= n; i += W) step(i, W);
+  if (i < n) step(i, n - i);
+}
+
+/** rows, n, eps; x, weight or 0, bias or 0; y, mean, rstd. The variance is of differences from the mean: nothing cancels. */
 int layerNorm(const double* command, ErrorSlot&) {
   Reader read(command);
   const int64_t rows = read.integer(), n = read.integer();
@@ -16,32 +61,71 @@ int layerNorm(const double* command, ErrorSlot&) {
   float* means = read.pointer<float>();
   float* rstds = read.pointer<float>();
   for (int64_t r = 0; r < rows; r++, x += n, y += n) {
-    Vf p = Vf{}, q = Vf{};
-    int64_t i = 0;
-    for (; i + 2 * W <= n; i += 2 * W) {
-      p += load(x + i);
-      q += load(x + i + W);
-    }
-    double sum = sumLanes(p + q);
-    for (; i < n; i++) sum += x[i];
-    const float mean = (float)(sum / (double)n);
-    p = Vf{}, q = Vf{};
-    for (i = 0; i + 2 * W <= n; i += 2 * W) {
-      const Vf a = load(x + i) - mean, b = load(x + i + W) - mean;
-      p += a * a;
-      q += b * b;
-    }
-    double squares = sumLanes(p + q);
-    for (; i < n; i++) squares += (x[i] - mean) * (x[i] - mean);
-    const float rstd = (float)(1 / __builtin_sqrt(squares / (double)n + eps));
+    const float mean = sumOver(n, [=](int64_t i, int64_t count) { return loadZeros(x + i, count); }) / (float)n;
+    const float squares = sumOver(n, [=](int64_t i, int64_t count) {
+      const Vf d = inside(loadZeros(x + i, count) - mean, count);
+      return d * d;
+    });
+    const float rstd = 1 / __builtin_sqrtf(squares / (float)n + (float)eps);
     means[r] = mean;
     rstds[r] = rstd;
-    if (weight != nullptr && bias != nullptr)
-      for (i = 0; i < n; i++) y[i] = (x[i] - mean) * rstd * weight[i] + bias[i];
-    else
-      for (i = 0; i < n; i++) y[i] = (x[i] - mean) * rstd * (weight == nullptr ? 1.0f : weight[i]) + (bias == nullptr ? 0.0f : bias[i]);
+    if (weight != nullptr && bias != nullptr) normalizeRow<true, true>(x, weight, bias, y, n, mean, rstd);
+    else if (weight != nullptr) normalizeRow<true, false>(x, weight, bias, y, n, mean, rstd);
+    else normalizeRow<false, false>(x, weight, bias, y, n, mean, rstd);
   }
   return ok;
+}
+
+/** What the gradient of a block of rows reads and writes. */
+struct RowGrads {
+  int64_t n;
+  const float* g;
+  const float* x;
+  const float* means;
+  const float* rstds;
+  const float* weight;
+  float* dx;
+  float* dweight;
+  float* dbias;
+};
+
+/** `rows` rows at once, so that dweight and dbias are read and written once for all of them. */
+template <int rows, bool weighted> static void layerNormGradRows(const RowGrads& at) {
+  const int64_t n = at.n;
+  float meanH[rows], meanHZ[rows];
+  for (int r = 0; r < rows; r++) {
+    const float* g = at.g + r * n;
+    const float* x = at.x + r * n;
+    const float mean = at.means[r], rstd = at.rstds[r];
+    Vf sumH = Vf{}, sumHZ = Vf{};
+    const auto step = [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+      Vf h = loadZeros(g + i, count);
+      if (weighted) h *= loadZeros(at.weight + i, count);
+      sumH += h;
+      sumHZ += h * ((loadZeros(x + i, count) - mean) * rstd);
+    };
+    int64_t i = 0;
+    for (; i + W <= n; i += W) step(i, W);
+    if (i < n) step(i, n - i);
+    meanH[r] = sumLanes(sumH) / (float)n;
+    meanHZ[r] = sumLanes(sumHZ) / (float)n;
+  }
+  const auto step = [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+    Vf sumZ = Vf{}, sumG = Vf{};
+    const Vf weight = weighted ? loadZeros(at.weight + i, count) : Vf{};
+    for (int r = 0; r < rows; r++) {
+      const Vf g = loadZeros(at.g + r * n + i, count), z = (loadZeros(at.x + r * n + i, count) - at.means[r]) * at.rstds[r];
+      const Vf h = weighted ? g * weight : g;
+      storeSome(at.dx + r * n + i, at.rstds[r] * (h - meanH[r] - z * meanHZ[r]), count);
+      sumZ += g * z;
+      sumG += g;
+    }
+    if (at.dweight != nullptr) storeSome(at.dweight + i, loadZeros(at.dweight + i, count) + sumZ, count);
+    if (at.dbias != nullptr) storeSome(at.dbias + i, loadZeros(at.dbias + i, count) + sumG, count);
+  };
+  int64_t i = 0;
+  for (; i + W <= n; i += W) step(i, W);
+  if (i < n) step(i, n - i);
 }
 
 /**
@@ -51,46 +135,29 @@ int layerNorm(const double* command, ErrorSlot&) {
 int layerNormGrad(const double* command, ErrorSlot&) {
   Reader read(command);
   const int64_t rows = read.integer(), n = read.integer();
-  const float* g = read.pointer<const float>();
-  const float* x = read.pointer<const float>();
-  const float* means = read.pointer<const float>();
-  const float* rstds = read.pointer<const float>();
-  const float* weight = read.pointer<const float>();
-  float* __restrict dx = read.pointer<float>();
-  float* __restrict dweight = read.pointer<float>();
-  float* __restrict dbias = read.pointer<float>();
-  if (dweight != nullptr) memset(dweight, 0, (size_t)n * 4);
-  if (dbias != nullptr) memset(dbias, 0, (size_t)n * 4);
-  for (int64_t r = 0; r < rows; r++, g += n, x += n, dx += n) {
-    const float mean = means[r], rstd = rstds[r];
-    Vf sumH = Vf{}, sumHZ = Vf{};
-    int64_t i = 0;
-    for (; i + W <= n; i += W) {
-      const Vf z = (load(x + i) - mean) * rstd;
-      const Vf h = weight == nullptr ? load(g + i) : load(g + i) * load(weight + i);
-      sumH += h;
-      sumHZ += h * z;
-    }
-    float totalH = sumLanes(sumH), totalHZ = sumLanes(sumHZ);
-    for (; i < n; i++) {
-      const float h = weight == nullptr ? g[i] : g[i] * weight[i];
-      totalH += h;
-      totalHZ += h * ((x[i] - mean) * rstd);
-    }
-    const float meanH = totalH / (float)n, meanHZ = totalHZ / (float)n;
-    for (i = 0; i + W <= n; i += W) {
-      const Vf slope = load(g + i), z = (load(x + i) - mean) * rstd;
-      const Vf h = weight == nullptr ? slope : slope * load(weight + i);
-      store(dx + i, rstd * (h - meanH - z * meanHZ));
-      if (dweight != nullptr) store(dweight + i, load(dweight + i) + slope * z);
-      if (dbias != nullptr) store(dbias + i, load(dbias + i) + slope);
-    }
-    for (; i < n; i++) {
-      const float z = (x[i] - mean) * rstd, h = weight == nullptr ? g[i] : g[i] * weight[i];
-      dx[i] = rstd * (h - meanH - z * meanHZ);
-      if (dweight != nullptr) dweight[i] += g[i] * z;
-      if (dbias != nullptr) dbias[i] += g[i];
-    }
+  RowGrads at;
+  at.n = n;
+  at.g = read.pointer<const float>();
+  at.x = read.pointer<const float>();
+  at.means = read.pointer<const float>();
+  at.rstds = read.pointer<const float>();
+  at.weight = read.pointer<const float>();
+  at.dx = read.pointer<float>();
+  at.dweight = read.pointer<float>();
+  at.dbias = read.pointer<float>();
+  if (at.dweight != nullptr) memset(at.dweight, 0, (size_t)n * 4);
+  if (at.dbias != nullptr) memset(at.dbias, 0, (size_t)n * 4);
+  for (int64_t r = 0; r < rows;) {
+    const bool four = FLAMBEAU_LANES >= 8 && r + 4 <= rows;
+    if (at.weight != nullptr) (four ? layerNormGradRows<FLAMBEAU_LANES >= 8 ? 4 : 1, true> : layerNormGradRows<1, true>)(at);
+    else (four ? layerNormGradRows<FLAMBEAU_LANES >= 8 ? 4 : 1, false> : layerNormGradRows<1, false>)(at);
+    const int64_t done = four ? 4 : 1;
+    r += done;
+    at.g += done * n;
+    at.x += done * n;
+    at.dx += done * n;
+    at.means += done;
+    at.rstds += done;
   }
   return ok;
 }

@@ -1,4 +1,4 @@
-// One step of an optimizer for one parameter in float32, over all its elements at once.
+// One step of an optimizer for several parameters in float32, each over all its elements at once.
 #include "../command.h"
 #include "../simd.h"
 
@@ -7,56 +7,68 @@ namespace FLAMBEAU_NAMESPACE {
 /**
  * Adam and AdamW: m = b1·m + (1 - b1)·g, v = b2·v + (1 - b2)·g², p = p - rate·m / (sqrt(v)·rootScale + eps), with v's largest so far under amsgrad.
  * `shrink` multiplies p first (decoupled decay); `decay` adds decay·p to g; `sign` is -1 when climbing.
+ *
+ * parameters; sign, decay, shrink, b1, 1 - b1, b2, 1 - b2, eps; for each parameter: elements, p, g, m, v, largest v or 0, rate, rootScale.
  */
-int adamStep(const double* command, ErrorSlot&) {
+int adamSteps(const double* command, ErrorSlot&) {
   Reader read(command);
-  const int64_t n = read.integer();
-  float* __restrict p = read.pointer<float>();
-  const float* __restrict g = read.pointer<const float>();
-  float* __restrict m = read.pointer<float>();
-  float* __restrict v = read.pointer<float>();
-  float* __restrict largest = read.pointer<float>();
+  const int64_t parameters = read.integer();
   const float sign = (float)read.number(), decay = (float)read.number(), shrink = (float)read.number(), beta1 = (float)read.number();
-  const float rest1 = (float)read.number(), beta2 = (float)read.number(), rest2 = (float)read.number();
-  const float rate = (float)read.number(), rootScale = (float)read.number(), eps = (float)read.number();
-  if (largest == nullptr) {
+  const float rest1 = (float)read.number(), beta2 = (float)read.number(), rest2 = (float)read.number(), eps = (float)read.number();
+  for (int64_t parameter = 0; parameter < parameters; parameter++) {
+    const int64_t n = read.integer();
+    float* __restrict p = read.pointer<float>();
+    const float* __restrict g = read.pointer<const float>();
+    float* __restrict m = read.pointer<float>();
+    float* __restrict v = read.pointer<float>();
+    float* __restrict largest = read.pointer<float>();
+    const float rate = (float)read.number(), rootScale = (float)read.number();
+    if (largest == nullptr) {
+      for (int64_t i = 0; i < n; i++) {
+        const float slope = sign * g[i] + decay * p[i];
+        m[i] = beta1 * m[i] + rest1 * slope;
+        v[i] = beta2 * v[i] + rest2 * (slope * slope);
+        p[i] = shrink * p[i] - rate * (m[i] / (__builtin_sqrtf(v[i]) * rootScale + eps));
+      }
+      continue;
+    }
     for (int64_t i = 0; i < n; i++) {
       const float slope = sign * g[i] + decay * p[i];
       m[i] = beta1 * m[i] + rest1 * slope;
       v[i] = beta2 * v[i] + rest2 * (slope * slope);
-      p[i] = shrink * p[i] - rate * (m[i] / (__builtin_sqrtf(v[i]) * rootScale + eps));
+      largest[i] = largest[i] != largest[i] || largest[i] > v[i] ? largest[i] : v[i];
+      p[i] = shrink * p[i] - rate * (m[i] / (__builtin_sqrtf(largest[i]) * rootScale + eps));
     }
-    return ok;
-  }
-  for (int64_t i = 0; i < n; i++) {
-    const float slope = sign * g[i] + decay * p[i];
-    m[i] = beta1 * m[i] + rest1 * slope;
-    v[i] = beta2 * v[i] + rest2 * (slope * slope);
-    largest[i] = largest[i] != largest[i] || largest[i] > v[i] ? largest[i] : v[i];
-    p[i] = shrink * p[i] - rate * (m[i] / (__builtin_sqrtf(largest[i]) * rootScale + eps));
   }
   return ok;
 }
 
-/** d = sign·g + decay·p; with a buffer b = momentum·b + keep·d (or d in the first step), d = nesterov ? d + momentum·b : b; p = p - rate·d. */
-int sgdStep(const double* command, ErrorSlot&) {
+/**
+ * d = sign·g + decay·p; with a buffer b = momentum·b + keep·d (or d in the first step), d = nesterov ? d + momentum·b : b; p = p - rate·d.
+ *
+ * parameters; flag first, flag nesterov, sign, decay, momentum, keep, rate; for each parameter: elements, p, g, buffer or 0.
+ */
+int sgdSteps(const double* command, ErrorSlot&) {
   Reader read(command);
-  const int64_t n = read.integer();
-  float* __restrict p = read.pointer<float>();
-  const float* __restrict g = read.pointer<const float>();
-  float* __restrict buffer = read.pointer<float>();
+  const int64_t parameters = read.integer();
   const bool first = read.flag(), nesterov = read.flag();
   const float sign = (float)read.number(), decay = (float)read.number(), momentum = (float)read.number(), keep = (float)read.number();
   const float rate = (float)read.number();
-  if (buffer == nullptr) {
-    for (int64_t i = 0; i < n; i++) p[i] -= rate * (sign * g[i] + decay * p[i]);
-    return ok;
-  }
-  for (int64_t i = 0; i < n; i++) {
-    const float slope = sign * g[i] + decay * p[i];
-    const float moved = first ? slope : momentum * buffer[i] + keep * slope;
-    buffer[i] = moved;
-    p[i] -= rate * (nesterov ? slope + momentum * moved : moved);
+  for (int64_t parameter = 0; parameter < parameters; parameter++) {
+    const int64_t n = read.integer();
+    float* __restrict p = read.pointer<float>();
+    const float* __restrict g = read.pointer<const float>();
+    float* __restrict buffer = read.pointer<float>();
+    if (buffer == nullptr) {
+      for (int64_t i = 0; i < n; i++) p[i] -= rate * (sign * g[i] + decay * p[i]);
+      continue;
+    }
+    for (int64_t i = 0; i < n; i++) {
+      const float slope = sign * g[i] + decay * p[i];
+      const float moved = first ? slope : momentum * buffer[i] + keep * slope;
+      buffer[i] = moved;
+      p[i] -= rate * (nesterov ? slope + momentum * moved : moved);
+    }
   }
   return ok;
 }

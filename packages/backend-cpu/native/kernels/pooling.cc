@@ -1,5 +1,6 @@
 // Max pooling over the last two dimensions, and its gradient, in float32.
 #include "../command.h"
+#include "../parallel.h"
 #include "../simd.h"
 
 namespace FLAMBEAU_NAMESPACE {
@@ -37,16 +38,19 @@ static inline void pairRow(const float* above, const float* below, int32_t place
 }
 
 /** x [planes, h, w] to the largest of each window and its place in the plane, [planes, oh, ow]. */
-int maxPool2d(const double* command, ErrorSlot&) {
+int maxPool2d(const double* command, ErrorSlot& slot) {
   Reader read(command);
   const int64_t planes = read.integer(), h = read.integer(), w = read.integer(), kh = read.integer(), kw = read.integer();
   const int64_t sy = read.integer(), sx = read.integer(), py = read.integer(), px = read.integer(), dy = read.integer(), dx = read.integer();
   const int64_t oh = read.integer(), ow = read.integer();
-  const float* x = read.pointer<const float>();
-  float* out = read.pointer<float>();
-  int32_t* indices = read.pointer<int32_t>();
+  const float* xs = read.pointer<const float>();
+  float* outs = read.pointer<float>();
+  int32_t* allIndices = read.pointer<int32_t>();
   const bool pairs = kh == 2 && kw == 2 && sy == 2 && sx == 2 && py == 0 && px == 0 && dy == 1 && dx == 1 && 2 * oh <= h && 2 * ow <= w && ow >= 4;
-  for (int64_t plane = 0; plane < planes; plane++, x += h * w) {
+  share(slot, planes, 16.0 * planes * oh * ow * kh * kw, [&](int64_t plane, int) {
+    const float* x = xs + plane * h * w;
+    float* out = outs + plane * oh * ow;
+    int32_t* indices = allIndices + plane * oh * ow;
     for (int64_t y = 0; y < oh; y++, out += ow, indices += ow) {
       if (pairs) {
         pairRow(x + 2 * y * w, x + (2 * y + 1) * w, (int32_t)(2 * y * w), (int32_t)w, ow, out, indices);
@@ -72,24 +76,22 @@ int maxPool2d(const double* command, ErrorSlot&) {
         indices[j] = (int32_t)at;
       }
     }
-  }
+  });
   return ok;
 }
 
 /** out [planes, places] = g [planes, windows] added where `indices` say; g may repeat with strides. */
-int maxPool2dGrad(const double* command, ErrorSlot&) {
+int maxPool2dGrad(const double* command, ErrorSlot& slot) {
   Reader read(command);
   const int64_t planes = read.integer(), places = read.integer(), count = read.integer();
   const float* g = read.pointer<const float>();
   const int32_t* indices = read.pointer<const int32_t>();
   float* out = read.pointer<float>();
-  for (int64_t plane = 0; plane < planes; plane++) {
-    memset(out, 0, (size_t)places * 4);
-    for (int64_t i = 0; i < count; i++) out[indices[i]] += g[i];
-    g += count;
-    indices += count;
-    out += places;
-  }
+  share(slot, planes, 16.0 * planes * (places + count), [&](int64_t plane, int) {
+    float* to = out + plane * places;
+    memset(to, 0, (size_t)places * 4);
+    for (int64_t i = plane * count; i < (plane + 1) * count; i++) to[indices[i]] += g[i];
+  });
   return ok;
 }
 

@@ -1,73 +1,34 @@
 // Long short-term memory over a whole sequence and its gradient, in float32. What does not depend on the step before is one matrix product for
 // all steps; what does is one product and one pass of fused gates a step.
 #include "../command.h"
-#include "../gemm.h"
 #include "../quickMath.h"
+#include "../sequence.h"
 
 namespace FLAMBEAU_NAMESPACE {
 
-static inline float* aligned(float* p) { return (float*)(((uintptr_t)p + 63) & ~(uintptr_t)63); }
-static inline Index wholePanels(Index n) {
-  const Index panel = tileVectors * W;
-  return (n + panel - 1) / panel * panel;
-}
-
-/** A sequence [steps, batch, features] with any strides for step and sample, its features together. */
-struct Sequence {
-  const float* at;
-  Index step, sample;
-};
-
-/** The sequence as rows [steps·batch, features], where it lies or copied into `room`, which moves on. */
-static const float* rowsOf(const Sequence& x, Index steps, Index batch, Index features, float*& room) {
-  if (x.sample == features && x.step == batch * features) return x.at;
-  float* to = room;
-  room = aligned(room + steps * batch * features);
-  for (Index t = 0; t < steps; t++)
-    for (Index n = 0; n < batch; n++) copyRun(x.at + t * x.step + n * x.sample, to + (t * batch + n) * features, features);
-  return to;
-}
-
 /** The gates of one sample, i, f, g, o, from sums to activations; the new cell and hidden state. */
 static void openGates(float* gates, const float* before, float* cell, float* hidden, Index size) {
-  for (Index i = 0; i < size; i += W) {
-    const Index n = size - i < W ? size - i : W;
-    if (n == W) {
-      const Vf input = quickSigmoid(load(gates + i)), forget = quickSigmoid(load(gates + size + i));
-      const Vf fresh = quickTanh(load(gates + 2 * size + i)), output = quickSigmoid(load(gates + 3 * size + i));
-      const Vf c = forget * load(before + i) + input * fresh;
-      store(gates + i, input);
-      store(gates + size + i, forget);
-      store(gates + 2 * size + i, fresh);
-      store(gates + 3 * size + i, output);
-      store(cell + i, c);
-      store(hidden + i, output * quickTanh(c));
-      continue;
-    }
-    const Vf input = quickSigmoid(loadPart(gates + i, n)), forget = quickSigmoid(loadPart(gates + size + i, n));
-    const Vf fresh = quickTanh(loadPart(gates + 2 * size + i, n)), output = quickSigmoid(loadPart(gates + 3 * size + i, n));
-    const Vf c = forget * loadPart(before + i, n) + input * fresh;
-    storePart(gates + i, input, n);
-    storePart(gates + size + i, forget, n);
-    storePart(gates + 2 * size + i, fresh, n);
-    storePart(gates + 3 * size + i, output, n);
-    storePart(cell + i, c, n);
-    storePart(hidden + i, output * quickTanh(c), n);
-  }
+  overRow(size, [=](Index i, Index lanes) {
+    const Vf input = quickSigmoid(some(gates + i, lanes)), forget = quickSigmoid(some(gates + size + i, lanes));
+    const Vf fresh = quickTanh(some(gates + 2 * size + i, lanes)), output = quickSigmoid(some(gates + 3 * size + i, lanes));
+    const Vf c = forget * some(before + i, lanes) + input * fresh;
+    putSome(gates + i, input, lanes);
+    putSome(gates + size + i, forget, lanes);
+    putSome(gates + 2 * size + i, fresh, lanes);
+    putSome(gates + 3 * size + i, output, lanes);
+    putSome(cell + i, c, lanes);
+    putSome(hidden + i, output * quickTanh(c), lanes);
+  });
 }
 
 /**
  * steps, batch, features, size, flag reverse; x and its strides of step and sample; h0, c0, W_ih, W_hh, b_ih or 0, b_hh or 0;
  * output, last h, last c, gates [steps, batch, 4·size], cells [steps, batch, size]; scratch.
  */
-int lstm(const double* command, ErrorSlot&) {
+int lstm(const double* command, ErrorSlot& slot) {
   Reader read(command);
-  const Index steps = read.integer(), batch = read.integer(), features = read.integer(), size = read.integer();
-  const bool reverse = read.flag();
-  Sequence x;
-  x.at = read.pointer<const float>();
-  x.step = read.integer();
-  x.sample = read.integer();
+  const Layer q(read);
+  const Sequence x(read);
   const float* h0 = read.pointer<const float>();
   const float* c0 = read.pointer<const float>();
   const float* weightIh = read.pointer<const float>();
@@ -79,71 +40,61 @@ int lstm(const double* command, ErrorSlot&) {
   float* lastC = read.pointer<float>();
   float* gates = read.pointer<float>();
   float* cells = read.pointer<float>();
-  float* room = aligned(read.pointer<float>());
-  const Index width = 4 * size, states = batch * size;
-  float* bias = room;
-  room = aligned(room + width);
-  for (Index i = 0; i < width; i++) bias[i] = (biasIh == nullptr ? 0 : biasIh[i]) + (biasHh == nullptr ? 0 : biasHh[i]);
-  float* packed = room;
-  room = aligned(room + size * wholePanels(width));
-  packRight(Matrix<float>{weightHh, 1, size}, size, width, packed);
-  const float* rows = rowsOf(x, steps, batch, features, room);
-  // [T·N, I] · W_ihᵀ [I, 4H]
-  product(steps * batch, width, features, Matrix<float>{rows, features, 1}, Matrix<float>{weightIh, 1, features}, gates, width, bias, false, room);
-  const float* h = h0;
-  const float* c = c0;
-  for (Index s = 0; s < steps; s++) {
-    const Index t = reverse ? steps - 1 - s : s;
-    float* now = gates + t * batch * width;
-    packedProduct(batch, width, size, Matrix<float>{h, size, 1}, packed, now, width, true); // h [N, H] · W_hhᵀ [H, 4H]
-    for (Index n = 0; n < batch; n++)
-      openGates(now + n * width, c + n * size, cells + t * states + n * size, output + t * states + n * size, size);
-    h = output + t * states;
-    c = cells + t * states;
-  }
-  copyRun(h, lastH, states);
-  copyRun(c, lastC, states);
+  const Index size = q.size, width = 4 * size, panels = wholePanels(width), states = q.batch * size;
+  float* bias = aligned(read.pointer<float>());
+  float* packedIh = aligned(bias + panels);
+  float* packedHh = aligned(packedIh + q.features * panels);
+  for (Index i = 0; i < panels; i++) bias[i] = i >= width ? 0 : (biasIh == nullptr ? 0 : biasIh[i]) + (biasHh == nullptr ? 0 : biasHh[i]);
+  packRight(Matrix<float>{weightIh, 1, q.features}, q.features, width, packedIh);
+  packRight(Matrix<float>{weightHh, 1, size}, size, width, packedHh);
+  q.overSamples(slot, width, [&](Index first, Index samples) {
+    const Index shift = first * size;
+    const float* h = h0 + shift;
+    const float* c = c0 + shift;
+    for (Index s = 0; s < q.steps; s++) {
+      const Index t = q.at(s);
+      float* now = gates + (t * q.batch + first) * width;
+      float* shown = output + t * states + shift;
+      float* cell = cells + t * states + shift;
+      packedSum(samples, width, q.features, x.rows(t, first), packedIh, now, width, bias);                 // x [N, I] · W_ihᵀ [I, 4H]
+      packedProduct(samples, width, size, Matrix<float>{h, size, 1}, packedHh, now, width, true); // h [N, H] · W_hhᵀ [H, 4H]
+      for (Index n = 0; n < samples; n++) openGates(now + n * width, c + n * size, cell + n * size, shown + n * size, size);
+      h = shown;
+      c = cell;
+    }
+    copyRun(h, lastH + shift, samples * size);
+    copyRun(c, lastC + shift, samples * size);
+  });
   return ok;
 }
 
 /** From the gradients of one sample's hidden and cell state to those of its gates' sums, and of the cell state before. */
 static void closeGates(const float* gates, const float* before, const float* cell, const float* dh, float* dc, float* out, Index size) {
-  for (Index i = 0; i < size; i += W) {
-    const Index n = size - i < W ? size - i : W;
-    const bool whole = n == W;
-    const auto get = [=](const float* p) { return whole ? load(p) : loadPart(p, n); };
-    const auto put = [=](float* p, Vf v) {
-      if (whole) store(p, v);
-      else storePart(p, v, n);
-    };
-    const Vf input = get(gates + i), forget = get(gates + size + i), fresh = get(gates + 2 * size + i), output = get(gates + 3 * size + i);
-    const Vf shown = quickTanh(get(cell + i)), slope = get(dh + i);
-    const Vf inner = get(dc + i) + slope * output * (1 - shown * shown);
-    put(out + i, inner * fresh * input * (1 - input));
-    put(out + size + i, inner * get(before + i) * forget * (1 - forget));
-    put(out + 2 * size + i, inner * input * (1 - fresh * fresh));
-    put(out + 3 * size + i, slope * shown * output * (1 - output));
-    put(dc + i, inner * forget);
-  }
+  overRow(size, [=](Index i, Index lanes) {
+    const Vf input = some(gates + i, lanes), forget = some(gates + size + i, lanes);
+    const Vf fresh = some(gates + 2 * size + i, lanes), output = some(gates + 3 * size + i, lanes);
+    const Vf shown = quickTanh(some(cell + i, lanes)), slope = some(dh + i, lanes);
+    const Vf inner = some(dc + i, lanes) + slope * output * (1 - shown * shown);
+    putSome(out + i, inner * fresh * input * (1 - input), lanes);
+    putSome(out + size + i, inner * some(before + i, lanes) * forget * (1 - forget), lanes);
+    putSome(out + 2 * size + i, inner * input * (1 - fresh * fresh), lanes);
+    putSome(out + 3 * size + i, slope * shown * output * (1 - output), lanes);
+    putSome(dc + i, inner * forget, lanes);
+  });
 }
 
 /**
  * steps, batch, features, size, flag reverse; gradients of output (with its strides of step and sample, features together), last h, last c;
- * x with its strides; h0, c0, W_ih, W_hh; output, gates, cells of the forward pass; gradients of h0, c0, W_ih, W_hh, of both biases or 0, of x or 0; scratch.
+ * x with its strides; h0, c0, W_ih, W_hh; output, gates, cells of the forward pass; gradients of h0 and c0 or 0 for both, of W_ih, W_hh, of both biases or 0, of x or 0; floats of scratch for a
+ * thread's product; scratch.
  */
-int lstmGrad(const double* command, ErrorSlot&) {
+int lstmGrad(const double* command, ErrorSlot& slot) {
   Reader read(command);
-  const Index steps = read.integer(), batch = read.integer(), features = read.integer(), size = read.integer();
-  const bool reverse = read.flag();
-  Sequence g, x;
-  g.at = read.pointer<const float>();
-  g.step = read.integer();
-  g.sample = read.integer();
+  const Layer q(read);
+  const Sequence g(read);
   const float* gH = read.pointer<const float>();
   const float* gC = read.pointer<const float>();
-  x.at = read.pointer<const float>();
-  x.step = read.integer();
-  x.sample = read.integer();
+  const Sequence x(read);
   const float* h0 = read.pointer<const float>();
   const float* c0 = read.pointer<const float>();
   const float* weightIh = read.pointer<const float>();
@@ -157,44 +108,51 @@ int lstmGrad(const double* command, ErrorSlot&) {
   float* dWeightHh = read.pointer<float>();
   float* dBias = read.pointer<float>();
   float* dx = read.pointer<float>();
+  const Index each = read.integer();
   float* room = aligned(read.pointer<float>());
-  const Index width = 4 * size, states = batch * size, all = steps * batch;
-  float* packed = room;
+  const Index size = q.size, width = 4 * size, states = q.batch * size, all = q.steps * q.batch;
+  float* packedHh = room;
   room = aligned(room + width * wholePanels(size));
-  packRight(Matrix<float>{weightHh, size, 1}, width, size, packed);
+  packRight(Matrix<float>{weightHh, size, 1}, width, size, packedHh);
+  float* packedIh = room;
+  if (dx != nullptr) {
+    room = aligned(room + width * wholePanels(q.features));
+    packRight(Matrix<float>{weightIh, q.features, 1}, width, q.features, packedIh);
+  }
   float* sums = room; // gradients of the gates' sums, [T, N, 4H]
   room = aligned(room + all * width);
-  const float* rows = rowsOf(x, steps, batch, features, room);
-  copyRun(gH, dh, states);
-  copyRun(gC, dc, states);
-  for (Index s = steps - 1; s >= 0; s--) {
-    const Index t = reverse ? steps - 1 - s : s;
-    const Index earlier = reverse ? t + 1 : t - 1;
-    const float* before = s == 0 ? c0 : cells + earlier * states;
-    float* now = sums + t * batch * width;
-    for (Index n = 0; n < batch; n++) {
-      const float* slope = g.at + t * g.step + n * g.sample;
-      float* total = dh + n * size;
-      for (Index i = 0; i < size; i++) total[i] += slope[i];
-      closeGates(gates + (t * batch + n) * width, before + n * size, cells + t * states + n * size, total, dc + n * size, now + n * width, size);
+  const float* rows = rowsOf(x, q, room);
+  const bool initial = dh != nullptr;
+  if (!initial) {
+    dh = room;
+    dc = aligned(dh + states);
+    room = aligned(dc + states);
+  }
+  q.overSamples(slot, width, [&](Index first, Index samples) {
+    const Index shift = first * size;
+    float* slopeH = dh + shift;
+    float* slopeC = dc + shift;
+    copyRun(gH + shift, slopeH, samples * size);
+    copyRun(gC + shift, slopeC, samples * size);
+    for (Index s = q.steps - 1; s >= 0; s--) {
+      const Index t = q.at(s);
+      const float* before = (s == 0 ? c0 : cells + q.at(s - 1) * states) + shift;
+      float* now = sums + (t * q.batch + first) * width;
+      const Matrix<float> slope = g.rows(t, first);
+      for (Index n = 0; n < samples; n++) {
+        float* total = slopeH + n * size;
+        for (Index i = 0; i < size; i++) total[i] += slope.at[n * slope.row + i];
+        closeGates(gates + (t * q.batch + first + n) * width, before + n * size, cells + t * states + shift + n * size, total, slopeC + n * size, now + n * width, size);
+      }
+      const Matrix<float> sum = {now, width, 1};
+      if (s > 0 || initial) packedProduct(samples, size, width, sum, packedHh, slopeH, size, false); // [N, 4H] · W_hh [4H, H]
+      if (dx != nullptr) packedProduct(samples, q.features, width, sum, packedIh, dx + (t * q.batch + first) * q.features, q.features, false);
     }
-    packedProduct(batch, size, width, Matrix<float>{now, width, 1}, packed, dh, size, false); // [N, 4H] · W_hh [4H, H]
-  }
-  // sumsᵀ [4H, T·N] · x [T·N, I]
-  product(width, features, all, Matrix<float>{sums, 1, width}, Matrix<float>{rows, features, 1}, dWeightIh, features, (const float*)nullptr, false, room);
-  // The hidden states before: h0 for the first step, and the outputs, one step on, for the others.
-  const Index firstStep = reverse ? steps - 1 : 0;
-  product(width, size, batch, Matrix<float>{sums + firstStep * batch * width, 1, width}, Matrix<float>{h0, size, 1}, dWeightHh, size, (const float*)nullptr, false, room);
-  const float* later = sums + (reverse ? 0 : batch * width);
-  const float* outputs = output + (reverse ? states : 0);
-  if (steps > 1) product(width, size, all - batch, Matrix<float>{later, 1, width}, Matrix<float>{outputs, size, 1}, dWeightHh, size, (const float*)nullptr, true, room);
-  if (dBias != nullptr) {
-    memset(dBias, 0, (size_t)width * 4);
-    for (Index r = 0; r < all; r++)
-      for (Index i = 0; i < width; i++) dBias[i] += sums[r * width + i];
-  }
-  if (dx != nullptr)
-    product(all, features, width, Matrix<float>{sums, width, 1}, Matrix<float>{weightIh, features, 1}, dx, features, (const float*)nullptr, false, room);
+  });
+  const WeightGrads grads = {slot, room, each};
+  grads.ofInput(q, sums, width, width, rows, dWeightIh);
+  grads.ofHidden(q, sums, width, width, h0, output, dWeightHh);
+  if (dBias != nullptr) sumRows(sums, all, width, width, dBias);
   return ok;
 }
 

@@ -1,6 +1,7 @@
 // Sums, products and extremes over dimensions. Sums of float32 run in float32 for a few dozen terms at a time and are gathered in float64.
 #include "../convert.h"
 #include "../nd.h"
+#include "../parallel.h"
 #include "../simd.h"
 
 namespace FLAMBEAU_NAMESPACE {
@@ -129,6 +130,14 @@ template <int R, class T>
 void reduceColumns(typename Wider<T>::Type* total, const T* x, int64_t rowStride, int64_t rows, int64_t columns) {
   for (int64_t r = 0; r < rows; r++) {
     const T* row = x + r * rowStride;
+#if defined(__wasm__)
+    // Of the many loops only sums of floats get vectors there.
+    if constexpr (R != Sum || sizeof(typename Wider<T>::Type) == sizeof(T) || T(0.5) == 0) {
+      FLAMBEAU_SCALAR
+      for (int64_t c = 0; c < columns; c++) total[c] = combine<R>(total[c], row[c]);
+      continue;
+    }
+#endif
     FLAMBEAU_INDEPENDENT
     for (int64_t c = 0; c < columns; c++) total[c] = combine<R>(total[c], row[c]);
   }
@@ -200,7 +209,26 @@ FLAMBEAU_NOINLINE void gatherRows(const Job& job, const Reducer& reducer, int64_
   } while (inner.next());
 }
 
-void run(const Job& job, int reduction) {
+/** Elements of a run that are gathered into a total of their own, where a run is long; threads share such parts. */
+constexpr int64_t portion = 65536;
+constexpr int64_t mostParts = 64;
+
+/** One total of a long run: parts have totals of their own, which are gathered in their order. */
+void runLong(const ErrorSlot& slot, const Reducer& reducer, const Reducer& wider, const char* x, int size, int64_t count, int64_t start, int64_t* total) {
+  int64_t totals[mostParts];
+  int64_t each = (count + mostParts - 1) / mostParts;
+  each = each < portion ? portion : (each + portion - 1) / portion * portion;
+  const int64_t parts = (count + each - 1) / each;
+  share(slot, parts, 16.0 * count, [&](int64_t part, int) {
+    const int64_t from = part * each;
+    totals[part] = start;
+    reducer.row(&totals[part], x + from * size, count - from < each ? count - from : each);
+  });
+  *total = start;
+  wider.row(total, totals, parts);
+}
+
+void run(const ErrorSlot& slot, const Job& job, int reduction) {
   const Reducer& reducer = reducers[reduction][job.compute];
   const int wide = job.compute == F || job.compute == D ? D : L;
   const int64_t start = startOf(reduction, wide == D);
@@ -211,15 +239,23 @@ void run(const Job& job, int reduction) {
   const int keptLast = kept.rank - 1, reducedLast = reduced.rank - 1;
   const int64_t columns = kept.shape[keptLast], columnStride = kept.strides[1][keptLast];
   const int64_t rows = reduced.shape[reducedLast], rowStride = reduced.strides[0][reducedLast];
-  alignas(64) char buffer[chunk * 8];
+  const double work = 16.0 * columns * reduced.count;
+
+  if (kept.count == 1 && reducedLast == 0 && native && rowStride == 1 && rows >= 2 * portion) {
+    int64_t total;
+    runLong(slot, reducer, reducers[reduction][wide], job.x, size, rows, start, &total);
+    storeBlock(job.outDType, wide, &total, job.out, 0, 1, 1, 1);
+    return;
+  }
 
   if (columns > 1 && magnitude(columnStride) < magnitude(rowStride)) {
     // The kept elements lie closer together than the reduced ones: many totals at a time.
-    alignas(64) int64_t totals[chunk];
     Odometer<2> outer(kept, keptLast);
     do {
-      for (int64_t c = 0; c < columns; c += chunk) {
-        const int64_t n = columns - c < chunk ? columns - c : chunk;
+      share(slot, (columns + chunk - 1) / chunk, work, [&](int64_t part, int) {
+        alignas(64) int64_t totals[chunk];
+        alignas(64) char buffer[chunk * 8];
+        const int64_t c = part * chunk, n = columns - c < chunk ? columns - c : chunk;
         for (int64_t j = 0; j < n; j++) totals[j] = start;
         if (reduced.count > 0) {
           Odometer<1> inner(reduced, reducedLast);
@@ -238,17 +274,18 @@ void run(const Job& job, int reduction) {
           } while (inner.next());
         }
         storeBlock(job.outDType, wide, totals, job.out + (outer.offset[0] + c * kept.strides[0][keptLast]) * outSize, 0, kept.strides[0][keptLast], 1, n);
-      }
+      });
     } while (outer.next());
     return;
   }
 
   // Row by row; the totals of a run of rows are stored together.
-  alignas(64) int64_t totals[64];
   Odometer<2> outer(kept, keptLast);
   do {
-    for (int64_t c = 0; c < columns; c += 64) {
-      const int64_t n = columns - c < 64 ? columns - c : 64;
+    share(slot, (columns + 63) / 64, work, [&](int64_t part, int) {
+      alignas(64) int64_t totals[64];
+      alignas(64) char buffer[chunk * 8];
+      const int64_t c = part * 64, n = columns - c < 64 ? columns - c : 64;
       for (int64_t j = 0; j < n; j++) {
         totals[j] = start;
         const char* from = job.x + (outer.offset[1] + (c + j) * columnStride) * size;
@@ -256,14 +293,14 @@ void run(const Job& job, int reduction) {
         else gatherRows(job, reducer, &totals[j], from, native, buffer);
       }
       storeBlock(job.outDType, wide, totals, job.out + (outer.offset[0] + c * kept.strides[0][keptLast]) * outSize, 0, kept.strides[0][keptLast], 1, n);
-    }
+    });
   } while (outer.next());
 }
 
 }  // namespace
 
 /** Command: reduction, compute, dtype and address of out and x, the kept dimensions (strides of out and x), the reduced ones (of x). */
-int reduce(const double* command, ErrorSlot&) {
+int reduce(const double* command, ErrorSlot& slot) {
   Reader read(command);
   const int reduction = (int)read.integer();
   Job job;
@@ -275,7 +312,7 @@ int reduce(const double* command, ErrorSlot&) {
   readLoop(read, job.kept);
   readLoop(read, job.reduced);
   if (job.kept.count == 0) return ok;
-  run(job, reduction);
+  run(slot, job, reduction);
   return ok;
 }
 

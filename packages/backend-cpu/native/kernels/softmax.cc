@@ -37,71 +37,84 @@ FLAMBEAU_INLINE float totalOf(const float* x, int64_t n) {
   return total;
 }
 
-/** out = exp(x - shift); returns the sum. */
-FLAMBEAU_INLINE float expRow(const float* x, float* out, int64_t n, float shift) {
+/** The sum of exp(x - shift), which is written to `out` where there is one. */
+template <bool writes> FLAMBEAU_INLINE float expRow(const float* x, float* out, int64_t n, float shift) {
   Vf total = Vf{};
   int64_t i = 0;
   for (; i + W <= n; i += W) {
     const Vf e = expBelowZero(load(x + i) - shift);
-    store(out + i, e);
+    if (writes) store(out + i, e);
     total += e;
   }
   float sum = sumLanes(total);
   if (i < n) {
     const Vf e = expBelowZero(loadPart(x + i, n - i) - shift);
-    storePart(out + i, e, n - i);
-    for (int lane = 0; lane < n - i; lane++) sum += e[lane];
-  }
-  return sum;
-}
-
-/** The sum of exp(x - shift). */
-FLAMBEAU_INLINE float expTotal(const float* x, int64_t n, float shift) {
-  Vf total = Vf{};
-  int64_t i = 0;
-  for (; i + W <= n; i += W) total += expBelowZero(load(x + i) - shift);
-  float sum = sumLanes(total);
-  if (i < n) {
-    const Vf e = expBelowZero(loadPart(x + i, n - i) - shift);
+    if (writes) storePart(out + i, e, n - i);
     for (int lane = 0; lane < n - i; lane++) sum += e[lane];
   }
   return sum;
 }
 
 static void softmaxRow(const float* x, float* out, int64_t n) {
-  const float scale = 1 / expRow(x, out, n, largestOf(x, n));
+  const float scale = 1 / expRow<true>(x, out, n, largestOf(x, n));
   for (int64_t i = 0; i < n; i++) out[i] *= scale;
 }
 
 /** Writes the logarithm of softmax of a row. */
 static void logSoftmaxRow(const float* x, float* out, int64_t n) {
-  const float peak = largestOf(x, n), rest = (float)log((double)expTotal(x, n, peak));
+  const float peak = largestOf(x, n), rest = (float)log((double)expRow<false>(x, nullptr, n, peak));
   // Two subtractions, so that nothing of the logarithm is lost beside a large peak.
   for (int64_t i = 0; i < n; i++) out[i] = (x[i] - peak) - rest;
 }
 
-FLAMBEAU_INLINE Vf vectorLog(Vf v) {
-  Vf out;
-  for (int i = 0; i < W; i++) out[i] = (float)log((double)v[i]);
-  return out;
-}
-
 /** The same for `count` neighbouring lanes, `step` apart along n. */
 static void softmaxLanes(const float* x, float* out, int64_t n, int64_t step, int64_t count, bool logarithm) {
-  Vf peak = loadPart(x, count);
-  for (int64_t i = 1; i < n; i++) peak = larger(peak, loadPart(x + i * step, count));
+  const bool whole = count == W;
+  const auto get = [=](const float* p) __attribute__((always_inline)) { return whole ? load(p) : loadPart(p, count); };
+  const auto put = [=](float* p, Vf v) __attribute__((always_inline)) {
+    if (whole) store(p, v);
+    else storePart(p, v, count);
+  };
+  Vf peak = get(x);
+  for (int64_t i = 1; i < n; i++) peak = larger(peak, get(x + i * step));
   Vf total = Vf{};
   for (int64_t i = 0; i < n; i++) {
-    const Vf e = expBelowZero(loadPart(x + i * step, count) - peak);
+    const Vf e = expBelowZero(get(x + i * step) - peak);
     total += e;
-    if (!logarithm) storePart(out + i * step, e, count);
+    if (!logarithm) put(out + i * step, e);
   }
   if (logarithm) {
-    const Vf rest = vectorLog(total);
-    for (int64_t i = 0; i < n; i++) storePart(out + i * step, (loadPart(x + i * step, count) - peak) - rest, count);
+    const Vf rest = vlog(total);
+    for (int64_t i = 0; i < n; i++) put(out + i * step, (get(x + i * step) - peak) - rest);
   } else {
     const Vf scale = 1 / total;
-    for (int64_t i = 0; i < n; i++) storePart(out + i * step, loadPart(out + i * step, count) * scale, count);
+    for (int64_t i = 0; i < n; i++) put(out + i * step, get(out + i * step) * scale);
+  }
+}
+
+/** Rows up to this are turned, so that a lane holds a row: a vector of one row would be almost empty. */
+constexpr int64_t shortRow = 32;
+
+static void softmaxRows(const float* x, float* out, int64_t rows, int64_t n, bool logarithm) {
+  if (n > shortRow || rows == 1) {
+    for (int64_t r = 0; r < rows; r++) {
+      if (logarithm) logSoftmaxRow(x + r * n, out + r * n, n);
+      else softmaxRow(x + r * n, out + r * n, n);
+    }
+    return;
+  }
+  alignas(64) float block[shortRow * W];
+  for (int64_t first = 0; first < rows; first += W) {
+    const int64_t count = rows - first < W ? rows - first : W;
+    const float* from = x + first * n;
+    float* to = out + first * n;
+    if (count < W)
+      for (int64_t i = 0; i < n * W; i++) block[i] = 0;
+    for (int64_t r = 0; r < count; r++)
+      for (int64_t i = 0; i < n; i++) block[i * W + r] = from[r * n + i];
+    softmaxLanes(block, block, n, W, W, logarithm);
+    for (int64_t r = 0; r < count; r++)
+      for (int64_t i = 0; i < n; i++) to[r * n + i] = block[i * W + r];
   }
 }
 
@@ -112,13 +125,12 @@ int softmax(const double* command, ErrorSlot&) {
   const int64_t outer = read.integer(), n = read.integer(), inner = read.integer();
   const float* x = read.pointer<const float>();
   float* out = read.pointer<float>();
-  for (int64_t o = 0; o < outer; o++, x += n * inner, out += n * inner) {
-    if (inner == 1) {
-      if (logarithm) logSoftmaxRow(x, out, n);
-      else softmaxRow(x, out, n);
-    } else
-      for (int64_t i = 0; i < inner; i += W) softmaxLanes(x + i, out + i, n, inner, inner - i < W ? inner - i : W, logarithm);
+  if (inner == 1) {
+    softmaxRows(x, out, outer, n, logarithm);
+    return ok;
   }
+  for (int64_t o = 0; o < outer; o++, x += n * inner, out += n * inner)
+    for (int64_t i = 0; i < inner; i += W) softmaxLanes(x + i, out + i, n, inner, inner - i < W ? inner - i : W, logarithm);
   return ok;
 }
 
@@ -136,8 +148,12 @@ int softmaxGrad(const double* command, ErrorSlot&) {
       int64_t i = 0;
       if (logarithm) {
         total = totalOf(g, n);
-        for (; i + W <= n; i += W) store(out + i, load(g + i) - vexp(load(y + i)) * total);
-        if (i < n) storePart(out + i, loadPart(g + i, n - i) - vexp(loadPart(y + i, n - i)) * total, n - i);
+        for (; i < n; i += W) {
+          const int64_t rest = n - i;
+          const Vf e = vexp(rest >= W ? load(y + i) : loadPart(y + i, rest)) * total;
+          if (rest >= W) store(out + i, load(g + i) - e);
+          else storePart(out + i, loadPart(g + i, rest) - e, rest);
+        }
       } else {
         Vf sum = Vf{};
         for (; i + W <= n; i += W) sum += load(g + i) * load(y + i);
@@ -191,11 +207,11 @@ int crossEntropy(const double* command, ErrorSlot& error) {
   }
   double total = 0;
   int64_t counted = 0;
-  for (int64_t r = 0; r < rows; r++, x += n, out += n) {
-    logSoftmaxRow(x, out, n);
+  softmaxRows(x, out, rows, n, true);
+  for (int64_t r = 0; r < rows; r++) {
     const int64_t label = labels[r];
     if (label == ignored) continue;
-    total -= out[label];
+    total -= out[r * n + label];
     counted++;
   }
   *loss = (float)(mean ? total / (double)counted : total);
@@ -217,13 +233,19 @@ int crossEntropyGrad(const double* command, ErrorSlot&) {
   int64_t counted = 0;
   for (int64_t r = 0; r < rows; r++) counted += labels[r] != ignored;
   const float scale = mean ? *g / (float)counted : *g;
-  for (int64_t r = 0; r < rows; r++, y += n, out += n) {
+  const int64_t all = rows * n;
+  int64_t i;
+  for (i = 0; i < all; i += W) {
+    const int64_t rest = all - i;
+    const Vf e = vexp(rest >= W ? load(y + i) : loadPart(y + i, rest)) * scale;
+    if (rest >= W) store(out + i, e);
+    else storePart(out + i, e, rest);
+  }
+  for (int64_t r = 0; r < rows; r++, out += n) {
     const int64_t label = labels[r];
-    const float factor = label == ignored ? 0 : scale;
-    int64_t i = 0;
-    for (; i + W <= n; i += W) store(out + i, vexp(load(y + i)) * factor);
-    if (i < n) storePart(out + i, vexp(loadPart(y + i, n - i)) * factor, n - i);
     if (label != ignored) out[label] -= scale;
+    else
+      for (i = 0; i < n; i++) out[i] = 0;
   }
   return ok;
 }

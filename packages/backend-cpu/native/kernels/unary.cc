@@ -44,8 +44,7 @@ template <class Op, class T>
 void simpleRow(const void* input, const void*, const void*, void* result, int64_t count) {
   const T* x = (const T*)input;
   T* out = (T*)result;
-  FLAMBEAU_INDEPENDENT
-  for (int64_t i = 0; i < count; i++) out[i] = Op::apply(x[i]);
+  FLAMBEAU_ROW(T, count, out[i] = Op::apply(x[i]))
 }
 
 struct IsNaN {
@@ -70,8 +69,7 @@ template <class Op, class T>
 void flagRow(const void* input, const void*, const void*, void* result, int64_t count) {
   const T* x = (const T*)input;
   uint8_t* out = (uint8_t*)result;
-  FLAMBEAU_INDEPENDENT
-  for (int64_t i = 0; i < count; i++) out[i] = Op::apply(x[i]);
+  FLAMBEAU_ROW(T, count, out[i] = Op::apply(x[i]))
 }
 
 /** A function of float64, also for float32 values. */
@@ -87,9 +85,13 @@ template <Vf (*f)(Vf)>
 void vectorRow(const void* input, const void*, const void*, void* result, int64_t count) {
   const float* x = (const float*)input;
   float* out = (float*)result;
-  int64_t i = 0;
-  for (; i + W <= count; i += W) store(out + i, f(load(x + i)));
-  if (i < count) storePart(out + i, f(loadPart(x + i, count - i)), count - i);
+  // One call of f for whole vectors and the last part: it is inlined, and large.
+  for (int64_t i = 0; i < count; i += W) {
+    const int64_t rest = count - i;
+    const Vf y = f(rest >= W ? load(x + i) : loadPart(x + i, rest));
+    if (rest >= W) store(out + i, y);
+    else storePart(out + i, y, rest);
+  }
 }
 
 double sigmoid64(double x) {
@@ -121,7 +123,7 @@ const Row rows[] = {
 }  // namespace
 
 /** Command: op, compute, dtypes and addresses of out and x, rank, shape, strides of out and x. */
-int unary(const double* command, ErrorSlot&) {
+int unary(const double* command, ErrorSlot& slot) {
   Reader read(command);
   const Row& row = rows[read.integer()];
   int compute = (int)read.integer();
@@ -136,7 +138,7 @@ int unary(const double* command, ErrorSlot&) {
   if (row.of[compute] == nullptr) return notImplemented;
   sides[0].packed = row.flag ? bytes : compute;
   sides[1].packed = compute;
-  runElementwise<1>(row.of[compute], loop, sides);
+  runElementwise<1>(slot, row.of[compute], loop, sides);
   return ok;
 }
 

@@ -1,7 +1,10 @@
 import type { OptionalKernel } from '@flambeau/core';
 import type { Engine } from '../engine.ts';
 import { activationKernels } from './activation.ts';
+import { attentionKernels } from './attention.ts';
 import { convolutionKernels } from './convolution.ts';
+import { convolutionPoolKernels } from './convolutionPool.ts';
+import { lossKernels } from './loss.ts';
 import { normalizationKernels } from './normalization.ts';
 import { optimizerKernels } from './optimizer.ts';
 import { poolingKernels } from './pooling.ts';
@@ -15,12 +18,15 @@ export function optionalKernels(engine: Engine): Record<string, OptionalKernel> 
   return {
     ...productKernels(engine),
     ...convolutionKernels(engine),
+    ...convolutionPoolKernels(engine),
     ...poolingKernels(engine),
     ...softmaxKernels(engine),
+    ...lossKernels(engine),
     ...normalizationKernels(engine),
     ...activationKernels(engine),
     ...sliceKernels(engine),
     ...recurrentKernels(engine),
+    ...attentionKernels(engine),
     ...optimizerKernels(engine),
   };
 }

@@ -22,7 +22,7 @@ const none: readonly number[] = [];
 /** matmul over any strides and batches, and linear with its bias, in float32 and float64. */
 export function productKernels(engine: Engine): Record<string, OptionalKernel> {
   const { command } = engine;
-  const id = engine.kernelId('product');
+  const [id, reduceId] = [engine.kernelId('product'), engine.kernelId('reduce')];
 
   /** out [...batch, m, n] = bias + a · b; the strides of a and b along k, and their other one, come apart so that transposing costs nothing. */
   function run(
@@ -54,7 +54,9 @@ export function productKernels(engine: Engine): Record<string, OptionalKernel> {
     command.address(out);
     if (bias === undefined) command.number(0);
     else command.address(bias);
-    command.scratch(scratchBytes(m, n, k, a.dtype === 'float64' ? 8 : 4));
+    const scratch = Math.ceil(scratchBytes(m, n, k, a.dtype === 'float64' ? 8 : 4) / 64) * 64;
+    command.scratch(scratch * engine.threads);
+    command.number(scratch);
     command.number(batch.length);
     if (batch.length > 0) {
       command.list(batch);
@@ -112,5 +114,33 @@ export function productKernels(engine: Engine): Record<string, OptionalKernel> {
     },
   };
 
-  return { matmul, linear };
+  const linearGrad: OptionalKernel = {
+    accepts: ([g, x]) => computes(g) && g.count > 0 && x.count > 0 && isRowMajor(g) && (x.shape.length === 2 || isRowMajor(x)),
+    run([g, x, weight], outputs, attrs) {
+      const { needs } = attrs as { readonly needs: readonly boolean[] };
+      const last = x.shape.length - 1;
+      const [n, k] = weight.shape;
+      const rows = x.count / k;
+      let next = 0;
+      // g [R,N] · W [N,K] → [R,K]
+      if (needs[0]) run('linearGrad', rows, k, n, g, n, 1, weight, weight.strides[0], weight.strides[1], outputs[next++], undefined, none);
+      // gᵀ [N,R] · x [R,K] → [N,K]
+      if (needs[1])
+        run('linearGrad', n, k, rows, g, 1, n, x, last === 1 ? x.strides[0] : k, x.strides[last], outputs[next++], undefined, none);
+      if (needs[2]) sumRows(g, rows, n, outputs[next]);
+    },
+  };
+
+  /** out [N] = the sum of the rows of g [R, N]. */
+  function sumRows(g: Operand, rows: number, n: number, out: Operand): void {
+    command.begin(reduceId);
+    command.number(0); // a sum
+    command.number(g.dtype === 'float64' ? 1 : 0);
+    command.operand(out);
+    command.operand(g);
+    for (const value of [1, n, 1, 1, 1, rows, n]) command.number(value); // kept: size, strides of out and g; then reduced: size, stride of g
+    engine.run('linearGrad');
+  }
+
+  return { matmul, linear, linearGrad };
 }

@@ -6,15 +6,23 @@ import { scratchBytes } from './product.ts';
 interface RecurrentAttrs {
   readonly reverse: boolean;
 }
+interface GradAttrs extends RecurrentAttrs {
+  readonly input: boolean;
+  readonly inner: boolean;
+}
+interface LstmGradAttrs extends GradAttrs {
+  readonly initial: boolean;
+}
 
 /** A sequence whose features lie together; step and sample may have any stride, as batchFirst gives it. */
 const isSequence = (x: Operand): boolean => isFloat32(x) && (x.strides[2] === 1 || x.shape[2] === 1);
 const wholePanels = (n: number): number => Math.ceil(n / 32) * 32;
 
-/** LSTM over a whole sequence, and its gradient, in float32. */
+/** LSTM and GRU over a whole sequence, and their gradients, in float32. */
 export function recurrentKernels(engine: Engine): Record<string, OptionalKernel> {
   const { command } = engine;
   const [forwardId, gradId] = [engine.kernelId('lstm'), engine.kernelId('lstmGrad')];
+  const [gruId, gruGradId] = [engine.kernelId('gru'), engine.kernelId('gruGrad')];
 
   const writeSequence = (x: Operand): void => {
     command.address(x);
@@ -26,12 +34,18 @@ export function recurrentKernels(engine: Engine): Record<string, OptionalKernel>
     else command.address(x);
   };
 
+  /** Scratch of so many floats, and for each thread as many bytes as its largest product needs. */
+  const writeRooms = (floats: number, products: readonly number[]): void => {
+    const each = Math.ceil(Math.max(...products) / 64) * 64;
+    command.number(each / 4);
+    command.scratch(4 * floats + each * engine.threads);
+  };
+
   const lstm: OptionalKernel = {
     accepts: ([x, ...others]) => isSequence(x) && x.count > 0 && others.every(isPlain),
     run([x, h0, c0, weightIh, weightHh, biasIh, biasHh], outputs, attrs) {
       const [steps, batch, features] = x.shape;
       const size = h0.shape[1];
-      const rows = isRowMajor(x) ? 0 : x.count;
       command.begin(forwardId);
       for (const n of [steps, batch, features, size]) command.number(n);
       command.flag((attrs as RecurrentAttrs).reverse);
@@ -40,41 +54,93 @@ export function recurrentKernels(engine: Engine): Record<string, OptionalKernel>
       writeMaybe(biasIh);
       writeMaybe(biasHh);
       for (const output of outputs) command.address(output);
-      command.scratch(4 * (4 * size + size * wholePanels(4 * size) + rows + 128) + scratchBytes(steps * batch, 4 * size, features, 4));
+      command.scratch(4 * ((1 + features + size) * wholePanels(4 * size) + 128));
       engine.run('lstm');
     },
   };
 
   const lstmGrad: OptionalKernel = {
-    accepts: ([gOutput, gH, gC, output, gates, cells, x, ...others]) =>
-      isSequence(gOutput) && isSequence(x) && x.count > 0 && [gH, gC, output, gates, cells, ...others].every(isPlain),
+    accepts: ([gOutput, gH, gC, output, gates, cells, x, ...others], attrs) =>
+      !(attrs as LstmGradAttrs).inner &&
+      isSequence(gOutput) &&
+      isSequence(x) &&
+      x.count > 0 &&
+      [gH, gC, output, gates, cells, ...others].every(isPlain),
     run([gOutput, gH, gC, output, gates, cells, x, h0, c0, weightIh, weightHh, bias], outputs, attrs) {
+      const { reverse, initial, input } = attrs as LstmGradAttrs;
       const [steps, batch, features] = x.shape;
       const size = h0.shape[1];
       const all = steps * batch;
       const rows = isRowMajor(x) ? 0 : x.count;
-      const [dh0, dc0, dWeightIh, dWeightHh] = outputs;
-      const dBias = bias === undefined ? undefined : outputs[4];
-      const dx = outputs.length > (bias === undefined ? 4 : 5) ? outputs[outputs.length - 1] : undefined;
+      let next = initial ? 2 : 0;
       command.begin(gradId);
       for (const n of [steps, batch, features, size]) command.number(n);
-      command.flag((attrs as RecurrentAttrs).reverse);
+      command.flag(reverse);
       writeSequence(gOutput);
       command.address(gH);
       command.address(gC);
       writeSequence(x);
-      for (const input of [h0, c0, weightIh, weightHh, output, gates, cells, dh0, dc0, dWeightIh, dWeightHh]) command.address(input);
-      writeMaybe(dBias);
-      writeMaybe(dx);
-      const product = Math.max(
+      for (const given of [h0, c0, weightIh, weightHh, output, gates, cells]) command.address(given);
+      writeMaybe(initial ? outputs[0] : undefined);
+      writeMaybe(initial ? outputs[1] : undefined);
+      command.address(outputs[next++]);
+      command.address(outputs[next++]);
+      writeMaybe(bias === undefined ? undefined : outputs[next++]);
+      writeMaybe(input ? outputs[next] : undefined);
+      const panels = wholePanels(size) + (input ? wholePanels(features) : 0);
+      writeRooms(4 * size * panels + 2 * batch * size + all * 4 * size + rows + 256, [
         scratchBytes(4 * size, features, all, 4),
         scratchBytes(4 * size, size, all, 4),
-        scratchBytes(all, features, 4 * size, 4),
-      );
-      command.scratch(4 * (4 * size * wholePanels(size) + all * 4 * size + rows + 128) + product);
-      engine.run('lstm');
+      ]);
+      engine.run('lstmGrad');
     },
   };
 
-  return { lstm, lstmGrad };
+  const gru: OptionalKernel = {
+    accepts: ([x, ...others]) => isSequence(x) && x.count > 0 && others.every(isPlain),
+    run([x, h0, weightIh, weightHh, biasIh, biasHh], outputs, attrs) {
+      const [steps, batch, features] = x.shape;
+      const size = h0.shape[1];
+      command.begin(gruId);
+      for (const n of [steps, batch, features, size]) command.number(n);
+      command.flag((attrs as RecurrentAttrs).reverse);
+      writeSequence(x);
+      for (const input of [h0, weightIh, weightHh]) command.address(input);
+      writeMaybe(biasIh);
+      writeMaybe(biasHh);
+      for (const output of outputs) command.address(output);
+      command.scratch(4 * ((1 + features + size) * wholePanels(3 * size) + 4 * size + 3 * batch * size + 192));
+      engine.run('gru');
+    },
+  };
+
+  const gruGrad: OptionalKernel = {
+    accepts: ([gOutput, gH, output, gates, x, ...others], attrs) =>
+      !(attrs as GradAttrs).inner && isSequence(gOutput) && isSequence(x) && x.count > 0 && [gH, output, gates, ...others].every(isPlain),
+    run([gOutput, gH, output, gates, x, h0, weightIh, weightHh, bias], outputs, attrs) {
+      const { reverse, input } = attrs as GradAttrs;
+      const [steps, batch, features] = x.shape;
+      const size = h0.shape[1];
+      const all = steps * batch;
+      const rows = isRowMajor(x) ? 0 : x.count;
+      command.begin(gruGradId);
+      for (const n of [steps, batch, features, size]) command.number(n);
+      command.flag(reverse);
+      writeSequence(gOutput);
+      command.address(gH);
+      writeSequence(x);
+      for (const given of [h0, weightIh, weightHh, output, gates, ...outputs.slice(0, 3)]) command.address(given);
+      writeMaybe(bias === undefined ? undefined : outputs[3]);
+      writeMaybe(bias === undefined ? undefined : outputs[4]);
+      writeMaybe(input ? outputs[outputs.length - 1] : undefined);
+      const panels = wholePanels(size) + (input ? wholePanels(features) : 0);
+      writeRooms(3 * size * panels + all * 4 * size + rows + 256, [
+        scratchBytes(2 * size, features, all, 4),
+        scratchBytes(3 * size, size, all, 4),
+      ]);
+      engine.run('gruGrad');
+    },
+  };
+
+  return { lstm, lstmGrad, gru, gruGrad };
 }

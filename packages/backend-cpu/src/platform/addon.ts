@@ -1,7 +1,10 @@
 /** What native/addon.cc exports. */
 export interface Addon {
   /** Makes an engine on a command buffer; `wanted` names an instruction set, the widest one otherwise. */
-  start(buffer: ArrayBuffer, wanted: string | undefined): { instructionSet: string; kernels: readonly string[]; run: () => void };
+  start(
+    buffer: ArrayBuffer,
+    wanted: string | undefined,
+  ): { instructionSet: string; kernels: readonly string[]; run: () => void; setThreads: (count: number) => void };
   /** Where the bytes of an ArrayBuffer lie. */
   addressOf(buffer: ArrayBuffer): number;
 }

@@ -6,6 +6,8 @@ export const findAddon = (): AddonSearch => ({ addon: undefined, reasons: ['addo
 
 export const environment = (_name: string): string | undefined => undefined;
 
+export const processors = (): number => 1;
+
 export const arrayBufferBytes = (): number | undefined => undefined;
 
 export const newBuffer = (byteLength: number): ArrayBuffer => new ArrayBuffer(byteLength);

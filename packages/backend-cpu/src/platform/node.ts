@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Addon, AddonSearch } from './addon.ts';
 
@@ -30,6 +31,9 @@ export function findAddon(): AddonSearch {
 
 /** An environment variable; undefined where it is not set or empty. */
 export const environment = (name: string): string | undefined => process.env[name] || undefined;
+
+/** Processors that this process may use. */
+export const processors = (): number => availableParallelism();
 
 /** Bytes of all ArrayBuffers that V8 has not collected; undefined where nobody counts them. */
 export const arrayBufferBytes = (): number | undefined => process.memoryUsage().arrayBuffers;

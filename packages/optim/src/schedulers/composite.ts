@@ -100,6 +100,8 @@ export class SequentialLR extends CompositeScheduler {
 /** Schedulers that all step together, each changing what the others left. */
 export class ChainedScheduler extends CompositeScheduler {
   constructor(schedulers: readonly LRScheduler[], options: { optimizer?: Schedulable } | Schedulable = {}) {
+    if (typeof options !== 'object' || options === null)
+      throw new ArgumentError({ op: 'ChainedScheduler', expected: 'options', received: describe(options) });
     const optimizer = 'paramGroups' in options ? options : options.optimizer;
     checkMembers('ChainedScheduler', schedulers, optimizer);
     super(optimizer ?? schedulers[0].optimizer, schedulers, -1);

@@ -1,0 +1,156 @@
+// Gated recurrent units over a whole sequence and their gradient, in float32: one matrix product for what does not depend on the step before, one
+// product and one pass of fused gates a step for what does.
+#include "../command.h"
+#include "../quickMath.h"
+#include "../sequence.h"
+
+namespace FLAMBEAU_NAMESPACE {
+
+/** The gates r, z, n of one sample from their sums (those of the input in place, those of the hidden state in `hidden`), and the new state. */
+static void openGru(float* gates, const float* hidden, const float* biasHidden, const float* before, float* after, Index size) {
+  overRow(size, [=](Index i, Index lanes) {
+    const Vf reset = quickSigmoid(some(gates + i, lanes) + some(hidden + i, lanes));
+    const Vf update = quickSigmoid(some(gates + size + i, lanes) + some(hidden + size + i, lanes));
+    const Vf inner = some(hidden + 2 * size + i, lanes) + some(biasHidden + i, lanes);
+    const Vf fresh = quickTanh(some(gates + 2 * size + i, lanes) + reset * inner);
+    putSome(gates + i, reset, lanes);
+    putSome(gates + size + i, update, lanes);
+    putSome(gates + 2 * size + i, fresh, lanes);
+    putSome(gates + 3 * size + i, inner, lanes);
+    putSome(after + i, fresh + update * (some(before + i, lanes) - fresh), lanes);
+  });
+}
+
+/**
+ * steps, batch, features, size, flag reverse; x and its strides of step and sample; h0, W_ih, W_hh, b_ih or 0, b_hh or 0;
+ * output, last h, gates [steps, batch, 4·size]: r, z, n and the hidden state's part of n; scratch.
+ */
+int gru(const double* command, ErrorSlot& slot) {
+  Reader read(command);
+  const Layer q(read);
+  const Sequence x(read);
+  const float* h0 = read.pointer<const float>();
+  const float* weightIh = read.pointer<const float>();
+  const float* weightHh = read.pointer<const float>();
+  const float* biasIh = read.pointer<const float>();
+  const float* biasHh = read.pointer<const float>();
+  float* output = read.pointer<float>();
+  float* lastH = read.pointer<float>();
+  float* gates = read.pointer<float>();
+  const Index size = q.size, width = 3 * size, row = 4 * size, panels = wholePanels(width), states = q.batch * size;
+  // Of the sums of the input: both biases for r and z, that of the input for n; then that of the hidden state for n.
+  float* bias = aligned(read.pointer<float>());
+  float* biasHidden = aligned(bias + panels);
+  float* packedIh = aligned(biasHidden + size + W);
+  float* packedHh = aligned(packedIh + q.features * panels);
+  float* hiddens = aligned(packedHh + size * panels); // h · W_hhᵀ of a step
+  for (Index i = 0; i < panels; i++)
+    bias[i] = i >= width ? 0 : (biasIh == nullptr ? 0 : biasIh[i]) + (biasHh == nullptr || i >= 2 * size ? 0 : biasHh[i]);
+  for (Index i = 0; i < size; i++) biasHidden[i] = biasHh == nullptr ? 0 : biasHh[2 * size + i];
+  packRight(Matrix<float>{weightIh, 1, q.features}, q.features, width, packedIh);
+  packRight(Matrix<float>{weightHh, 1, size}, size, width, packedHh);
+  q.overSamples(slot, width, [&](Index first, Index samples) {
+    const Index shift = first * size;
+    float* hidden = hiddens + first * width;
+    const float* h = h0 + shift;
+    for (Index s = 0; s < q.steps; s++) {
+      const Index t = q.at(s);
+      float* now = gates + (t * q.batch + first) * row;
+      float* shown = output + t * states + shift;
+      packedSum(samples, width, q.features, x.rows(t, first), packedIh, now, row, bias);             // x [N, I] · W_ihᵀ [I, 3H]
+      packedProduct(samples, width, size, Matrix<float>{h, size, 1}, packedHh, hidden, width, false); // h [N, H] · W_hhᵀ [H, 3H]
+      for (Index n = 0; n < samples; n++) openGru(now + n * row, hidden + n * width, biasHidden, h + n * size, shown + n * size, size);
+      h = shown;
+    }
+    copyRun(h, lastH + shift, samples * size);
+  });
+  return ok;
+}
+
+/** From the gradient of one sample's state to those of the sums n, r, z and of the hidden state's part of n, in this order; dh becomes its direct part. */
+static void closeGru(const float* gates, const float* before, float* dh, float* out, Index size) {
+  overRow(size, [=](Index i, Index lanes) {
+    const Vf reset = some(gates + i, lanes), update = some(gates + size + i, lanes), fresh = some(gates + 2 * size + i, lanes);
+    const Vf slope = some(dh + i, lanes), freshSlope = slope * (1 - update) * (1 - fresh * fresh);
+    putSome(out + i, freshSlope, lanes);
+    putSome(out + size + i, freshSlope * some(gates + 3 * size + i, lanes) * reset * (1 - reset), lanes);
+    putSome(out + 2 * size + i, slope * (some(before + i, lanes) - fresh) * update * (1 - update), lanes);
+    putSome(out + 3 * size + i, freshSlope * reset, lanes);
+    putSome(dh + i, slope * update, lanes);
+  });
+}
+
+/**
+ * steps, batch, features, size, flag reverse; gradients of output (with its strides of step and sample, features together) and last h; x with its
+ * strides; h0, W_ih, W_hh; output and gates of the forward pass; gradients of h0, W_ih, W_hh, b_ih or 0, b_hh or 0, x or 0; floats of scratch for a
+ * thread's product; scratch.
+ */
+int gruGrad(const double* command, ErrorSlot& slot) {
+  Reader read(command);
+  const Layer q(read);
+  const Sequence g(read);
+  const float* gH = read.pointer<const float>();
+  const Sequence x(read);
+  const float* h0 = read.pointer<const float>();
+  const float* weightIh = read.pointer<const float>();
+  const float* weightHh = read.pointer<const float>();
+  const float* output = read.pointer<const float>();
+  const float* gates = read.pointer<const float>();
+  float* dh = read.pointer<float>();
+  float* dWeightIh = read.pointer<float>();
+  float* dWeightHh = read.pointer<float>();
+  float* dBiasIh = read.pointer<float>();
+  float* dBiasHh = read.pointer<float>();
+  float* dx = read.pointer<float>();
+  const Index each = read.integer();
+  float* room = aligned(read.pointer<float>());
+  const Index size = q.size, width = 3 * size, row = 4 * size, states = q.batch * size, all = q.steps * q.batch, panels = wholePanels(q.features);
+  float* packedHh = room;
+  room = aligned(room + width * wholePanels(size));
+  packRight(Matrix<float>{weightHh, size, 1}, width, size, packedHh);
+  // The weights of r and z, and those of n, whose sums stand apart.
+  float* packedGates = room;
+  float* packedFresh = aligned(packedGates + 2 * size * panels);
+  if (dx != nullptr) {
+    room = aligned(packedFresh + size * panels);
+    packRight(Matrix<float>{weightIh, q.features, 1}, 2 * size, q.features, packedGates);
+    packRight(Matrix<float>{weightIh + 2 * size * q.features, q.features, 1}, size, q.features, packedFresh);
+  }
+  float* sums = room; // gradients of the sums n, r, z and of the hidden part of n: [T, N, 4H]
+  room = aligned(room + all * row);
+  const float* rows = rowsOf(x, q, room);
+  q.overSamples(slot, width, [&](Index first, Index samples) {
+    const Index shift = first * size;
+    float* slopeH = dh + shift;
+    copyRun(gH + shift, slopeH, samples * size);
+    for (Index s = q.steps - 1; s >= 0; s--) {
+      const Index t = q.at(s);
+      const float* before = (s == 0 ? h0 : output + q.at(s - 1) * states) + shift;
+      float* now = sums + (t * q.batch + first) * row;
+      const Matrix<float> slope = g.rows(t, first);
+      for (Index n = 0; n < samples; n++) {
+        float* total = slopeH + n * size;
+        for (Index i = 0; i < size; i++) total[i] += slope.at[n * slope.row + i];
+        closeGru(gates + (t * q.batch + first + n) * row, before + n * size, total, now + n * row, size);
+      }
+      packedProduct(samples, size, width, Matrix<float>{now + size, row, 1}, packedHh, slopeH, size, true); // [N, 3H] · W_hh [3H, H]
+      if (dx == nullptr) continue;
+      float* to = dx + (t * q.batch + first) * q.features;
+      packedProduct(samples, q.features, 2 * size, Matrix<float>{now + size, row, 1}, packedGates, to, q.features, false);
+      packedProduct(samples, q.features, size, Matrix<float>{now, row, 1}, packedFresh, to, q.features, true);
+    }
+  });
+  const float* gateSums = sums + size;
+  const WeightGrads grads = {slot, room, each};
+  grads.ofInput(q, gateSums, row, 2 * size, rows, dWeightIh);
+  grads.ofInput(q, sums, row, size, rows, dWeightIh + 2 * size * q.features);
+  grads.ofHidden(q, gateSums, row, width, h0, output, dWeightHh);
+  if (dBiasIh != nullptr) {
+    sumRows(gateSums, all, row, 2 * size, dBiasIh);
+    sumRows(sums, all, row, size, dBiasIh + 2 * size);
+    sumRows(gateSums, all, row, width, dBiasHh);
+  }
+  return ok;
+}
+
+}  // namespace FLAMBEAU_NAMESPACE

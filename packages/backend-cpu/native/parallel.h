@@ -1,0 +1,49 @@
+// Work that several threads share: a kernel cuts it into chunks, and whoever is free takes the next one. Each chunk writes places of its own,
+// and what a chunk is depends on the problem alone, so that results do not depend on the number of threads.
+#pragma once
+#include "command.h"
+
+namespace FLAMBEAU_NAMESPACE {
+
+/** Floating-point operations, or bytes moved times four, from which sharing pays: some 50 µs of work. */
+constexpr double worthSharing = 4e6;
+
+/** Threads that may take part in the call, the caller among them: workers are numbered from 0 to below it. */
+FLAMBEAU_INLINE int threadsOf(const ErrorSlot& slot) {
+#if defined(__wasm__)
+  (void)slot;
+  return 1;
+#else
+  return slot.parallel == nullptr ? 1 : slot.parallel->threads;
+#endif
+}
+
+/**
+ * Calls body(chunk, worker) for each chunk, in any order; no two calls at a time have the same worker. `work` says how much all of it is. Threads
+ * take neighbouring chunks in bundles, where there are many.
+ */
+template <class Body>
+FLAMBEAU_INLINE void share(const ErrorSlot& slot, int64_t chunks, double work, const Body& body) {
+#if !defined(__wasm__)
+  if (chunks > 1 && work >= worthSharing && threadsOf(slot) > 1) {
+    struct Call {
+      const Body& body;
+      int64_t chunks, bundles;
+      static void run(void* context, int64_t bundle, int worker) {
+        const Call& call = *(const Call*)context;
+        const int64_t end = call.chunks * (bundle + 1) / call.bundles;
+        for (int64_t chunk = call.chunks * bundle / call.bundles; chunk < end; chunk++) call.body(chunk, worker);
+      }
+    };
+    const int64_t most = 16 * threadsOf(slot);
+    Call call = {body, chunks, chunks < most ? chunks : most};
+    slot.parallel->run(slot.parallel, call.bundles, Call::run, &call);
+    return;
+  }
+#endif
+  (void)slot;
+  (void)work;
+  for (int64_t chunk = 0; chunk < chunks; chunk++) body(chunk, 0);
+}
+
+}  // namespace FLAMBEAU_NAMESPACE

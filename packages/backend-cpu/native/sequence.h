@@ -1,0 +1,130 @@
+// What recurrent layers over whole sequences have in common. The samples of a batch do not depend on each other: groups of them run through all
+// steps on threads of their own.
+#pragma once
+#include "gemm.h"
+#include "parallel.h"
+
+namespace FLAMBEAU_NAMESPACE {
+
+static inline float* aligned(float* p) { return (float*)(((uintptr_t)p + 63) & ~(uintptr_t)63); }
+static inline Index wholePanels(Index n) {
+  const Index panel = tileVectors * W;
+  return (n + panel - 1) / panel * panel;
+}
+
+/** A sequence [steps, batch, features] with any strides for step and sample, its features together. */
+struct Sequence {
+  const float* at;
+  Index step, sample;
+
+  explicit Sequence(Reader& read) {
+    at = read.pointer<const float>();
+    step = read.integer();
+    sample = read.integer();
+  }
+  /** The rows of samples from `first` at a step. */
+  Matrix<float> rows(Index t, Index first) const { return {at + t * step + first * sample, sample, 1}; }
+};
+
+/** Sizes of a layer: steps T, samples N, features I, hidden size H; and the direction in which it runs. */
+struct Layer {
+  Index steps, batch, features, size;
+  bool reverse;
+
+  explicit Layer(Reader& read) {
+    steps = read.integer();
+    batch = read.integer();
+    features = read.integer();
+    size = read.integer();
+    reverse = read.flag();
+  }
+  /** The step that runs as number s. */
+  Index at(Index s) const { return reverse ? steps - 1 - s : s; }
+  /** Calls body(first sample, samples) for groups of samples. `width` is how many sums a sample has in a step. */
+  template <class Body> void overSamples(const ErrorSlot& slot, Index width, const Body& body) const {
+    const Index groups = (batch + 31) / 32;
+    share(slot, groups, 2.0 * (double)steps * (double)batch * (double)width * (double)(size + features), [&](int64_t group, int) {
+      const Index first = batch * (Index)group / groups;
+      body(first, batch * ((Index)group + 1) / groups - first);
+    });
+  }
+};
+
+/** Calls step(i, lanes) for the vectors of a row, the last of which may be a part. */
+template <class Step> FLAMBEAU_INLINE void overRow(Index size, Step step) {
+  for (Index i = 0; i < size; i += W) step(i, size - i < W ? size - i : Index(W));
+}
+FLAMBEAU_INLINE Vf some(const float* p, Index count) { return count == W ? load(p) : loadPart(p, count); }
+FLAMBEAU_INLINE void putSome(float* p, Vf v, Index count) {
+  if (count == W) store(p, v);
+  else storePart(p, v, count);
+}
+
+/** c [m, n] = bias + a [m, k] · b, where b was packed by packRight and the bias fills whole panels. */
+static inline void packedSum(Index m, Index n, Index k, const Matrix<float>& a, const float* packed, float* c, Index cm, const float* bias) {
+  for (Index n0 = 0; n0 < n; n0 += tileVectors * W) {
+    const Index left = n - n0, w = panelWidth<float>(left);
+    Tile<float> tile = {};
+    tile.k1 = 1;
+    tile.k2 = k;
+    tile.a = a.at;
+    tile.am = a.row;
+    tile.a2 = a.column;
+    tile.b = packed + n0 * k;
+    tile.b2 = w;
+    runPanel(tile, m, left < w ? left : w, w, c + n0, cm, bias + n0, false);
+  }
+}
+
+/** out [columns] = the sum of `rows` rows that lie `step` apart. */
+static inline void sumRows(const float* from, Index rows, Index step, Index columns, float* out) {
+  for (Index i = 0; i < columns; i++) out[i] = 0;
+  for (Index r = 0; r < rows; r++)
+    for (Index i = 0; i < columns; i++) out[i] += from[r * step + i];
+}
+
+/** The gradients of weights, with scratch for each thread. */
+struct WeightGrads {
+  const ErrorSlot& slot;
+  float* rooms;
+  Index each;
+
+  /** c [m, n] = aᵀ · b over k rows of a and b, or c + aᵀ·b; threads share the rows of c. */
+  void add(Index m, Index n, Index k, const float* a, Index aStep, const Matrix<float>& b, float* c, bool accumulate) const {
+    const double work = 2.0 * (double)m * (double)n * (double)k;
+    const Index most = m / rowsOfTile<float>, threads = threadsOf(slot), parts = most < threads ? most : threads;
+    if (parts < 2 || n == 1 || work < worthSharing) {
+      product(m, n, k, Matrix<float>{a, 1, aStep}, b, c, n, (const float*)nullptr, accumulate, rooms);
+      return;
+    }
+    // The blocks of the whole, so that every element is summed in the same order whoever does it.
+    const Blocks blocks = blocksFor(m, n, k);
+    share(slot, parts, work, [&](int64_t part, int worker) {
+      const Index from = m * (Index)part / parts, rows = m * ((Index)part + 1) / parts - from;
+      generalProduct(blocks, rows, n, k, Matrix<float>{a + from, 1, aStep}, b, c + from * n, n, (const float*)nullptr, accumulate, rooms + worker * each);
+    });
+  }
+  /** [G·H, I] = sumsᵀ [G·H, T·N] · x [T·N, I]; `rows` has room for x where its rows do not lie at one stride. */
+  void ofInput(const Layer& q, const float* sums, Index step, Index width, const float* rows, float* dWeight) const {
+    add(width, q.features, q.steps * q.batch, sums, step, Matrix<float>{rows, q.features, 1}, dWeight, false);
+  }
+  /** [G·H, H] = sumsᵀ · the hidden states before: h0 for the first step, and the outputs, one step on, for the others. */
+  void ofHidden(const Layer& q, const float* sums, Index step, Index width, const float* h0, const float* output, float* dWeight) const {
+    const Index first = q.reverse ? (q.steps - 1) * q.batch : 0, later = q.reverse ? 0 : q.batch, outputs = q.reverse ? q.batch : 0;
+    add(width, q.size, q.batch, sums + first * step, step, Matrix<float>{h0, q.size, 1}, dWeight, false);
+    if (q.steps > 1)
+      add(width, q.size, (q.steps - 1) * q.batch, sums + later * step, step, Matrix<float>{output + outputs * q.size, q.size, 1}, dWeight, true);
+  }
+};
+
+/** The sequence as rows [steps·batch, features], where it lies or copied into `room`, which moves on. */
+static inline const float* rowsOf(const Sequence& x, const Layer& q, float*& room) {
+  if (x.sample == q.features && x.step == q.batch * q.features) return x.at;
+  float* to = room;
+  room = aligned(room + q.steps * q.batch * q.features);
+  for (Index t = 0; t < q.steps; t++)
+    for (Index n = 0; n < q.batch; n++) copyRun(x.at + t * x.step + n * x.sample, to + (t * q.batch + n) * q.features, q.features);
+  return to;
+}
+
+}  // namespace FLAMBEAU_NAMESPACE

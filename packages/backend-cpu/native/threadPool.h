@@ -1,0 +1,200 @@
+// The threads that help a JavaScript thread with large kernels. One pool for each environment (the main thread, each worker), started when the
+// first kernel is worth sharing. The caller takes chunks like everybody else and waits only for chunks that somebody has really taken: a helper
+// that the system does not let run costs nothing. Where one was stopped in the middle of a chunk, the pool rests for a while.
+#pragma once
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <vector>
+
+#include <pthread.h>
+#include <signal.h>
+#if defined(__APPLE__)
+#include <dispatch/dispatch.h>
+#else
+#include <semaphore.h>
+#endif
+
+namespace flambeau_threads {
+
+/** A counter that a thread can sleep on. */
+class Signal {
+#if defined(__APPLE__)
+  dispatch_semaphore_t semaphore = dispatch_semaphore_create(0);
+
+ public:
+  ~Signal() { dispatch_release(semaphore); }
+  void post() { dispatch_semaphore_signal(semaphore); }
+  void wait() { dispatch_semaphore_wait(semaphore, DISPATCH_TIME_FOREVER); }
+#else
+  sem_t semaphore;
+
+ public:
+  Signal() { sem_init(&semaphore, 0, 0); }
+  ~Signal() { sem_destroy(&semaphore); }
+  void post() { sem_post(&semaphore); }
+  void wait() {
+    while (sem_wait(&semaphore) != 0) {
+    }
+  }
+#endif
+};
+
+inline void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+inline int64_t now() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+class ThreadPool {
+ public:
+  typedef void (*Task)(void* context, int64_t chunk, int worker);
+
+  ~ThreadPool() {
+    stopping.store(true);
+    for (auto& helper : helpers) helper->signal.post();
+    for (auto& helper : helpers) pthread_join(helper->thread, nullptr);
+  }
+
+  /** Calls task(context, chunk, worker) for the chunks from 0, worker being below `threads`. Only ever called by the thread that owns the pool. */
+  void run(int threads, int64_t chunks, Task task, void* context) {
+    if (running || chunks >= largest || now() < resumeAt || !ensure(threads - 1)) {
+      for (int64_t chunk = 0; chunk < chunks; chunk++) task(context, chunk, 0);
+      return;
+    }
+    running = true;
+    this->task = task;
+    this->context = context;
+    limit.store(threads, std::memory_order_relaxed);
+    done.store(0, std::memory_order_relaxed);
+    generation = (generation + 1) & 0xffffff;
+    ticket.store((generation << 40) | ((uint64_t)chunks << 20));
+    const int64_t wanted = chunks - 1 < threads - 1 ? chunks - 1 : threads - 1;
+    for (int64_t i = 0; i < wanted; i++)
+      if (helpers[i]->asleep.exchange(false)) helpers[i]->signal.post();
+
+    const int64_t began = now();
+    int64_t mine = 0;
+    for (int64_t chunk = take(0); chunk >= 0; chunk = take(0)) {
+      task(context, chunk, 0);
+      mine++;
+    }
+    const int64_t others = chunks - mine;
+    if (done.load() < others) await(others, began);
+    running = false;
+  }
+
+ private:
+  static constexpr int64_t largest = 1 << 20;
+  static constexpr int64_t spinNanoseconds = 10000;
+
+  struct Helper {
+    ThreadPool* pool;
+    int worker;
+    pthread_t thread;
+    Signal signal;
+    std::atomic<bool> asleep{false};
+  };
+  std::vector<std::unique_ptr<Helper>> helpers;
+  std::atomic<bool> stopping{false};
+  /** The work at hand: a generation (24 bits), how many chunks (20 bits), and which is next (20 bits). Taking one is one exchange. */
+  std::atomic<uint64_t> ticket{0};
+  std::atomic<int> limit{0};
+  std::atomic<int64_t> done{0};
+  std::atomic<bool> awaited{false};
+  Signal finished;
+  Task task = nullptr;
+  void* context = nullptr;
+  uint64_t generation = 0;
+  bool running = false;
+  int64_t resumeAt = 0;
+  bool refused = false;
+
+  /** The next chunk, which is then the worker's; -1 where there is none for it. */
+  int64_t take(int worker) {
+    uint64_t at = ticket.load();
+    for (;;) {
+      const uint64_t next = at & 0xfffff, count = (at >> 20) & 0xfffff;
+      if (next >= count || worker >= limit.load(std::memory_order_relaxed)) return -1;
+      if (ticket.compare_exchange_weak(at, at + 1)) return (int64_t)next;
+    }
+  }
+
+  /** Waits for chunks that helpers have taken. */
+  void await(int64_t others, int64_t began) {
+    const int64_t ended = now();
+    while (done.load() < others) {
+      if (now() - ended < 2 * spinNanoseconds) {
+        for (int i = 0; i < 16; i++) relax();
+        continue;
+      }
+      awaited.store(true);
+      if (done.load() < others) finished.wait();
+      else if (!awaited.exchange(false)) finished.wait();
+    }
+    // Much longer than a chunk takes: the helper was stopped in its midst. A rest makes such waits a small part of the time.
+    const int64_t waited = now() - ended;
+    if (waited > 200000 && waited > (ended - began) / 2) resumeAt = ended + 32 * waited;
+  }
+
+  /** Starts helpers until there are `count`; false where the system does not give them. */
+  bool ensure(int count) {
+    while ((int)helpers.size() < count && !refused) {
+      auto helper = std::make_unique<Helper>();
+      helper->pool = this;
+      helper->worker = (int)helpers.size() + 1;
+      // Signals are the business of the other threads.
+      sigset_t all, before;
+      sigfillset(&all);
+      pthread_sigmask(SIG_SETMASK, &all, &before);
+      refused = pthread_create(&helper->thread, nullptr, help, helper.get()) != 0;
+      pthread_sigmask(SIG_SETMASK, &before, nullptr);
+      if (!refused) helpers.push_back(std::move(helper));
+    }
+    return (int)helpers.size() >= count;
+  }
+
+  static void* help(void* argument) {
+    Helper& helper = *static_cast<Helper*>(argument);
+    helper.pool->serve(helper);
+    return nullptr;
+  }
+
+  /** The life of a helper: it takes chunks, looks out for more for some microseconds, and sleeps. */
+  void serve(Helper& helper) {
+    int64_t idleSince = now();
+    while (!stopping.load()) {
+      const int64_t chunk = take(helper.worker);
+      if (chunk >= 0) {
+        task(context, chunk, helper.worker);
+        done.fetch_add(1);
+        if (awaited.exchange(false)) finished.post();
+        idleSince = now();
+        continue;
+      }
+      if (now() - idleSince < spinNanoseconds) {
+        for (int i = 0; i < 16; i++) relax();
+        continue;
+      }
+      helper.asleep.store(true);
+      // Work that came in between is seen here; otherwise whoever brings it sees that this thread sleeps.
+      if (!hasWork(helper.worker) && !stopping.load()) helper.signal.wait();
+      else if (!helper.asleep.exchange(false)) helper.signal.wait();
+      helper.asleep.store(false);
+      idleSince = now();
+    }
+  }
+
+  bool hasWork(int worker) const {
+    const uint64_t at = ticket.load();
+    return (at & 0xfffff) < ((at >> 20) & 0xfffff) && worker < limit.load();
+  }
+};
+
+}  // namespace flambeau_threads
