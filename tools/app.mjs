@@ -5,6 +5,12 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
+/** What an app takes over: the three streams, and the descriptor by which MPICH's mpirun talks to its processes. */
+function inherited() {
+  const descriptor = Number(process.env.PMI_FD ?? 0);
+  return descriptor < 3 ? 'inherit' : [0, 1, 2, ...Array(descriptor - 3).fill('ignore'), descriptor];
+}
+
 /** Runs apps/<name>; returns its exit code. */
 export function runApp(name, options) {
   const main = `${root}apps/${name}/src/main.ts`;
@@ -13,10 +19,8 @@ export function runApp(name, options) {
     console.error(`app: expected one of ${names.join(', ')}, got ${name ?? 'nothing'}. Run: pnpm app regression --help`);
     return 2;
   }
-  return (
-    spawnSync(process.execPath, ['--import', 'tsx', '--conditions=flambeau-source', main, ...options], { cwd: root, stdio: 'inherit' })
-      .status ?? 1
-  );
+  const command = ['--import', 'tsx', '--conditions=flambeau-source', main, ...options];
+  return spawnSync(process.execPath, command, { cwd: root, stdio: inherited() }).status ?? 1;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

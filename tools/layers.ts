@@ -13,6 +13,8 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   '@flambeau/data': ['@flambeau/core'],
   '@flambeau/vision': ['@flambeau/core', '@flambeau/autograd', '@flambeau/data', '@flambeau/nn'],
   '@flambeau/serialization': ['@flambeau/core', '@flambeau/autograd', '@flambeau/nn'],
+  '@flambeau/distributed-linux-x64': [],
+  '@flambeau/distributed': ['@flambeau/core', '@flambeau/autograd', '@flambeau/nn', '@flambeau/distributed-linux-x64'],
   '@flambeau/plot': [],
   flambeau: [
     '@flambeau/core',

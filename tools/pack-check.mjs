@@ -42,6 +42,7 @@ const packages = readdirSync(join(root, 'packages'))
 console.log('building');
 const projects = packages.map(({ folder }) => folder).filter((folder) => existsSync(join(folder, 'tsconfig.json')));
 if (!check('every package builds', run('pnpm', ['exec', 'tsc', '-b', ...projects]))) process.exit(1);
+if (!check('the modules are joined for Node', run(process.execPath, ['tools/bundle.mjs']))) process.exit(1);
 
 const tarballs = {};
 for (const { folder, manifest } of packages) {

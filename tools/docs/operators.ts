@@ -3,11 +3,12 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { definedOps, type Op } from '@flambeau/core';
 import '@flambeau/autograd';
-import { cpu } from '@flambeau/backend-cpu';
 import '@flambeau/linalg';
 import '@flambeau/nn';
 import '@flambeau/optim';
 import '@flambeau/special';
+import { functionRows, ownKernels, pytorchName, spaces } from './functions.ts';
+import { machinery } from '../../packages/conformance/src/machinery.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const packages = ['core', 'nn', 'optim', 'linalg', 'special', 'autograd'];
@@ -22,15 +23,22 @@ function docstrings(): Map<string, string> {
       for (const [, comment, symbol] of text.matchAll(
         /\/\*\*((?:[^*]|\*(?!\/))*)\*\/\s*export (?:async )?(?:function|const|class) (\w+)/g,
       )) {
-        const sentence = comment.replaceAll(/^\s*\* ?/gm, ' ').replaceAll(/\s+/g, ' ').replace(/ @.*$/, '').trim(); // prettier-ignore
-        if (!found.has(symbol)) found.set(symbol, sentence);
+        const sentence = comment.replaceAll(/^\s*\* ?/gm, ' ').replaceAll(/\s+/g, ' ').trim(); // prettier-ignore
+        const summary = sentence.replace(/ ?@(?:param|returns|throws|see|example)\b.*$/, '').trim();
+        const shapes = [...sentence.matchAll(/@(?:param (\w+) - |(returns) )(shapes? [^@;]*)/g)].map(
+          ([, argument, , shape]) => `${argument === undefined ? '→' : argument} ${shape.trim()}`,
+        );
+        if (!found.has(symbol))
+          found.set(
+            symbol,
+            shapes.length === 0 ? summary : `${summary} Shapes: ${shapes.map((part) => part.replace(/ shapes? /, ' ')).join('; ')}`,
+          );
       }
     }
   }
   return found;
 }
 
-const snakeCase = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
 
 /** Source text on one line, cut where a table can take no more. */
@@ -70,30 +78,56 @@ function kindOf(op: Op): string {
   return op.kernel !== undefined ? 'kernel' : 'composition';
 }
 
-/** The text of docs/operators.md. */
-export function operatorsPage(): string {
-  const docs = docstrings();
-  const own = cpu.optional;
-  const rows = [...definedOps().values()]
+const everywhere = ['torch', 'torch.Tensor', 'torch.nn.functional', 'torch.linalg', 'torch.special'];
+
+function opRows(docs: ReadonlyMap<string, string>): string[] {
+  const own = Object.entries(ownKernels());
+  return [...definedOps().values()]
     .filter((op) => !op.name.includes('#'))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .map((op) => {
       const doc = docs.get(op.name) ?? docs.get(`${op.name}_`) ?? docs.get(`${op.name}Op`) ?? '';
-      const kernels = op.kernel !== undefined ? 'every backend' : Object.hasOwn(own, op.name) ? 'cpu' : '';
-      const both = op.kernel !== undefined && Object.hasOwn(own, op.name) ? 'every backend; cpu its own' : kernels;
-      return `| \`${op.name}\` | \`${snakeCase(op.name)}\` | ${cell(doc)} | ${cell(op.infer === undefined ? '' : code(op.infer.toString()))} | ${kindOf(op)} | ${both} | ${cell(derivativeOf(op))} |`;
+      const devices = own.filter(([, has]) => has.has(op.name)).map(([device]) => device);
+      const kernels = [...(op.kernel === undefined ? [] : ['every backend']), ...devices.map((device) => `${device} its own`)].join('; ');
+      const theirs = pytorchName(op.name, everywhere);
+      const shapes =
+        op.view === undefined ? (op.infer === undefined ? 'those of its parts' : code(op.infer.toString())) : code(op.view.toString());
+      return `| \`${op.name}\` | ${theirs === undefined ? '–' : `\`${theirs}\``} | ${cell(doc)} | ${cell(shapes)} | ${kindOf(op)} | ${kernels} | ${cell(derivativeOf(op))} |`;
     });
+}
+
+/** The text of docs/operators.md. */
+export function operatorsPage(): string {
+  const docs = docstrings();
   return [
-    '# Operators',
+    '# Functions and operators',
     '',
-    'Every op of the table, from its definition and its docstring. A *view* is another layout over the same storage, a *kernel* runs on every',
-    'backend, a *composition* is made of other ops; a backend may have a kernel of its own for it. The derivative is the rule as the source has',
-    'it, from the gradients of the outputs (`cotangents`) to those of the inputs; where there is none of its own, the parts have theirs. Many',
-    'functions are not ops but plain compositions, and are documented where they stand. Written by `pnpm docs:operators`.',
+    'Every public function, and below every op of the table that they are made of. Written by `pnpm docs:operators` from the definitions, the',
+    "docstrings and PyTorch's samples; the suite checks that it is current.",
     '',
-    '| op | PyTorch | what it computes | shapes and dtypes of the outputs | kind | kernel | derivative |',
+    '## Functions',
+    '',
+    "PyTorch's name comes from a table of what PyTorch 2.13 has; `–` stands where it has no such function. The shapes are those of a call, inputs",
+    'before the arrow. *Its own* derivative is a rule in the table of ops; *through* says which ops carry it, each with the rule given there. The',
+    'last column names the backends that have a kernel of their own for a part of the function; the required kernels run on every backend.',
+    ...spaces.flatMap((space) => [
+      '',
+      `### ${space.title}`,
+      '',
+      '| function | PyTorch | what it computes | shapes in a call | derivative | own kernels |',
+      '| --- | --- | --- | --- | --- | --- |',
+      ...functionRows(space, docs, machinery),
+    ]),
+    '',
+    '## Ops',
+    '',
+    'A *view* is another layout over the same storage, a *kernel* runs on every backend, a *composition* is made of other ops; a backend may have',
+    'a kernel of its own for it. The derivative is the rule as the source has it, from the gradients of the outputs (`cotangents`) to those of the',
+    'inputs; where there is none of its own, the parts have theirs.',
+    '',
+    '| op | PyTorch | what it computes | shapes and dtypes of the outputs, or the layout of a view | kind | kernel | derivative |',
     '| --- | --- | --- | --- | --- | --- | --- |',
-    ...rows,
+    ...opRows(docs),
     '',
   ].join('\n');
 }

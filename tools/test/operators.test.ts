@@ -15,5 +15,9 @@ it('docs/operators.md is what the op table says now (run pnpm docs:operators)', 
   expect(status).toBe(0);
   const written = readFileSync(`${root}docs/operators.md`, 'utf8');
   expect(written === stdout ? '' : 'the page is old').toBe('');
-  expect(written).toContain('| `tanh` | `tanh` | Hyperbolic tangent. |');
+  expect(written).toContain('| `tanh(x)` | `torch.tanh` | Hyperbolic tangent. | [20, 20] → [20, 20] | its own, see below |');
+  expect(written).toContain('| `tanh` | `torch.tanh` | Hyperbolic tangent. |');
+  // Every public function says what it computes.
+  const silent = [...written.matchAll(/^\| `(\w+)\([^`]*\)` \| [^|]* \|\s*\|/gm)].map(([, name]) => name);
+  expect(silent).toEqual([]);
 });

@@ -17,6 +17,7 @@ const collected = new FinalizationRegistry<number>((byteLength) => {
  */
 export const reference: Device = {
   name: 'reference',
+  source: { module: import.meta.url, name: 'reference' },
   synchronous: true,
   randomSource: 'host',
   supports: () => true,

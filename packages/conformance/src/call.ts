@@ -45,6 +45,8 @@ export function bindArguments(
   const { positional, options, rest } = parametersOf(f);
   const most = options && !rest ? positional.length : args.length;
   const tail = args.slice(most).map((value, i): [string, unknown] => [names[most + i] ?? `argument${most + i}`, value]);
-  const named = [...tail, ...Object.entries(kwargs)].map(([name, value]) => [camelCase(name), value]);
+  // Everything runs on the device that the command chose, whatever PyTorch's call names.
+  const placed = Object.entries(kwargs).filter(([name, value]) => name !== 'device' || typeof value !== 'string');
+  const named = [...tail, ...placed].map(([name, value]) => [camelCase(name), value]);
   return [...args.slice(0, most), ...(named.length > 0 ? [Object.fromEntries(named)] : [])];
 }

@@ -89,15 +89,20 @@ export class Decoder {
   private readonly pack: Pack;
   private readonly device: Device;
 
-  constructor(pack: Pack, device: Device) {
+  /** Hands float64 over as float32 where the device has none: for cases that are judged as loosely as that. */
+  private readonly narrow: boolean;
+
+  constructor(pack: Pack, device: Device, narrow = false) {
     this.pack = pack;
     this.device = device;
+    this.narrow = narrow;
   }
 
   /** The dtype to ask for; int32 stands for int64 where the device has none. */
   dtype(dtype: DType): DType {
     if (this.device.supports(dtype)) return dtype;
     if (dtype === 'int64') return 'int32';
+    if (dtype === 'float64' && this.narrow) return 'float32';
     throw new UnsupportedDType(dtype);
   }
 

@@ -49,7 +49,9 @@ export function findOperator(op: string): Found | undefined {
   if (own?.get !== undefined) return { property: name };
   if (own !== undefined) return { method: name };
   const other = callable((nn.functional as Names)[name]);
-  return other === undefined ? undefined : { f: other };
+  if (other !== undefined) return { f: other };
+  // What exists only as a method that fills a tensor: `cauchy` of the samples is `x.cauchy_()`.
+  return Object.hasOwn(core.Tensor.prototype, `${name}_`) ? { method: `${name}_` } : undefined;
 }
 
 type Constructor = new (...args: unknown[]) => unknown;
@@ -64,10 +66,10 @@ export const findScheduler = (name: string): Constructor | undefined =>
 export const backendNames = ['reference', 'cpu', 'webgpu'] as const;
 export type BackendName = (typeof backendNames)[number];
 
-/** Loads a backend and makes its device the default one. */
+/** Loads a backend and makes its device the default one. A GPU is asked for PyTorch's random numbers in place of its own. */
 export async function openBackend(name: BackendName): Promise<Device> {
   const names = await optionalPackage(`backend-${name}`);
-  const made: unknown = name === 'webgpu' ? await callable(names['webgpu'])?.() : names[name];
+  const made: unknown = name === 'webgpu' ? await callable(names['webgpu'])?.({ random: 'host' }) : names[name];
   if (typeof made !== 'object' || made === null) throw new Error(`conformance: there is no backend ${name} in this workspace`);
   core.setDefaultDevice(made as Device);
   return made as Device;

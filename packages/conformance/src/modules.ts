@@ -1,5 +1,6 @@
 import { Tensor, type Device } from '@flambeau/core';
 import type { Module } from '@flambeau/nn';
+import { callAnywhere } from './asynchronous.ts';
 import { bindArguments, signatures } from './call.ts';
 import { Decoder, type ModuleCase } from './cases.ts';
 import { compareTensor, flatten } from './compare.ts';
@@ -9,7 +10,12 @@ import { asFailure, CaseFailure, judgeGradients, judgeOutputs } from './operator
 import { kindOf, type Pack } from './pack.ts';
 
 /** A keyword of PyTorch's forward that our forward takes positionally goes there; the rest into the options object. */
-function forwardArguments(name: string, module: Module, args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): unknown[] {
+export function forwardArguments(
+  name: string,
+  module: Module,
+  args: readonly unknown[],
+  kwargs: Readonly<Record<string, unknown>>,
+): unknown[] {
   const { positional } = parametersOf(module.forward);
   const names = signatures.forward[name] ?? [];
   const placed = [...args];
@@ -40,7 +46,8 @@ export async function runModule(test: ModuleCase, pack: Pack, device: Device): P
     ) as Module;
     module.train(test.training);
     module.loadStateDict(Object.fromEntries(Object.entries(test.state).map(([key, { tensor }]) => [key, setup.tensor(tensor)])));
-    outputs = flatten(module.forward(...(forwardArguments(name, module, args, kwargs) as Parameters<Module['forward']>)));
+    const run = (given: readonly unknown[]): unknown => module.forward(...(given as Parameters<Module['forward']>));
+    outputs = flatten(await callAnywhere(device, forwardArguments(name, module, args, kwargs), {}, run, undefined));
   } catch (error) {
     if (test.error !== undefined) {
       const failure = asFailure(error, 'passed');

@@ -1,5 +1,6 @@
 import { manualSeed, Tensor, type Device, type DType } from '@flambeau/core';
 import { grad } from '@flambeau/autograd';
+import { callAnywhere } from './asynchronous.ts';
 import { bindArguments, overloadOf, signatures } from './call.ts';
 import { Decoder, PythonSlice, type Cotangent, type Expected, type OperatorCase, type Outcome, type Status } from './cases.ts';
 import { compareGradient, compareTensor, flatten, type Freedom } from './compare.ts';
@@ -25,7 +26,9 @@ const indexItem = (value: unknown): unknown => (value instanceof PythonSlice ? v
  * Samples whose arguments do not stand as in PyTorch's own call, and Python's operators. Everything else follows the convention of
  * README.md: this list stays short, for an exception that a user would stumble over is an API to mend.
  */
-const exceptions: Readonly<Record<string, { readonly op: string; readonly order: (args: Args) => Args }>> = {
+const exceptions: Readonly<
+  Record<string, { readonly op: string; readonly order: (args: Args, encoded: Args) => Args; readonly outputs?: number }>
+> = {
   // PyTorch's test database wraps these calls: (self, condition, other), (operands, equation), (weight, indices), (x, n).
   where: { op: 'where', order: swapped },
   einsum: { op: 'einsum', order: swapped },
@@ -33,10 +36,18 @@ const exceptions: Readonly<Record<string, { readonly op: string; readonly order:
   'nn.functional.embedding_bag': { op: 'nn.functional.embedding_bag', order: swapped },
   polygamma: { op: 'polygamma', order: swapped },
   'special.polygamma': { op: 'special.polygamma', order: swapped },
+  'normal/in_place': { op: 'normal_', order: (args) => args },
   // A matrix that is singular by its making: the samples give two factors.
   'linalg.pinv/singular': { op: 'linalg.pinv', order: ([a, b]) => [(a as Tensor).matmul((b as Tensor).mT)] },
+  'linalg.lstsq/grad_oriented': { op: 'linalg.lstsq', order: (args) => args, outputs: 2 },
+  // A promise here, for a device may have to wait.
+  item: { op: 'item_sync', order: (args) => args },
   // Python's operators, which JavaScript does not have.
-  __getitem__: { op: 'at', order: ([x, index]) => [x, ...(Array.isArray(index) ? index : [index]).map(indexItem)] },
+  // A tuple holds an index for each dimension, a list is one index.
+  __getitem__: {
+    op: 'at',
+    order: ([x, index], [, encoded]) => [x, ...(Array.isArray(encoded) || !Array.isArray(index) ? [index] : index).map(indexItem)],
+  },
   __radd__: { op: 'add', order: swapped },
   __rsub__: { op: 'sub', order: swapped },
   __rmul__: { op: 'mul', order: swapped },
@@ -50,11 +61,14 @@ const exceptions: Readonly<Record<string, { readonly op: string; readonly order:
 };
 
 /** The call of an operator here, ready to run; undefined when we have no such operator. */
-function prepare({ op: asked, variant }: OperatorCase, given: Args): { op: string; args: Args; found: Found } | undefined {
+function prepare(
+  { op: asked, variant, args: encoded }: OperatorCase,
+  given: Args,
+): { op: string; args: Args; found: Found; outputs: number } | undefined {
   const special = [`${asked}/${variant}`, asked].find((name) => Object.hasOwn(exceptions, name));
-  const { op, order } = special === undefined ? { op: asked, order: (args: Args) => args } : exceptions[special];
+  const { op, order, outputs = Infinity } = special === undefined ? { op: asked, order: (args: Args) => args } : exceptions[special];
   const found = findOperator(op);
-  return found && { op, args: order(given), found };
+  return found && { op, args: order(given, encoded), found, outputs };
 }
 
 /** The seed that PyTorch's results were computed with, which shows where a sample draws a dropout mask. */
@@ -70,6 +84,12 @@ function invoke(op: string, found: Found, args: Args, kwargs: Readonly<Record<st
   const name = op.slice(op.lastIndexOf('.') + 1);
   const names = op.startsWith('nn.functional.') ? signatures.functional[name] : overloadOf(op, args);
   return found.f(...bindArguments(found.f, args, kwargs, names ?? []));
+}
+
+/** The call of a case on arguments that may be others than its own, as a function without arguments; undefined when we have no such operator. */
+export function callOf(test: OperatorCase, args: Args, kwargs: Readonly<Record<string, unknown>>): (() => unknown) | undefined {
+  const call = prepare(test, args);
+  return call && (() => invoke(call.op, call.found, call.args, kwargs));
 }
 
 /** A leaf that an operator changes in place gets a history first, as PyTorch's samples do it. */
@@ -163,17 +183,28 @@ export async function runOperator(test: OperatorCase, pack: Pack, device: Device
   const decoder = new Decoder(pack, device);
   const args = test.args.map((value) => decoder.decode(value));
   const kwargs = decoder.decodeAll(test.kwargs);
-  const call = prepare(test, args.map((value) => fresh(test.op, value))); // prettier-ignore
+  // A cast to a dtype that the device has not: int32 stands for int64, and the others are not supported.
+  const asked = askedDType(test.op, kwargs);
+  const op = asked !== undefined && decoder.dtype(asked) !== asked && test.op === 'long' ? 'int' : test.op;
+  const call = prepare({ ...test, op }, args.map((value) => fresh(test.op, value))); // prettier-ignore
   if (call === undefined) throw new CaseFailure('notImplemented', `there is no ${test.op}`);
-  const run = (): unknown => invoke(call.op, call.found, call.args, kwargs);
+  const twin = device.synchronous ? undefined : findOperator(`${call.op}_async`);
+  const run = (): unknown =>
+    callAnywhere(
+      device,
+      call.args,
+      kwargs,
+      (given, named) => invoke(call.op, call.found, given, named),
+      twin && ((given, named) => invoke(`${call.op}_async`, twin, given, named)),
+    );
   if (test.error !== undefined) {
-    await judgeError(run, test.error);
+    await judgeError(() => invoke(call.op, call.found, call.args, kwargs), test.error);
     return;
   }
   const inputs = [...args, ...Object.values(kwargs)].flatMap(tensorsIn);
   let outputs: unknown[];
   try {
-    outputs = flatten(run());
+    outputs = flatten(await run()).slice(0, call.outputs);
   } catch (error) {
     throw asFailure(error, 'wrongValue');
   }
@@ -183,7 +214,7 @@ export async function runOperator(test: OperatorCase, pack: Pack, device: Device
   await judgeOutputs(free ? [first, first] : (test.out ?? []), free ? [outputs[0], selected] : outputs, pack, {
     anyKind: inputs.some((x) => kindOf(x.dtype) !== 'float') || inputs.length === 0,
   });
-  const dtype = askedDType(test.op, kwargs);
+  const dtype = asked;
   if (dtype !== undefined && outputs[0] instanceof Tensor && outputs[0].dtype !== decoder.dtype(dtype)) {
     throw new CaseFailure('wrongValue', `dtype is ${outputs[0].dtype}, asked for ${dtype}`);
   }

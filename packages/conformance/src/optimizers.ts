@@ -18,7 +18,7 @@ type AnyFunction = (...args: never[]) => unknown;
 export async function runOptimizer(test: OptimizerCase, pack: Pack, device: Device): Promise<void> {
   const Constructor = findOptimizer(test.optimizer);
   if (Constructor === undefined) throw new CaseFailure('notImplemented', `there is no optim.${test.optimizer}`);
-  const decoder = new Decoder(pack, device);
+  const decoder = new Decoder(pack, device, true);
   const params = test.params.map((id) => new Parameter(decoder.tensor(id)));
   const names = signatures.optimizers[test.optimizer] ?? [];
   let optimizer: Steps;

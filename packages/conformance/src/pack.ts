@@ -58,13 +58,15 @@ export class Pack {
       : Float64Array.from({ length: stored.length }, (_, i) => readElement(dtype, stored, i));
   }
 
-  /** A fresh tensor of an entry. Where the device has no int64, indices come as int32. */
+  /** A fresh tensor of an entry. Where the device has no int64, indices come as int32, and where it has no float64, floats as float32. */
   tensor(id: number, device: Device): Tensor {
     const { dtype, shape, bytes } = this.entry(id);
     if (dtype === 'int64' && !device.supports('int64')) {
       const numbers = Int32Array.from(new BigInt64Array(bytes.buffer, 0, bytes.byteLength / 8), Number);
       return tensor(numbers, { device }).reshape(shape);
     }
+    if (dtype === 'float64' && !device.supports('float64'))
+      return tensor(Float32Array.from(new Float64Array(bytes.buffer, 0, bytes.byteLength / 8)), { device }).reshape(shape);
     return fromBytes(bytes, shape, dtype, device, 'case');
   }
 }

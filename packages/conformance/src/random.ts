@@ -3,6 +3,7 @@ import { Tensor, type DType } from '@flambeau/core';
 import * as data from '@flambeau/data';
 import * as nn from '@flambeau/nn';
 import { noGrad } from '@flambeau/autograd';
+import { UnsupportedDType } from './cases.ts';
 import { difference } from './compare.ts';
 import { camelCase } from './naming.ts';
 import { CaseFailure } from './operators.ts';
@@ -118,6 +119,9 @@ async function flattenNumbers(ours: unknown, expected: unknown): Promise<{ ours:
 const isTraining = (name: string): boolean => /losses|classification/.test(name);
 
 export async function runRandom(test: RandomCase): Promise<void> {
+  for (const dtype of ['float64', 'int64'] as const) {
+    if (test.name.includes(dtype) && !f.getDefaultDevice().supports(dtype)) throw new UnsupportedDType(dtype);
+  }
   f.manualSeed(test.seed);
   // The programs train; everything else only draws.
   const made = isTraining(test.name) ? await generate(test.name) : await noGrad(() => ({ made: generate(test.name) })).made;

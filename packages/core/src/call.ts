@@ -15,9 +15,10 @@ export const isPlainObject = (value: unknown): value is Record<string, unknown> 
   typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 
 /**
- * Reads the arguments of a `Call` into one object. A value that is undefined or null counts as not given, as Python's None does.
+ * Reads the arguments of a `Call` into one object. A value that is undefined or null counts as not given, as Python's None mostly does.
  * @param names - the parameters in PyTorch's order
  * @param keywords - those that may only be given in the options
+ * @param nullable - those for which null is a value of its own, and stays
  * @throws ArgumentError for too many arguments, an unknown option, or a parameter that is given twice
  */
 export function readCall<Options>(
@@ -25,6 +26,7 @@ export function readCall<Options>(
   args: readonly unknown[],
   names: readonly string[],
   keywords: readonly string[] = [],
+  nullable: readonly string[] = [],
 ): Options {
   let count = args.length;
   while (count > 0 && args[count - 1] === undefined) count--;
@@ -40,7 +42,8 @@ export function readCall<Options>(
     });
   }
   const read: Record<string, unknown> = {};
-  for (let i = 0; i < count; i++) if (args[i] !== undefined && args[i] !== null) read[names[i]] = args[i];
+  const missing = (name: string, value: unknown): boolean => value === undefined || (value === null && !nullable.includes(name));
+  for (let i = 0; i < count; i++) if (!missing(names[i], args[i])) read[names[i]] = args[i];
   for (const [name, value] of Object.entries(options ?? {})) {
     if (!names.includes(name) && !keywords.includes(name)) {
       throw new ArgumentError({
@@ -49,13 +52,21 @@ export function readCall<Options>(
         received: describe(name),
       });
     }
-    if (value === undefined || value === null) continue;
+    if (missing(name, value)) continue;
     if (Object.hasOwn(read, name))
       throw new ArgumentError({ op, expected: `${name} once`, received: 'it as an argument and as an option' });
     read[name] = value;
   }
   return read as Options;
 }
+
+/**
+ * Reads an argument that is an options object, or nothing.
+ * @param names - the options that there are
+ * @throws ArgumentError for anything else, and for an unknown option
+ */
+export const readOptions = <Options>(op: string, options: unknown, names: readonly (keyof Options & string)[]): Options =>
+  readCall<Options>(op, [options], [], names);
 
 /** @throws ArgumentError when a parameter without a default was not given */
 export function required<T>(op: string, name: string, value: T | undefined): T {

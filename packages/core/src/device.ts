@@ -1,4 +1,4 @@
-import { DeviceError, describe } from './errors.ts';
+import { ArgumentError, DeviceError, describe } from './errors.ts';
 import type { Device } from './seam.ts';
 
 let defaultDevice: Device | undefined;
@@ -23,7 +23,7 @@ export function checkDevice(op: string, device: unknown): Device {
 export const deviceOf = (op: string, options: { device?: Device }): Device =>
   options.device === undefined ? getDefaultDevice() : checkDevice(op, options.device);
 
-/** @throws DeviceError when no backend has been set as the default. */
+/** The device on which tensors are made that name none. @throws DeviceError when no backend has been set as the default. */
 export function getDefaultDevice(): Device {
   if (defaultDevice === undefined) {
     throw new DeviceError({
@@ -40,4 +40,7 @@ export function getDefaultDevice(): Device {
 export const hasDefaultDevice = (): boolean => defaultDevice !== undefined;
 
 /** Bytes held by a device for tensors. Defaults to the default device. */
-export const memory = (device: Device = getDefaultDevice()): ReturnType<Device['memory']> => device.memory();
+export function memory(device: Device = getDefaultDevice()): ReturnType<Device['memory']> {
+  if (typeof device?.memory !== 'function') throw new ArgumentError({ op: 'memory', expected: 'a device', received: describe(device) });
+  return device.memory();
+}

@@ -129,27 +129,33 @@ export function evaluate(op: Op, inputs: readonly Tensor[], attrs: unknown, scal
   const optional = optionalKernel(device, op);
   if (optional !== null && op.infer !== undefined && (optional.accepts === undefined || optional.accepts(inputs, attrs, scalars))) {
     const outputs = allocateAll(op, device, op.infer(inputs, attrs, scalars));
-    observe?.(op, device, 'own kernel');
+    const done = observe?.(op, device, 'own kernel');
     optional.run(inputs, outputs, attrs, scalars);
     bumpVersions(op, inputs);
+    done?.(outputs);
     return outputs;
   }
   if (op.kernel !== undefined && op.infer !== undefined) {
     const specs = op.infer(inputs, attrs, scalars);
     if (!op.moves && !computesAll(device, inputs, specs)) return evaluateWider(op, device, inputs, specs, attrs, scalars);
     const outputs = allocateAll(op, device, specs);
-    observe?.(op, device, 'kernel');
+    const done = observe?.(op, device, 'kernel');
     op.kernel(device.kernels, inputs, outputs, attrs, scalars);
     bumpVersions(op, inputs);
+    done?.(outputs);
     return outputs;
   }
   const { compose } = op;
   if (compose === undefined) throw new Error(`${op.name}: an op needs a view, a kernel or a composition`);
   const specs = op.infer?.(inputs, attrs, scalars);
-  observe?.(op, device, 'composition');
-  if (specs !== undefined && op.mutates === undefined && inputs.some(isHalf))
-    return composeWider(op, device, inputs, specs, attrs, scalars);
-  return internalScope(() => compose.call(op, inputs, attrs, scalars)) as Tensor[];
+  const done = observe?.(op, device, 'composition');
+  const outputs =
+    specs !== undefined && op.mutates === undefined && inputs.some(isHalf)
+      ? composeWider(op, device, inputs, specs, attrs, scalars)
+      : (internalScope(() => compose.call(op, inputs, attrs, scalars)) as Tensor[]);
+  // What a composition returns was made, and counted, by its parts.
+  done?.(none);
+  return outputs;
 }
 
 const isHalf = ({ dtype }: Tensor): boolean => dtype === 'float16' || dtype === 'bfloat16';
@@ -178,10 +184,15 @@ function composeWider(
 
 /** How an op came to run. */
 export type Route = 'view' | 'own kernel' | 'kernel' | 'composition' | 'wider dtype';
-let observe: ((op: Op, device: Device, route: Route) => void) | undefined;
+
+/** Called before an op runs; what it returns is called after, with the tensors that were allocated. An op that throws is not ended. */
+export type DispatchObserver = (op: Op, device: Device, route: Route) => ((made: readonly Tensor[]) => void) | void;
+
+const none: readonly Tensor[] = [];
+let observe: DispatchObserver | undefined;
 
 /** Calls `observer` for each op that runs, until the returned function is called. */
-export function observeDispatch(observer: (op: Op, device: Device, route: Route) => void): () => void {
+export function observeDispatch(observer: DispatchObserver): () => void {
   const outer = observe;
   observe = observer;
   return () => {
@@ -190,8 +201,9 @@ export function observeDispatch(observer: (op: Op, device: Device, route: Route)
 }
 
 function viewTensor(op: Op, x: Tensor, attrs: unknown): Tensor {
-  observe?.(op, x.storage.device, 'view');
+  const done = observe?.(op, x.storage.device, 'view');
   const layout = op.view?.(x, attrs) ?? x;
+  done?.(none);
   const out = new Tensor(x.storage, x.dtype, layout.shape, layout.strides, layout.offset, numel(layout.shape));
   out.viewed = { op, attrs, of: x };
   return out;
@@ -224,8 +236,8 @@ function evaluateWider(
   attrs: unknown,
   scalars: readonly number[],
 ): Tensor[] {
-  observe?.(op, device, 'wider dtype');
-  return internalScope(() => {
+  const done = observe?.(op, device, 'wider dtype');
+  const outputs = internalScope(() => {
     const convert = (x: Tensor, dtype: DType): Tensor => {
       if (x.dtype === dtype) return x;
       const out = allocate(device, x.shape, dtype, op.name);
@@ -241,6 +253,8 @@ function evaluateWider(
     }
     return wideOutputs.map((out, i) => convert(out, specs[i].dtype));
   }) as Tensor[];
+  done?.(outputs);
+  return outputs;
 }
 
 /** True when a pointwise op may write its result over `target` right away: no layer but evaluation would want to see it. */
@@ -254,8 +268,9 @@ export function evaluateInto(op: Op, target: Tensor, inputs: readonly Tensor[], 
     if (x.storage === target.storage && x !== target) return false;
     if (x.dtype !== target.dtype) return false;
   }
-  observe?.(op, device, 'kernel');
+  const done = observe?.(op, device, 'kernel');
   op.kernel(device.kernels, inputs, [target], attrs, scalars);
   target.storage.version++;
+  done?.(none);
   return true;
 }

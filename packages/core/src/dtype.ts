@@ -44,11 +44,15 @@ export type DType = keyof typeof dtypes;
 export const dtypeNames: readonly DType[] = Object.keys(dtypes) as DType[];
 
 /** Bytes of one element. */
-export const bytesOf = (dtype: DType): number => dtypes[dtype].bytes;
-export const isFloat = (dtype: DType): boolean => dtypes[dtype].kind === 'float';
+export const bytesOf = (dtype: DType): number => (dtypes[dtype] ?? unknownDType(dtype)).bytes;
+export const isFloat = (dtype: DType): boolean => (dtypes[dtype] ?? unknownDType(dtype)).kind === 'float';
 /** True for integers without bool. */
 export const isInteger = (dtype: DType): boolean => dtypes[dtype].kind === 'integer';
 export const isBool = (dtype: DType): boolean => dtype === 'bool';
+
+function unknownDType(dtype: unknown): never {
+  throw new DTypeError({ op: 'dtype', expected: `a tensor, or one of ${dtypeNames.join(', ')}`, received: describe(dtype) });
+}
 
 /** @throws DTypeError when `dtype` is not the name of an element type. */
 export function checkDType(op: string, dtype: unknown): DType {
@@ -116,6 +120,7 @@ export function toBfloat16Bits(value: number): number {
   return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
 }
 
+/** The number whose bfloat16 has these 16 bits. */
 export function fromBfloat16Bits(bits: number): number {
   scratchBits[0] = bits << 16;
   return scratchFloat[0];
@@ -140,6 +145,7 @@ export function toFloat16Bits(value: number): number {
   return sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
 }
 
+/** The number whose float16 has these 16 bits. */
 export function fromFloat16Bits(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >>> 10) & 0x1f;

@@ -1,3 +1,4 @@
+import { checkFunction } from './checks.ts';
 import { observeDispatch, type Route } from './dispatch.ts';
 
 /** How often an op ran in one way on one device. */
@@ -44,7 +45,7 @@ export function explain<T>(body: () => T): { explanation: Explanation; result: T
     else entry.calls++;
   });
   try {
-    const result = body();
+    const result = checkFunction('explain', 'body', body)();
     return { explanation: new Explanation([...counts.values()]), result };
   } finally {
     stop();

@@ -16,6 +16,7 @@ export * from './dispatch.ts';
 export * from './memory.ts';
 export * from './printing.ts';
 export * from './explain.ts';
+export * from './profile.ts';
 export * from './random/generator.ts';
 export * from './random/philox.ts';
 export * from './random/distributions.ts';

@@ -1,3 +1,4 @@
+import { checkFunction, checkInput } from './checks.ts';
 import { ArgumentError } from './errors.ts';
 import type { Storage } from './storage.ts';
 import { Tensor } from './tensor.ts';
@@ -48,6 +49,7 @@ export function internalScope(run: () => (Tensor | undefined)[], handOver = fals
 
 /** Runs `run` outside every scope: what it makes belongs to its caller until V8 collects it. */
 export function outsideScopes<T>(run: () => T): T {
+  checkFunction('outsideScopes', 'run', run);
   const outer = current;
   current = undefined;
   try {
@@ -72,6 +74,7 @@ function collectStorages(value: unknown, into: Set<Storage>, seen: Set<object>):
  * @throws ArgumentError when `body` returns a promise: a scope is synchronous.
  */
 export function scope<T>(body: () => T): T {
+  checkFunction('scope', 'body', body);
   const outer = current;
   const made: Storage[] = [];
   current = made;
@@ -96,6 +99,6 @@ export function scope<T>(body: () => T): T {
 
 /** Keeps tensors beyond every open scope; returns its argument. */
 export function keep<T extends Tensor>(tensor: T): T {
-  tensor.storage.kept = true;
+  checkInput('keep', tensor).storage.kept = true;
   return tensor;
 }

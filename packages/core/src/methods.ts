@@ -1,3 +1,4 @@
+import { checkArray } from './checks.ts';
 import { inPlaceNames, inPlaceOf } from './ops/inplaceMethods.ts';
 import * as operators from './ops/index.ts';
 import * as printing from './printing.ts';
@@ -14,7 +15,8 @@ export const methodNames = [
   // views
   'view', 'reshape', 'clone', 'contiguous', 'isContiguous', 'expand', 'expandAs', 'permute', 'transpose', 't', 'unsqueeze', 'squeeze',
   'select', 'slice', 'narrow', 'alias', 'diagonal', 'unfold', 'asStrided', 'flatten', 'unflatten', 'movedim', 'reshapeAs', 'viewAs', 'ravel',
-  'sumToSize', 'moveaxis', 'swapaxes', 'swapdims', 'adjoint', 'broadcastTo', 'narrowCopy', 'real', 'conj',
+  'sumToSize', 'moveaxis', 'swapaxes', 'swapdims', 'adjoint', 'broadcastTo', 'narrowCopy', 'real', 'conj', 'conjPhysical',
+  'resolveConj', 'resolveNeg', 'unsqueeze_', 'squeeze_', 't_', 'transpose_', 'swapaxes_', 'swapdims_', 'asStrided_', 'resize_', 'resizeAs_',
   // arithmetic
   'add', 'sub', 'mul', 'div', 'floorDivide', 'remainder', 'fmod', 'pow', 'maximum', 'minimum', 'atan2', 'copysign', 'nextafter', 'lerp',
   'addcmul', 'addcdiv', 'rsub', 'multiply', 'subtract', 'divide', 'trueDivide', 'arctan2', 'fmax', 'fmin', 'hypot', 'heaviside', 'floatPower', 'ldexp',
@@ -42,13 +44,13 @@ export const methodNames = [
   'tile', 'flip', 'fliplr', 'flipud', 'rot90', 'roll', 'unsafeChunk', 'unsafeSplit', 'tril', 'triu', 'diag', 'diagEmbed', 'diagflat',
   // indexing
   'gather', 'scatter', 'scatterAdd', 'scatterReduce', 'indexSelect', 'indexAdd', 'indexCopy', 'indexFill', 'indexPut', 'indexReduce', 'put', 'take',
-  'takeAlongDim', 'maskedFill', 'maskedScatter', 'maskedSelect', 'maskedSelectAsync', 'nonzeroAsync', 'argwhere', 'argwhereAsync', 'at', 'setAt',
+  'takeAlongDim', 'maskedFill', 'maskedScatter', 'maskedSelect', 'maskedSelectAsync', 'nonzeroAsync', 'argwhere', 'argwhereAsync', 'nonzeroStatic', 'at', 'setAt',
   'diagonalScatter', 'selectScatter', 'sliceScatter', 'asStridedScatter',
   // creation after this tensor
-  'newZeros', 'newOnes', 'newEmpty', 'newFull', 'newTensor', 'newInt32',
+  'newZeros', 'newOnes', 'newEmpty', 'newEmptyStrided', 'newFull', 'newTensor', 'newInt32',
   // in place
   'copy_', 'fill_', 'zero_', 'add_', 'sub_', 'mul_', 'div_', 'pow_', 'fillDiagonal_', 'uniform_', 'normal_', 'bernoulli_', 'exponential_',
-  'random_', 'bernoulli',
+  'random_', 'bernoulli', 'cauchy_', 'logNormal_', 'geometric_', 'multinomial',
   // reading
   'readData', 'dataSync', 'item', 'itemSync', 'toArray', 'toArraySync', 'dispose', 'print',
 ] as const satisfies readonly (keyof Functions)[]; // prettier-ignore
@@ -122,7 +124,7 @@ addTensorMethods({
   median: operators.median,
   nanmedian: operators.nanmedian,
   var: operators.var_,
-  cat: (x: Tensor, others: readonly Tensor[], dim = 0): Tensor => operators.cat([x, ...others], dim),
+  cat: (x: Tensor, others: readonly Tensor[], dim = 0): Tensor => operators.cat([x, ...checkArray('cat', 'the others', others)], dim),
   where: operators.whereMethod,
   nonzero: operators.nonzero,
   polygamma: (x: Tensor, n: number): Tensor => operators.polygamma(n, x),

@@ -80,16 +80,26 @@ export interface MemoryInfo {
   readonly liveBytes: number;
   /** The largest that liveBytes was seen to be. */
   readonly peakBytes: number;
-  /** Storages that were allocated and not released. */
+  /** Storages that were allocated and neither released nor collected; within a synchronous loop, where no finalizer runs, it may be an estimate. */
   readonly liveCount: number;
   /** Bytes that were released and wait in a pool to be used again. */
   readonly pooledBytes: number;
+}
+
+/** Where another thread imports a device from: a module's address, and the name of its export. */
+export interface DeviceSource {
+  readonly module: string;
+  readonly name: string;
 }
 
 /** A place where tensors live and ops run: what a backend package exports. */
 export interface Device {
   /** `cpu`, `reference`, `webgpu`; shown in messages and printed tensors. */
   readonly name: string;
+  /** What computes behind it, where there is a choice: `native avx512`, `wasm simd128`; shown by `profile`. */
+  readonly engine?: string;
+  /** How the workers of a DataLoader get such a device of their own; without it they are given one by the module of their dataset. */
+  readonly source?: DeviceSource;
   /** True when values can be read without waiting. */
   readonly synchronous: boolean;
   /** Where random fills come from: PyTorch's streams made by the host, or Philox keys drawn from them. */
@@ -98,8 +108,8 @@ export interface Device {
   supports(dtype: DType): boolean;
   /** True when kernels compute in this dtype; otherwise core casts up, runs and casts back. */
   computes(dtype: DType): boolean;
-  /** Memory for a storage; its content is arbitrary. The result becomes `storage.handle`. */
-  allocate(byteLength: number): unknown;
+  /** Memory for a storage; its content is arbitrary. The result becomes `storage.handle`. `origin` is the op that asks, for messages. */
+  allocate(byteLength: number, origin?: string): unknown;
   /** Takes the memory of a storage back at once. */
   release(storage: Storage): void;
   /** Takes a typed array's bytes as a handle without a copy, where the device can; undefined where it cannot. */
@@ -110,8 +120,17 @@ export interface Device {
   download(storage: Storage, byteOffset: number, byteLength: number): Promise<Uint8Array<ArrayBuffer>>;
   /** The same without waiting, as a window on memory that is valid only until the next call into Flambeau; only on synchronous devices. */
   downloadSync?(storage: Storage, byteOffset: number, byteLength: number): Uint8Array;
+  /** True when the window of `downloadSync` stays where it is, and is the storage's own memory, for as long as the storage is pinned. */
+  readonly stableBytes?: boolean;
   /** Resolves when everything that was asked of the device is done. */
   synchronize(): Promise<void>;
+  /**
+   * Computes outputs on the host, in the order of the ops around it, without waiting: `compute` is called with the values of the inputs once they are
+   * there. Only on devices that read asynchronously; what `compute` throws, the next read throws.
+   */
+  onHost?(inputs: readonly Operand[], outputs: readonly Operand[], compute: (values: readonly Float64Array[]) => readonly ArrayLike<number>[]): void; // prettier-ignore
+  /** A pause that a loop makes every few steps: resolves when the device has kept up, and memory that nobody reaches was given back. */
+  turn?(): Promise<void>;
   memory(): MemoryInfo;
   readonly kernels: RequiredKernels;
   /** Kernels of ops, by op name. */

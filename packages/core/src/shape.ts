@@ -4,7 +4,8 @@ import { ArgumentError, IndexError, ShapeError, describe } from './errors.ts';
 export type Shape = readonly number[];
 
 /** Shows a shape as PyTorch does: `[2, 3]`. */
-export const showShape = (shape: Shape): string => `[${shape.join(', ')}]`;
+export const showShape = (shape: Shape): string =>
+  Array.isArray(shape) && shape.every((n) => typeof n === 'number') ? `[${shape.join(', ')}]` : describe(shape);
 
 /** The number of elements. */
 export function numel(shape: Shape): number {
@@ -38,8 +39,14 @@ export function shapeArguments(op: string, size: readonly (number | Shape)[]): n
 export function broadcastShapes(op: string, a: Shape, b: Shape): Shape;
 export function broadcastShapes(...shapes: (Shape | number)[]): Shape;
 export function broadcastShapes(first: string | Shape | number = [], ...others: (Shape | number)[]): Shape {
-  if (typeof first === 'string') return broadcastPair(first, others[0] as Shape, others[1] as Shape);
-  return [first, ...others].reduce<Shape>((a, b) => broadcastPair('broadcastShapes', a, typeof b === 'number' ? [b] : b), []);
+  if (typeof first === 'string') {
+    if (others.length !== 2) throw new ShapeError({ op: 'broadcastShapes', expected: 'shapes', received: describe(first) });
+    return broadcastPair(first, others[0] as Shape, others[1] as Shape);
+  }
+  return [first, ...others].reduce<Shape>(
+    (a, b) => broadcastPair('broadcastShapes', a, checkShape('broadcastShapes', typeof b === 'number' ? [b] : b)),
+    [],
+  );
 }
 
 function broadcastPair(op: string, a: Shape, b: Shape): Shape {
@@ -80,7 +87,12 @@ export function normalizeDim(op: string, dim: number, rank: number): number {
  * @throws IndexError when one is out of range, ArgumentError when one comes twice.
  */
 export function normalizeDims(op: string, dims: number | readonly number[] | null | undefined, rank: number): number[] {
-  if (dims === undefined || dims === null || (Array.isArray(dims) && dims.length === 0)) return Array.from({ length: rank }, (_, i) => i);
+  if (rank > 64) throw new ShapeError({ op, expected: 'at most 64 dimensions', received: String(rank) });
+  if (dims === undefined || dims === null || (Array.isArray(dims) && dims.length === 0)) {
+    const all = new Array<number>(rank);
+    for (let i = 0; i < rank; i++) all[i] = i;
+    return all;
+  }
   const list = (Array.isArray(dims) ? dims : [dims]).map((d: number) => normalizeDim(op, d, rank));
   const sorted = [...list].sort((p, q) => p - q);
   for (let i = 1; i < sorted.length; i++) {
@@ -104,6 +116,7 @@ export function reducedShape(shape: Shape, dims: readonly number[], keepdim: boo
  * @throws ShapeError when the sizes cannot hold `count` elements.
  */
 export function inferShape(op: string, shape: Shape, count: number, from: Shape): number[] {
+  if (!Array.isArray(shape)) throw new ShapeError({ op, expected: 'an array of sizes', received: describe(shape) });
   let known = 1;
   let hole = -1;
   shape.forEach((n, i) => {

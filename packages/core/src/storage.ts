@@ -18,7 +18,7 @@ export class Storage {
   /** The op that made it, for messages. */
   readonly origin: string;
 
-  constructor(device: Device, byteLength: number, origin: string, handle: unknown = device.allocate(byteLength)) {
+  constructor(device: Device, byteLength: number, origin: string, handle: unknown = device.allocate(byteLength, origin)) {
     this.device = device;
     this.byteLength = byteLength;
     this.handle = handle;

@@ -1,4 +1,4 @@
-import { dispatch, ShapeError, showShape, ValueError, type Op, type Tensor } from '@flambeau/core';
+import { readOptions, dispatch, ShapeError, showShape, ValueError, type Op, type Tensor } from '@flambeau/core';
 import { broadcastBatches, defineHostOp, named, wide, wideSquare } from './host.ts';
 import { factorCholesky } from './kernels/cholesky.ts';
 import { solveTriangle as solveTriangleInPlace } from './kernels/lu.ts';
@@ -46,14 +46,16 @@ function factorize(op: string, A: Tensor, upper: boolean, strict: boolean): Tens
  * @throws ValueError when A is not positive-definite
  */
 export const cholesky = (A: Tensor, options: { upper?: boolean } = {}): Tensor =>
-  factorize('linalg.cholesky', A, options.upper ?? false, true)[0];
+  factorize('linalg.cholesky', A, readOptions<{ upper?: boolean }>('linalg.cholesky', options, ['upper']).upper ?? false, true)[0];
 
 /** As `cholesky`, with `info` in place of an error: 0, or the order of the leading minor that is not positive. */
 export function choleskyEx(
   A: Tensor,
   options: { upper?: boolean; checkErrors?: boolean } = {},
 ): Tensor[] & { readonly L: Tensor; readonly info: Tensor } {
-  const [L, info] = factorize('linalg.choleskyEx', A, options.upper ?? false, options.checkErrors ?? false);
+  const op = 'linalg.choleskyEx';
+  const { upper = false, checkErrors = false } = readOptions<typeof options>(op, options, ['upper', 'checkErrors']);
+  const [L, info] = factorize(op, A, upper, checkErrors);
   return named({ L, info });
 }
 

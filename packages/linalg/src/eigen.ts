@@ -1,4 +1,4 @@
-import { ArgumentError, describe, dispatch, NotSupportedError, type Op, type Tensor } from '@flambeau/core';
+import { readCall, ArgumentError, describe, dispatch, NotSupportedError, type Op, type Tensor } from '@flambeau/core';
 import { EigenvalueDecomposition, type Matrix } from 'ml-matrix';
 import { checkFinite, defineHostOp, named, toMatrix, wideSquare } from './host.ts';
 import { solveWide } from './solve.ts';
@@ -64,7 +64,7 @@ const isUpper = (op: string, uplo: unknown): boolean => {
 };
 
 function symmetric(op: string, A: Tensor, UPLO: 'L' | 'U' | EighOptions): Tensor[] {
-  const upper = isUpper(op, typeof UPLO === 'object' ? (UPLO.UPLO ?? 'L') : UPLO);
+  const upper = isUpper(op, readCall<EighOptions>(op, [UPLO], ['UPLO']).UPLO ?? 'L');
   return dispatch(eighOp, [wideSquare(op, A)], { upper });
 }
 

@@ -1,13 +1,12 @@
 import {
-  AsyncOnlyError,
   broadcastShapes,
   defineOp,
   DTypeError,
   describe,
   ArgumentError,
-  fromNumbers,
   isFloat,
   numel,
+  onHost,
   ShapeError,
   showShape,
   Tensor,
@@ -43,16 +42,8 @@ interface HostDefinition<Attrs> {
   vjp?(context: VjpContext<Attrs>): (Tensor | undefined)[];
 }
 
-/** @throws AsyncOnlyError on a device that only reads asynchronously */
-function checkReadable(op: string, x: Tensor): void {
-  if (x.device.downloadSync !== undefined) return;
-  throw new AsyncOnlyError({
-    op,
-    expected: 'a device that can be read without waiting: decompositions run on the host',
-    received: x.device.name,
-    hint: 'Move the tensor first: await x.toAsync(cpu).',
-  });
-}
+/** The dtype in which decompositions are kept: float64 where the device has it. */
+export const widestOf = (x: Tensor): DType => (x.device.supports('float64') ? 'float64' : 'float32');
 
 /** Defines an op that computes matrix by matrix on the host. Inputs share their batch dimensions. */
 export function defineHostOp<Attrs = undefined>(definition: HostDefinition<Attrs>): Op<Attrs> {
@@ -62,21 +53,23 @@ export function defineHostOp<Attrs = undefined>(definition: HostDefinition<Attrs
     compose(inputs, attrs) {
       const batch = inputs[0].shape.slice(0, inputs[0].ndim - ranks[0]);
       const shapes = inputs.map((x, i) => x.shape.slice(x.ndim - ranks[i]));
-      const values = inputs.map((x) => Float64Array.from(x.dataSync() as Float64Array));
       const specs = describeOutputs(shapes, attrs);
       const count = numel(batch);
-      const results = specs.map(({ shape }) => new Float64Array(count * numel(shape)));
       const part = (all: Float64Array, shape: Shape, i: number): Float64Array => all.subarray(i * numel(shape), (i + 1) * numel(shape));
-      for (let i = 0; i < count; i++) {
-        run({
-          inputs: values.map((all, k) => part(all, shapes[k], i)),
-          shapes,
-          outputs: results.map((all, k) => part(all, specs[k].shape, i)),
-          attrs,
-          where: count > 1 ? ` (number ${i} of the batch)` : '',
-        });
-      }
-      return results.map((all, k) => fromNumbers(all, [...batch, ...specs[k].shape], specs[k].dtype ?? 'float64', inputs[0].device));
+      const wanted = specs.map(({ shape, dtype }) => ({ shape: [...batch, ...shape], dtype: dtype ?? widestOf(inputs[0]) }));
+      return onHost(name, inputs, wanted, (values) => {
+        const results = specs.map(({ shape }) => new Float64Array(count * numel(shape)));
+        for (let i = 0; i < count; i++) {
+          run({
+            inputs: values.map((all, k) => part(all, shapes[k], i)),
+            shapes,
+            outputs: results.map((all, k) => part(all, specs[k].shape, i)),
+            attrs,
+            where: count > 1 ? ` (number ${i} of the batch)` : '',
+          });
+        }
+        return results;
+      });
     },
     ...(save && { save: (inputs, outs) => save(inputs, outs) }),
     ...(vjp && { vjp }),
@@ -84,9 +77,8 @@ export function defineHostOp<Attrs = undefined>(definition: HostDefinition<Attrs
 }
 
 /**
- * The operand in float64.
- * @throws ArgumentError unless it is a tensor, DTypeError unless of floats, ShapeError below `rank` dimensions, AsyncOnlyError on a device that
- * only reads asynchronously
+ * The operand in float64, or in float32 on a device that has no float64.
+ * @throws ArgumentError unless it is a tensor, DTypeError unless of floats, ShapeError below `rank` dimensions
  */
 export function wide(op: string, x: Tensor, rank = 2): Tensor {
   if (!(x instanceof Tensor)) throw new ArgumentError({ op, expected: 'a tensor', received: describe(x) });
@@ -98,8 +90,7 @@ export function wide(op: string, x: Tensor, rank = 2): Tensor {
       received: showShape(x.shape),
     });
   }
-  checkReadable(op, x);
-  return x.to('float64');
+  return x.to(widestOf(x));
 }
 
 /** As `wide`, for square matrices. @throws ShapeError unless the last two dimensions are equal */

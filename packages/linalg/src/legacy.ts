@@ -1,4 +1,4 @@
-import { readCall, type Call, type Tensor } from '@flambeau/core';
+import { readOptions, checkTensor, readCall, type Call, type Tensor } from '@flambeau/core';
 import { cholesky as factorCholesky, choleskyInverse as inverseOf, choleskySolve as solveWith } from './cholesky.ts';
 import { named } from './host.ts';
 import { luFactorEx, luSolve as solveFactored, type LUFactors } from './lu.ts';
@@ -8,22 +8,24 @@ import { solveTriangular } from './triangular.ts';
 
 // Functions that PyTorch has beside torch.linalg, where they differ from those there in name or order.
 
-const flag = (value: boolean | { upper?: boolean } | undefined): boolean =>
-  typeof value === 'object' ? (value.upper ?? false) : (value ?? false);
+const flag = (op: string, value: boolean | { upper?: boolean } | undefined): boolean =>
+  readCall<{ upper?: boolean }>(op, [value], ['upper']).upper ?? false;
+const reducing = (op: string, value: boolean | { some?: boolean } | undefined): boolean =>
+  readCall<{ some?: boolean }>(op, [value], ['some']).some ?? true;
 
 /** torch.cholesky: the lower factor, or the upper one. @throws ValueError when A is not positive-definite */
-export const cholesky = (A: Tensor, upper?: boolean | { upper?: boolean }): Tensor => factorCholesky(A, { upper: flag(upper) });
+export const cholesky = (A: Tensor, upper?: boolean | { upper?: boolean }): Tensor => factorCholesky(A, { upper: flag('cholesky', upper) });
 
 /** torch.cholesky_inverse: the inverse of a matrix from its Cholesky factor. */
-export const choleskyInverse = (L: Tensor, upper?: boolean | { upper?: boolean }): Tensor => inverseOf(L, { upper: flag(upper) });
+export const choleskyInverse = (L: Tensor, upper?: boolean | { upper?: boolean }): Tensor =>
+  inverseOf(L, { upper: flag('choleskyInverse', upper) });
 
 /** torch.cholesky_solve: X with A·X = B from the Cholesky factor of A. */
 export const choleskySolve = (B: Tensor, L: Tensor, upper?: boolean | { upper?: boolean }): Tensor =>
-  solveWith(B, L, { upper: flag(upper) });
+  solveWith(B, L, { upper: flag('choleskySolve', upper) });
 
 /** torch.qr; `some: false` gives the complete Q. */
-export const qr = (A: Tensor, some?: boolean | { some?: boolean }): QRParts =>
-  qrSome(A, typeof some === 'object' ? (some.some ?? true) : (some ?? true));
+export const qr = (A: Tensor, some?: boolean | { some?: boolean }): QRParts => qrSome(A, reducing('qr', some));
 
 /** torch.svd: U, S and V (not its transpose), reduced unless `some` is false. */
 export function svd(
@@ -31,7 +33,7 @@ export function svd(
   some: boolean | { some?: boolean } = true,
 ): Tensor[] & { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor } {
   // prettier-ignore
-  const reduced = typeof some === 'object' ? (some.some ?? true) : some;
+  const reduced = reducing('svd', some);
   const { U, S, Vh } = decompose(A, { fullMatrices: !reduced });
   return named({ U, S, V: Vh.mT });
 }
@@ -70,7 +72,9 @@ export function triangularSolve(
   A: Tensor,
   options: TriangularSolveOptions = {},
 ): Tensor[] & { readonly solution: Tensor; readonly clonedCoefficient: Tensor } {
-  const { upper = true, transpose = false, unitriangular = false } = options;
+  const op = 'triangularSolve';
+  const { upper = true, transpose = false, unitriangular = false } = readOptions<TriangularSolveOptions>(op, options, ['upper', 'transpose', 'unitriangular']); // prettier-ignore
+  checkTensor(op, 'A', A);
   const solution = solveTriangular(transpose ? A.mT : A, b, { upper: transpose ? !upper : upper, unitriangular });
   return named({ solution, clonedCoefficient: A.clone() });
 }

@@ -1,4 +1,4 @@
-import { cat, dispatch, ShapeError, showShape, type Op, type Tensor } from '@flambeau/core';
+import { readOptions, checkTensor, cat, dispatch, ShapeError, showShape, type Op, type Tensor } from '@flambeau/core';
 import { broadcastBatches, defineHostOp, named, wide, wideSquare } from './host.ts';
 import { factorLU } from './kernels/lu.ts';
 import { solveTriangle } from './triangular.ts';
@@ -78,13 +78,15 @@ export interface LUOptions {
  * @returns LU [..., m, n] and int32 pivots [..., min(m, n)], counted from 1, as LAPACK's getrf gives them
  */
 export function luFactor(A: Tensor, options: LUOptions = {}): LUFactors {
-  const [LU, pivots] = factor('linalg.luFactor', A, options.pivot ?? true);
+  const [LU, pivots] = factor('linalg.luFactor', A, readOptions<LUOptions>('linalg.luFactor', options, ['pivot']).pivot ?? true);
   return named({ LU: LU.to(A.dtype), pivots });
 }
 
 /** As `luFactor`, and `info`: 0, or the first column (from 1) with a pivot of zero. */
 export function luFactorEx(A: Tensor, options: LUOptions & { checkErrors?: boolean } = {}): LUFactors & { readonly info: Tensor } {
-  const [LU, pivots, info] = factor('linalg.luFactorEx', A, options.pivot ?? true);
+  const op = 'linalg.luFactorEx';
+  const { pivot = true } = readOptions<typeof options>(op, options, ['pivot', 'checkErrors']);
+  const [LU, pivots, info] = factor(op, A, pivot);
   return named({ LU: LU.to(A.dtype), pivots, info });
 }
 
@@ -94,7 +96,7 @@ export function luFactorEx(A: Tensor, options: LUOptions & { checkErrors?: boole
  * @returns P [..., m, m], L [..., m, k] with ones on the diagonal, U [..., k, n], k = min(m, n)
  */
 export function lu(A: Tensor, options: LUOptions = {}): LUParts {
-  const [LU, pivots] = factor('linalg.lu', A, options.pivot ?? true);
+  const [LU, pivots] = factor('linalg.lu', A, readOptions<LUOptions>('linalg.lu', options, ['pivot']).pivot ?? true);
   const [m, n] = LU.shape.slice(-2);
   const k = Math.min(m, n);
   const L = lower(LU.narrow(-1, 0, k), -1).add(onesOnDiagonal(LU, m, k));
@@ -117,7 +119,8 @@ export interface LUSolveOptions {
  * @throws ShapeError when shapes do not fit
  */
 export function luSolve(LU: Tensor, pivots: Tensor, B: Tensor, options: LUSolveOptions = {}): Tensor {
-  const { left = true, adjoint = false } = options;
+  const { left = true, adjoint = false } = readOptions<LUSolveOptions>('linalg.luSolve', options, ['left', 'adjoint']);
+  checkTensor('linalg.luSolve', 'pivots', pivots);
   const factors = wideSquare('linalg.luSolve', LU);
   const n = factors.shape[factors.ndim - 1];
   const right = left ? wide('linalg.luSolve', B) : wide('linalg.luSolve', B).mT;
@@ -148,7 +151,8 @@ export interface LUUnpackOptions {
 
 /** torch.lu_unpack: P, L and U from what `luFactor` gives; what is not asked for is empty. */
 export function luUnpack(LU: Tensor, pivots: Tensor, options: LUUnpackOptions = {}): LUParts {
-  const { unpackData = true, unpackPivots = true } = options;
+  const { unpackData = true, unpackPivots = true } = readOptions<LUUnpackOptions>('luUnpack', options, ['unpackData', 'unpackPivots']);
+  checkTensor('luUnpack', 'pivots', pivots);
   const data = wide('luUnpack', LU);
   const [m, n] = data.shape.slice(-2);
   const k = Math.min(m, n);

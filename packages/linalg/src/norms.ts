@@ -1,4 +1,4 @@
-import { ArgumentError, checkDType, defineOp, describe, dispatchOne, DTypeError, isFloat, normalizeDims, reducedShape, ShapeError, showShape, Tensor, type DType, type Op } from '@flambeau/core'; // prettier-ignore
+import { checkNumber, ArgumentError, checkDType, defineOp, describe, dispatchOne, DTypeError, isFloat, normalizeDims, reducedShape, ShapeError, showShape, Tensor, type DType, type Op } from '@flambeau/core'; // prettier-ignore
 import { wide, wideSquare } from './host.ts';
 import { invEx } from './solve.ts';
 import { svdvals } from './svd.ts';
@@ -107,6 +107,7 @@ function computeMatrixNorm(op: string, given: Tensor, { ord = 'fro', dim = [-2, 
   const x = checkFloats(op, given, dtype);
   if (x.ndim < 2) throw new ShapeError({ op, expected: 'a matrix, or a batch of matrices', received: showShape(x.shape) });
   if (!Array.isArray(dim) || dim.length !== 2) throw new ArgumentError({ op, expected: 'two dims', received: describe(dim) });
+  if (ord !== 'fro' && ord !== 'nuc') checkNumber(op, 'ord', ord);
   if (ord === 'fro') return computeVectorNorm(op, x, { ord: 2, dim, keepdim });
   normalizeDims(op, dim as number[], x.ndim);
   const matrix = x.movedim(dim as number[], [-2, -1]);

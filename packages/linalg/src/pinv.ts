@@ -1,4 +1,15 @@
-import { ArgumentError, defineOp, describe, dispatchOne, ShapeError, showShape, Tensor, type DType, type Op } from '@flambeau/core';
+import {
+  readCall,
+  ArgumentError,
+  defineOp,
+  describe,
+  dispatchOne,
+  ShapeError,
+  showShape,
+  Tensor,
+  type DType,
+  type Op,
+} from '@flambeau/core';
 import { eigh, eigvalsh } from './eigen.ts';
 import { named, wide, wideSquare } from './host.ts';
 import { reciprocalAbove, svdWide } from './svd.ts';
@@ -71,7 +82,7 @@ export function pinv(A: Tensor, rtol: number | Tensor | ToleranceOptions | null 
 
 /** torch.pinverse: singular values below `rcond` times the largest count as zero. */
 export const pinverse = (A: Tensor, rcond: number | { rcond?: number } = 1e-15): Tensor =>
-  pseudoInverse('pinverse', A, { rtol: typeof rcond === 'number' ? rcond : (rcond.rcond ?? 1e-15) }).to(A.dtype);
+  pseudoInverse('pinverse', A, { rtol: readCall<{ rcond?: number }>('pinverse', [rcond], ['rcond']).rcond ?? 1e-15 }).to(A.dtype);
 
 /** The number of singular values above max(atol, rtol·largest): int32 [...]. */
 export function matrixRank(A: Tensor, tol: number | Tensor | ToleranceOptions | null = null, options: ToleranceOptions = {}): Tensor {

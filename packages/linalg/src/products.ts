@@ -1,4 +1,19 @@
-import { ArgumentError, broadcastShapes, cat, describe, normalizeDim, numel, ShapeError, showShape, Tensor } from '@flambeau/core';
+import {
+  checkArray,
+  readOptions,
+  readCall,
+  checkTensor,
+  checkInput,
+  ArgumentError,
+  broadcastShapes,
+  cat,
+  describe,
+  normalizeDim,
+  numel,
+  ShapeError,
+  showShape,
+  Tensor,
+} from '@flambeau/core';
 import { wide, wideSquare } from './host.ts';
 import { inv, solve } from './solve.ts';
 import { identity } from './triangles.ts';
@@ -39,7 +54,7 @@ export function matrixExp(A: Tensor): Tensor {
   const n = a.shape[a.ndim - 1];
   if (a.count === 0) return A.clone();
   // Below a norm of 1 the terms after the 18th are beyond float64.
-  const size = a.abs().sum(-2).amax().itemSync();
+  const size = a.device.synchronous ? a.abs().sum(-2).amax().itemSync() : 2 ** 8;
   const squarings = Math.max(0, Math.ceil(Math.log2(size)));
   const scaled = a.div(2 ** squarings);
   const one = identity(a, n);
@@ -100,7 +115,9 @@ function cheapest(matrices: readonly Tensor[]): Tensor {
  */
 export function cross(a: Tensor, b: Tensor, options: { dim?: number } = {}): Tensor {
   const op = 'linalg.cross';
-  const { dim = -1 } = options;
+  const { dim = -1 } = readOptions<{ dim?: number }>(op, options, ['dim']);
+  checkTensor(op, 'the first operand', a);
+  checkTensor(op, 'the second operand', b);
   if (a.ndim !== b.ndim)
     throw new ShapeError({ op, expected: 'as many dimensions on both sides', received: `${showShape(a.shape)} and ${showShape(b.shape)}` });
   const d = normalizeDim(op, dim, a.ndim);
@@ -121,12 +138,18 @@ export interface DiagonalOptions {
 }
 
 /** The diagonals of the last two dimensions, as the last dimension of a view. */
-export const diagonal = (A: Tensor, options: DiagonalOptions = {}): Tensor =>
-  A.diagonal(options.offset ?? 0, options.dim1 ?? -2, options.dim2 ?? -1);
+export function diagonal(A: Tensor, options: DiagonalOptions = {}): Tensor {
+  const op = 'linalg.diagonal';
+  const { offset = 0, dim1 = -2, dim2 = -1 } = readOptions<DiagonalOptions>(op, options, ['offset', 'dim1', 'dim2']);
+  return checkInput(op, A).diagonal(offset, dim1, dim2);
+}
 
 /** The products of vectors along `dim`: Σ x·y, with broadcasting. */
 export function vecdot(x: Tensor, y: Tensor, options: { dim?: number } = {}): Tensor {
-  return x.mul(y).sum(options.dim ?? -1);
+  const { dim = -1 } = readOptions<{ dim?: number }>('linalg.vecdot', options, ['dim']);
+  return checkInput('linalg.vecdot', x)
+    .mul(checkTensor('linalg.vecdot', 'the second operand', y))
+    .sum(dim);
 }
 
 /**
@@ -134,8 +157,10 @@ export function vecdot(x: Tensor, y: Tensor, options: { dim?: number } = {}): Te
  * @throws ArgumentError unless N is an integer above 1
  */
 export function vander(x: Tensor, options: { N?: number | null } = {}): Tensor {
+  const { N } = readOptions<{ N?: number | null }>('linalg.vander', options, ['N']);
+  checkInput('linalg.vander', x);
   const vector = x.ndim === 0 ? x.unsqueeze(0) : x;
-  const count = options.N ?? vector.shape[vector.ndim - 1];
+  const count = N ?? vector.shape[vector.ndim - 1];
   if (!Number.isInteger(count) || count <= 1)
     throw new ArgumentError({ op: 'linalg.vander', expected: 'N above 1', received: describe(count) });
   const column = vector.unsqueeze(-1);
@@ -151,7 +176,8 @@ export function vander(x: Tensor, options: { N?: number | null } = {}): Tensor {
  */
 export function tensorinv(A: Tensor, ind: number | { ind?: number } = 2): Tensor {
   const op = 'linalg.tensorinv';
-  const split = typeof ind === 'number' ? ind : (ind.ind ?? 2);
+  const split = readCall<{ ind?: number }>(op, [ind], ['ind']).ind ?? 2;
+  checkInput(op, A);
   if (!Number.isInteger(split) || split < 1)
     throw new ArgumentError({ op, expected: 'ind as a positive integer', received: describe(split) });
   const [front, back] = [A.shape.slice(0, split), A.shape.slice(split)];
@@ -166,7 +192,10 @@ export function tensorinv(A: Tensor, ind: number | { ind?: number } = 2): Tensor
  */
 export function tensorsolve(A: Tensor, B: Tensor, options: { dims?: readonly number[] | null } = {}): Tensor {
   const op = 'linalg.tensorsolve';
-  const { dims } = options;
+  const { dims } = readOptions<typeof options>(op, options, ['dims']);
+  checkTensor(op, 'A', A);
+  checkTensor(op, 'B', B);
+  if (dims) checkArray(op, 'dims', dims);
   const moved = dims
     ? A.movedim(
         [...dims],

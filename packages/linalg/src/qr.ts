@@ -1,4 +1,4 @@
-import { ArgumentError, cat, describe, dispatch, NotSupportedError, ShapeError, showShape, type Op, type Tensor } from '@flambeau/core'; // prettier-ignore
+import { readOptions, readCall, ArgumentError, cat, describe, dispatch, NotSupportedError, ShapeError, showShape, type Op, type Tensor } from '@flambeau/core'; // prettier-ignore
 import { defineHostOp, named, wide } from './host.ts';
 import { factorQR, formQ } from './kernels/qr.ts';
 import { diagonalPart, identity, lower, upper } from './triangles.ts';
@@ -74,7 +74,11 @@ function decompose(op: string, A: Tensor, mode: Mode): QRParts {
  * @param A - shape [..., m, n]
  */
 export function qr(A: Tensor, mode: Mode | QROptions = 'reduced', options: QROptions = {}): QRParts {
-  return decompose('linalg.qr', A, typeof mode === 'object' ? (mode.mode ?? 'reduced') : (options.mode ?? mode));
+  return decompose(
+    'linalg.qr',
+    A,
+    readCall<QROptions>('linalg.qr', [mode === 'reduced' ? undefined : mode, options], ['mode']).mode ?? 'reduced',
+  );
 }
 
 /** torch.qr: `some: false` gives the complete Q. */
@@ -132,7 +136,7 @@ export interface OrmqrOptions {
 
 /** torch.ormqr: the full orthogonal Q of `geqrf` times a matrix. */
 export function ormqr(A: Tensor, tau: Tensor, other: Tensor, options: OrmqrOptions = {}): Tensor {
-  const { left = true, transpose = false } = options;
+  const { left = true, transpose = false } = readOptions<OrmqrOptions>('ormqr', options, ['left', 'transpose']);
   const a = wide('ormqr', A);
   const [m, n] = a.shape.slice(-2);
   // Reflectors as columns of a square matrix, the missing ones zero, give the full Q.

@@ -1,4 +1,4 @@
-import { dispatch, ShapeError, showShape, type Op, type Tensor } from '@flambeau/core';
+import { readOptions, dispatch, ShapeError, showShape, type Op, type Tensor } from '@flambeau/core';
 import { broadcastBatches, defineHostOp, named, refuseSingular, wide, wideSquare } from './host.ts';
 import { factorLU, solveLU } from './kernels/lu.ts';
 import { identity } from './triangles.ts';
@@ -68,7 +68,7 @@ function solution(op: string, A: Tensor, B: Tensor, left: boolean, strict: boole
  * @throws ShapeError when shapes do not fit, ValueError when A is singular
  */
 export const solve = (A: Tensor, B: Tensor, options: SolveOptions = {}): Tensor =>
-  solution('linalg.solve', A, B, options.left ?? true, true)[0];
+  solution('linalg.solve', A, B, readOptions<SolveOptions>('linalg.solve', options, ['left']).left ?? true, true)[0];
 
 /** As `solve`, with `info` in place of an error: 0, or the column (from 1) whose pivot is zero; the result is then zeros. */
 export function solveEx(
@@ -76,7 +76,9 @@ export function solveEx(
   B: Tensor,
   options: SolveOptions & { checkErrors?: boolean } = {},
 ): Tensor[] & { readonly result: Tensor; readonly info: Tensor } {
-  const [result, info] = solution('linalg.solveEx', A, B, options.left ?? true, options.checkErrors ?? false);
+  const op = 'linalg.solveEx';
+  const { left = true, checkErrors = false } = readOptions<typeof options>(op, options, ['left', 'checkErrors']);
+  const [result, info] = solution(op, A, B, left, checkErrors);
   return named({ result, info });
 }
 
@@ -93,6 +95,7 @@ export function inv(A: Tensor): Tensor {
 /** The inverse with `info` in place of an error. */
 export function invEx(A: Tensor, options: { checkErrors?: boolean } = {}): Tensor[] & { readonly inverse: Tensor; readonly info: Tensor } {
   const a = wideSquare('linalg.invEx', A);
-  const [inverse, info] = solveWide(a, identity(a, a.shape[a.ndim - 1]), options.checkErrors ? 'linalg.invEx' : undefined);
+  const { checkErrors = false } = readOptions<typeof options>('linalg.invEx', options, ['checkErrors']);
+  const [inverse, info] = solveWide(a, identity(a, a.shape[a.ndim - 1]), checkErrors ? 'linalg.invEx' : undefined);
   return named({ inverse: inverse.to(A.dtype), info });
 }

@@ -1,4 +1,4 @@
-import { cat, dispatch, dispatchOne, type Op, type Tensor } from '@flambeau/core';
+import { readCall, cat, dispatch, dispatchOne, type Op, type Tensor } from '@flambeau/core';
 import { SVD } from 'ml-matrix';
 import { checkFinite, defineHostOp, named, toMatrix, wide } from './host.ts';
 import { completing } from './kernels/complete.ts';
@@ -92,7 +92,7 @@ export interface SVDOptions {
  * @returns U [..., m, m], S [..., k], Vh [..., n, n]; U [..., m, k] and Vh [..., k, n] with `fullMatrices: false`
  */
 export function svd(A: Tensor, fullMatrices: boolean | SVDOptions = true): SVDParts {
-  const full = typeof fullMatrices === 'object' ? (fullMatrices.fullMatrices ?? true) : fullMatrices;
+  const full = readCall<SVDOptions>('linalg.svd', [fullMatrices], ['fullMatrices']).fullMatrices ?? true;
   let [U, S, Vh] = svdWide(wide('linalg.svd', A));
   if (full) {
     const [m, n] = A.shape.slice(-2);

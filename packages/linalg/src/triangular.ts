@@ -1,4 +1,4 @@
-import { dispatchOne, ShapeError, showShape, type Op, type Tensor } from '@flambeau/core';
+import { readOptions, required, dispatchOne, ShapeError, showShape, type Op, type Tensor } from '@flambeau/core';
 import { broadcastBatches, defineHostOp, wide, wideSquare } from './host.ts';
 import { solveTriangle as solveInPlace } from './kernels/lu.ts';
 import { lower, upper as upperPart } from './triangles.ts';
@@ -50,7 +50,9 @@ export interface SolveTriangularOptions {
  * @throws ShapeError when A is not square or B does not fit
  */
 export function solveTriangular(A: Tensor, B: Tensor, options: SolveTriangularOptions): Tensor {
-  const { upper, left = true, unitriangular: unit = false } = options;
+  const op = 'linalg.solveTriangular';
+  const { upper, left = true, unitriangular: unit = false } = readOptions<SolveTriangularOptions>(op, options, ['upper', 'left', 'unitriangular']); // prettier-ignore
+  required(op, 'upper', upper);
   const [a, b] = [wideSquare('linalg.solveTriangular', A), wide('linalg.solveTriangular', B)];
   if (b.shape[b.ndim - (left ? 2 : 1)] !== a.shape[a.ndim - 1]) {
     throw new ShapeError({

@@ -21,6 +21,7 @@ export * from './modules/lazyConvolution.ts';
 export * from './modules/lazyLinear.ts';
 export * from './modules/lazyNormalization.ts';
 export * from './modules/linear.ts';
+export * from './modules/linearCrossEntropy.ts';
 export { hasUninitializedParameters } from './modules/lazy.ts';
 export * from './modules/loss.ts';
 export * from './modules/normalization.ts';

@@ -1,4 +1,5 @@
 import {
+  checkInput,
   ArgumentError,
   defaultGenerator,
   describe,
@@ -7,7 +8,7 @@ import {
   permutationValues,
   ShapeError,
   showShape,
-  type Generator,
+  Generator,
   type Tensor,
 } from '@flambeau/core';
 import { noGrad } from '@flambeau/autograd';
@@ -33,31 +34,40 @@ interface GainOptions extends InitOptions {
   gain?: number;
 }
 
+function checkGenerator(op: string, generator: Generator | null | undefined): Generator {
+  if (generator === undefined || generator === null) return defaultGenerator;
+  if (generator instanceof Generator) return generator;
+  throw new ArgumentError({ op, expected: 'a Generator', received: describe(generator) });
+}
+
 const fillFrom = (x: Tensor, values: ArrayLike<number>): Tensor => noGrad(() => x.copy_(fromNumbers(values, x.shape, x.dtype, x.device)));
 
 /** Uniform numbers in [a, b), by default [0, 1). */
 export function uniform_(x: Tensor, ...args: Call<RangeOptions, ['a', 'b', 'generator']>): Tensor {
+  checkInput('uniform_', x);
   const { a = 0, b = 1, ...rest } = readCall<RangeOptions>('uniform_', args, ['a', 'b', 'generator']);
   return noGrad(() => x.uniform_(a, b, rest));
 }
 
 /** Normal numbers, by default standard ones. */
 export function normal_(x: Tensor, ...args: Call<NormalOptions, ['mean', 'std', 'generator']>): Tensor {
+  checkInput('normal_', x);
   const { mean = 0, std = 1, ...rest } = readCall<NormalOptions>('normal_', args, ['mean', 'std', 'generator']);
   return noGrad(() => x.normal_(mean, std, rest));
 }
 
 /** Normal numbers that lie in [a, b], by default within 2 of 0: those outside are drawn again. */
 export function truncNormal_(x: Tensor, ...args: Call<NormalOptions & RangeOptions, ['mean', 'std', 'a', 'b', 'generator']>): Tensor {
+  checkInput('truncNormal_', x);
   const names = ['mean', 'std', 'a', 'b', 'generator'] as const;
   const { mean = 0, std = 1, a = -2, b = 2, generator } = readCall<NormalOptions & RangeOptions>('truncNormal_', args, names);
   if (!(std > 0) || !(a < b))
     throw new ArgumentError({ op: 'truncNormal_', expected: 'std > 0 and a < b', received: `std ${std}, a ${a}, b ${b}` });
-  return fillFrom(x, truncatedNormalValues(x.count, x.dtype, generator ?? defaultGenerator, { mean, std, a, b }));
+  return fillFrom(x, truncatedNormalValues(x.count, x.dtype, checkGenerator('init', generator), { mean, std, a, b }));
 }
 
 /** One value everywhere. */
-export const constant_ = (x: Tensor, value: number): Tensor => noGrad(() => x.fill_(value));
+export const constant_ = (x: Tensor, value: number): Tensor => noGrad(() => checkInput('constant_', x).fill_(value));
 /** 1 everywhere. */
 export const ones_ = (x: Tensor): Tensor => constant_(x, 1);
 /** 0 everywhere. */
@@ -65,6 +75,7 @@ export const zeros_ = (x: Tensor): Tensor => constant_(x, 0);
 
 /** The identity matrix, so that a linear layer keeps as many inputs as it can. @throws ShapeError unless x has two dimensions */
 export function eye_(x: Tensor): Tensor {
+  checkInput('eye_', x);
   if (x.ndim !== 2) throw new ShapeError({ op: 'eye_', expected: 'a tensor of 2 dimensions', received: showShape(x.shape) });
   const [rows, columns] = x.shape;
   const values = new Float64Array(x.count);
@@ -77,6 +88,7 @@ export function eye_(x: Tensor): Tensor {
  * @throws ShapeError unless x has 3, 4 or 5 dimensions, ArgumentError unless groups divides Cout
  */
 export function dirac_(x: Tensor, ...args: Call<{ groups?: number }, ['groups']>): Tensor {
+  checkInput('dirac_', x);
   const { groups = 1 } = readCall<{ groups?: number }>('dirac_', args, ['groups']);
   if (x.ndim < 3 || x.ndim > 5)
     throw new ShapeError({ op: 'dirac_', expected: 'a tensor of 3, 4 or 5 dimensions', received: showShape(x.shape) });
@@ -133,7 +145,8 @@ export function calculateGain(nonlinearity: Nonlinearity, parameter?: number): n
 
 /** The inputs and outputs of one unit: sizes of dims 1 and 0, times the receptive field. @throws ShapeError below two dimensions. */
 export function fanInAndOut(x: Tensor): { fanIn: number; fanOut: number } {
-  if (x.ndim < 2) throw new ShapeError({ op: 'init', expected: 'a tensor of at least 2 dimensions', received: showShape(x.shape) });
+  if (checkInput('init', x).ndim < 2)
+    throw new ShapeError({ op: 'init', expected: 'a tensor of at least 2 dimensions', received: showShape(x.shape) });
   const field = x.shape.slice(2).reduce((n, m) => n * m, 1);
   return { fanIn: x.shape[1] * field, fanOut: x.shape[0] * field };
 }
@@ -172,6 +185,7 @@ function kaimingStd(x: Tensor, { a = 0, mode = 'fanIn', nonlinearity = 'leaky_re
 
 /** Uniform in ±gain·√(3 / fan). @see He et al. 2015 */
 export function kaimingUniform_(x: Tensor, ...args: Call<KaimingOptions, typeof kaimingNames>): Tensor {
+  checkInput('kaimingUniform_', x);
   const options = readCall<KaimingOptions>('kaimingUniform_', args, kaimingNames);
   if (x.count === 0) return x;
   const bound = Math.sqrt(3) * kaimingStd(x, options);
@@ -180,6 +194,7 @@ export function kaimingUniform_(x: Tensor, ...args: Call<KaimingOptions, typeof 
 
 /** Normal with standard deviation gain / √fan. @see He et al. 2015 */
 export function kaimingNormal_(x: Tensor, ...args: Call<KaimingOptions, typeof kaimingNames>): Tensor {
+  checkInput('kaimingNormal_', x);
   const options = readCall<KaimingOptions>('kaimingNormal_', args, kaimingNames);
   return x.count === 0 ? x : normal_(x, 0, kaimingStd(x, options), { generator: options.generator ?? null });
 }
@@ -190,12 +205,13 @@ export function kaimingNormal_(x: Tensor, ...args: Call<KaimingOptions, typeof k
  * @see Saxe et al. 2013
  */
 export function orthogonal_(x: Tensor, ...args: Call<GainOptions, ['gain', 'generator']>): Tensor {
+  checkInput('orthogonal_', x);
   const { gain = 1, generator } = readCall<GainOptions>('orthogonal_', args, ['gain', 'generator']);
   if (x.ndim < 2) throw new ShapeError({ op: 'orthogonal_', expected: 'a tensor of at least 2 dimensions', received: showShape(x.shape) });
   if (x.count === 0) return x;
   const [rows] = x.shape;
   const columns = x.count / rows;
-  const drawn = normalValues(x.count, x.dtype, generator ?? defaultGenerator);
+  const drawn = normalValues(x.count, x.dtype, checkGenerator('init', generator));
   const q = rows < columns ? transposed(orthonormalColumns(transposed(drawn, rows, columns), columns, rows), columns, rows) : orthonormalColumns(drawn, rows, columns); // prettier-ignore
   return fillFrom(x, q.map((v) => v * gain)); // prettier-ignore
 }
@@ -216,12 +232,13 @@ export interface SparseOptions extends InitOptions {
 
 /** Normal numbers, with a share of each column set to zero at random. @throws ShapeError unless x has two dimensions. @see Martens 2010 */
 export function sparse_(x: Tensor, ...args: Call<SparseOptions, ['sparsity', 'std', 'generator']>): Tensor {
+  checkInput('sparse_', x);
   const { sparsity, std = 0.01, generator } = readCall<SparseOptions>('sparse_', args, ['sparsity', 'std', 'generator']);
   if (x.ndim !== 2) throw new ShapeError({ op: 'sparse_', expected: 'a tensor of 2 dimensions', received: showShape(x.shape) });
   if (!(sparsity >= 0 && sparsity <= 1))
     throw new ArgumentError({ op: 'sparse_', expected: 'a sparsity between 0 and 1', received: describe(sparsity) });
   const [rows, columns] = x.shape;
-  const values = normalValues(x.count, x.dtype, generator ?? defaultGenerator, 0, std);
+  const values = normalValues(x.count, x.dtype, checkGenerator('init', generator), 0, std);
   const zeros = Math.ceil(sparsity * rows);
   for (let j = 0; j < columns; j++) {
     // The order of the rows comes from the default generator, as in PyTorch.

@@ -1,4 +1,4 @@
-import { empty, ValueError, Tensor, type Device, type DType, type Shape } from '@flambeau/core';
+import { checkInput, empty, ValueError, Tensor, type Device, type DType, type Shape } from '@flambeau/core';
 import '@flambeau/autograd';
 
 function adopt(into: Tensor, data: Tensor): void {
@@ -9,7 +9,7 @@ function adopt(into: Tensor, data: Tensor): void {
 /** A tensor that a module learns: a field of a module that holds one registers it. It shares the storage of `data`. */
 export class Parameter extends Tensor {
   constructor(data: Tensor, requiresGrad = true) {
-    super(data.storage, data.dtype, data.shape, data.strides, data.offset, data.count);
+    super(checkInput('Parameter', data).storage, data.dtype, data.shape, data.strides, data.offset, data.count);
     adopt(this, data);
     if (requiresGrad) this.requiresGrad = true;
   }
@@ -21,7 +21,7 @@ export class Buffer extends Tensor {
   readonly persistent: boolean;
 
   constructor(data: Tensor, persistent = true) {
-    super(data.storage, data.dtype, data.shape, data.strides, data.offset, data.count);
+    super(checkInput('Buffer', data).storage, data.dtype, data.shape, data.strides, data.offset, data.count);
     adopt(this, data);
     this.persistent = persistent;
   }

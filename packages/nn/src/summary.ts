@@ -14,7 +14,7 @@ import {
 } from '@flambeau/core';
 import { noGrad } from '@flambeau/autograd';
 import { PackedSequence } from './utils/rnn.ts';
-import type { Module } from './module.ts';
+import { Module } from './module.ts';
 
 /** What one module of a network does for an input. */
 export interface LayerSummary {
@@ -89,6 +89,7 @@ const tensorsIn = (value: unknown): Tensor[] =>
 
 /** The inputs that a shape, several shapes, a tensor or several arguments stand for. */
 function inputsFrom(model: Module, given: unknown, options: SummaryOptions): unknown[] {
+  if (!(model instanceof Module)) throw new ArgumentError({ op: 'summary', expected: 'a module', received: describe(model) });
   if (given instanceof Tensor) return [given];
   const list: readonly unknown[] = Array.isArray(given) ? given : [];
   if (list.length === 0)

@@ -3,7 +3,7 @@ import { reference } from '@flambeau/backend-reference';
 import '@flambeau/optim';
 import { describe, expect, it } from 'vitest';
 import { devices } from './devices.ts';
-import { expectClose, opNamed, plain, ranOwnKernel, viewed } from './samples.ts';
+import { expectClose, opNamed, plain, ranOwnKernel, viewed, type Sample } from './samples.ts';
 
 const positive = (n: number, seed: number) => viewed(plain([n], seed), (x) => x.abs());
 
@@ -56,6 +56,30 @@ describe.each(devices)('optimizer steps on $name', ({ device }) => {
       }
     }
   });
+
+  it('steps several parameters at once as one after the other, each with its own number of steps', () => {
+    const shapes = [[3, 5], [1], [40], [0]];
+    for (const amsgrad of [false, true]) {
+      const adam = shapes.flatMap((shape, i) => [plain(shape, i), plain(shape, i + 10), plain(shape, i + 20), viewed(plain(shape, i + 30), (x) => x.abs()), viewed(plain(shape, i + 40), (x) => x.abs())]); // prettier-ignore
+      agree('adamSteps', adam, { amsgrad, maximize: false, decoupled: amsgrad }, [0.01, 0.9, 0.999, 1e-8, 0.1, 1, 5, 5, 2]);
+    }
+    for (const momentum of [false, true]) {
+      const sgd = shapes.flatMap((shape, i) => [plain(shape, i), plain(shape, i + 10), plain(shape, i + 20)]);
+      agree('sgdSteps', sgd, { nesterov: momentum, maximize: false, momentum, first: false }, [0.1, momentum ? 0.9 : 0, 0, 0.1]);
+    }
+  });
+
+  /** Runs an op that changes its inputs, on the device by its own kernel, and compares all of them with the reference. */
+  function agree(name: string, samples: readonly Sample[], attrs: object, scalars: readonly number[]): void {
+    const run = (on: typeof device): Tensor[] => {
+      const inputs = samples.map((s) => s.make(on).clone());
+      dispatch(opNamed(name), inputs, attrs, scalars);
+      return inputs;
+    };
+    let got: Tensor[] = [];
+    expect(ranOwnKernel(opNamed(name), () => (got = run(device)))).toBe(true);
+    run(reference).forEach((want, i) => expectClose(got[i], want, 2e-6, `${name} input ${i}`));
+  }
 
   it('counts the change of each tensor that it writes', () => {
     const inputs = [plain([3]), plain([3], 2), plain([3], 3), positive(3, 4)].map((s) => s.make(device));

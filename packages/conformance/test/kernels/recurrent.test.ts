@@ -1,6 +1,8 @@
-import { dispatch, type Device } from '@flambeau/core';
+import { dispatch, type Device, type Tensor } from '@flambeau/core';
+import { gradcheck } from '@flambeau/autograd';
+import { reference } from '@flambeau/backend-reference';
 import '@flambeau/nn';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { devices } from './devices.ts';
 import { expectKernelEqualsComposition as check, opNamed, plain, viewed, type Sample } from './samples.ts';
 
@@ -11,6 +13,7 @@ const sizes: [number, number, number, number][] = [
   [4, 3, 28, 17],
   [2, 9, 3, 16],
   [5, 7, 6, 33],
+  [2, 70, 3, 5],
 ];
 
 describe.each(devices)('LSTM on $name', ({ device }) => {
@@ -32,11 +35,61 @@ describe.each(devices)('LSTM on $name', ({ device }) => {
             const trace = (i: number): Sample => ({ make: (on: Device) => dispatch(opNamed('lstm'), inputs.map((s) => s.make(on)), { reverse })[i] }); // prettier-ignore
             const slopes = [plain([steps, batch, size], 8), plain([batch, size], 9), plain([batch, size], 10)];
             for (const input of [false, true]) {
-              check(device, 'lstmGrad', [...slopes, trace(0), trace(3), trace(4), ...inputs], { reverse, input }, [], 2e-5);
+              const attrs = { reverse, input, initial: !input, inner: false };
+              check(device, 'lstmGrad', [...slopes, trace(0), trace(3), trace(4), ...inputs], attrs, [], 2e-5);
             }
           }
         }
       },
     );
   }
+});
+
+describe.each(devices)('GRU on $name', ({ device }) => {
+  for (const reverse of [false, true]) {
+    it.each(sizes)(
+      `runs %i steps of batch %i from %i features to %i, ${reverse ? 'backwards' : 'forwards'}, with its gradients`,
+      (steps, batch, features, size) => {
+        const weights = [plain([3 * size, features], 4), plain([3 * size, size], 5)];
+        const biases = [plain([3 * size], 6), plain([3 * size], 7)];
+        const sequences = [plain([steps, batch, features]), viewed(plain([batch, steps, features]), (x) => x.transpose(0, 1))];
+        for (const x of sequences) {
+          for (const more of [[], biases]) {
+            const inputs = [x, plain([batch, size], 2), ...weights, ...more];
+            check(device, 'gru', inputs, { reverse }, [], 1e-5);
+            const trace = (i: number): Sample => ({ make: (on: Device) => dispatch(opNamed('gru'), inputs.map((s) => s.make(on)), { reverse })[i] }); // prettier-ignore
+            const slopes = [plain([steps, batch, size], 8), plain([batch, size], 9)];
+            for (const input of [false, true])
+              check(device, 'gruGrad', [...slopes, trace(0), trace(2), ...inputs], { reverse, input, inner: false }, [], 2e-5);
+          }
+        }
+      },
+    );
+  }
+});
+
+describe('the traces of recurrent layers', () => {
+  // What a layer keeps for its derivative is an output of its op, and has a derivative like any other.
+  it.each([
+    ['lstm', 4, 2],
+    ['gru', 3, 1],
+  ] as const)('%s has a right derivative through all of its outputs', (name, gates, states) => {
+    const [steps, batch, features, size] = [3, 2, 3, 2];
+    const leaf = (shape: number[], seed: number): Tensor => plain(shape, seed, 'float64').make(reference).requiresGrad_();
+    const inputs = [
+      leaf([steps, batch, features], 1),
+      ...Array.from({ length: states }, (_, i) => leaf([batch, size], 2 + i)),
+      leaf([gates * size, features], 4),
+      leaf([gates * size, size], 5),
+      leaf([gates * size], 6),
+      leaf([gates * size], 7),
+    ];
+    for (const reverse of [false, true]) {
+      for (const output of dispatch(opNamed(name), inputs, { reverse }).keys())
+        expect(
+          gradcheck((...xs: Tensor[]) => dispatch(opNamed(name), xs, { reverse })[output], inputs),
+          `output ${output}`,
+        ).toBe(true);
+    }
+  });
 });

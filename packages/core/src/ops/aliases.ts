@@ -1,3 +1,4 @@
+import { checkInput } from '../checks.ts';
 import { div, mul, sub, atan2 } from './arithmetic.ts';
 import { ge, gt, le, lt, ne } from './comparison.ts';
 import { abs, acos, acosh, asin, asinh, atan, atanh, clamp, neg, trunc } from './elementwise.ts';
@@ -6,7 +7,6 @@ import { isPlainObject } from '../call.ts';
 import type { Tensor } from '../tensor.ts';
 import type { TensorOrNumber } from './arithmetic.ts';
 import { chunk, split } from './splitting.ts';
-import { narrow } from './slicing.ts';
 import { movedim, transpose } from './views.ts';
 
 // Second names that PyTorch has for the same functions.
@@ -42,14 +42,16 @@ export const unsafeSplit: typeof split = split;
 export const trueDivide = (a: TensorOrNumber, b: TensorOrNumber | { other: TensorOrNumber }): Tensor =>
   div(a, isPlainObject(b) ? (b as { other: TensorOrNumber }).other : (b as TensorOrNumber));
 
-/** `narrow` as a copy. */
-export const narrowCopy = (x: Tensor, ...args: Parameters<typeof narrow> extends [Tensor, ...infer Rest] ? Rest : never): Tensor =>
-  narrow(x, ...args).clone();
-
 /** With the last two dimensions swapped. */
-export const adjoint = (x: Tensor): Tensor => transpose(x, -2, -1);
+export const adjoint = (x: Tensor): Tensor => transpose(checkInput('adjoint', x), -2, -1);
 
 /** x itself: there are no complex tensors. */
 export const real = (x: Tensor): Tensor => x;
 /** x itself: the conjugate of a real number. */
 export const conj = (x: Tensor): Tensor => x;
+/** As `conj`. */
+export const conjPhysical: typeof conj = conj;
+/** x itself: there is no conjugate that waits to be taken. */
+export const resolveConj: typeof conj = conj;
+/** x itself: there is no negation that waits to be done. */
+export const resolveNeg: typeof conj = conj;

@@ -1,3 +1,4 @@
+import { checkTensor } from '../checks.ts';
 import { dispatchOne } from '../dispatch.ts';
 import { isFloat, type DType } from '../dtype.ts';
 import { ArgumentError, DTypeError, describe } from '../errors.ts';
@@ -43,11 +44,17 @@ export function defineBinary(name: BinaryName, options: { result?: DType; rule?:
       else if (scalar === 'right') k.binary(name, inputs[0], scalars[0], out);
       else k.binary(name, scalars[0], inputs[0], out);
     },
-    ...(rule && {
-      save: (inputs, [out], { scalar }) => saveOperands(rule, inputs, out, scalar),
-      vjp: (context) => binaryVjp(rule, context),
-    }),
+    ...(rule && derivative(rule)),
   });
+}
+
+/** What the derivative saves and computes. Which operands it reads is found out once, for recording a small op takes little longer than that. */
+function derivative(rule: BinaryRule): Pick<Parameters<typeof defineOp<BinaryAttrs>>[0], 'save' | 'vjp'> {
+  const used = { none: usedOperands(rule, 'none'), left: usedOperands(rule, 'left'), right: usedOperands(rule, 'right') };
+  return {
+    save: (inputs, [out], { scalar }) => saveOperands(used[scalar], inputs, out),
+    vjp: (context) => binaryVjp(rule, used[context.attrs.scalar], context),
+  };
 }
 
 /** The operands that the derivative reads: a number is among the scalars, and its side needs no gradient. */
@@ -58,8 +65,10 @@ function usedOperands(rule: BinaryRule, scalar: BinaryAttrs['scalar']): Readonly
   return used;
 }
 
-function saveOperands(rule: BinaryRule, inputs: readonly Tensor[], out: Tensor, scalar: BinaryAttrs['scalar']): Tensor[] {
-  const used = usedOperands(rule, scalar);
+const nothing: readonly Tensor[] = [];
+
+function saveOperands(used: ReadonlySet<Operands>, inputs: readonly Tensor[], out: Tensor): readonly Tensor[] {
+  if (used.size === 0) return nothing;
   const saved: Tensor[] = [];
   if (used.has('a')) saved.push(inputs[0]);
   if (used.has('b')) saved.push(inputs[inputs.length - 1]);
@@ -69,10 +78,10 @@ function saveOperands(rule: BinaryRule, inputs: readonly Tensor[], out: Tensor, 
 
 function binaryVjp(
   rule: BinaryRule,
+  used: ReadonlySet<Operands>,
   { needs, cotangents: [g], saved, attrs: { scalar }, scalars }: VjpContext<BinaryAttrs>,
 ): (Tensor | undefined)[] {
   if (g === undefined) return [undefined, undefined];
-  const used = usedOperands(rule, scalar);
   let next = 0;
   // Operands that no rule reads stay g, which is as good as any.
   const a = scalar === 'left' ? scalars[0] : used.has('a') ? saved[next++] : g;
@@ -189,7 +198,7 @@ export const fmodOp: Op<BinaryAttrs> = defineBinary('fmod', {
   rule: { leftUses: [], left: (g) => g, rightUses: ['a', 'b'], right: (g, a, b) => mul(g, div(a, b, { roundingMode: 'trunc' })).neg() },
 });
 /** The remainder with the sign of the dividend, as C's `fmod`. */
-export const fmod = (a: TensorOrNumber, b: TensorOrNumber): Tensor => binary(fmodOp, a, b);
+export const fmod = (a: Tensor, b: TensorOrNumber): Tensor => binary(fmodOp, checkTensor('fmod', 'the first operand', a), b);
 
 export const powOp: Op<BinaryAttrs> = defineBinary('pow', {
   rule: {
@@ -236,11 +245,11 @@ const less = (x: TensorOrNumber, y: TensorOrNumber): Tensor => (x instanceof Ten
 
 export const maximumOp: Op<BinaryAttrs> = defineBinary('maximum', { rule: extremeRule(greater) });
 /** The larger of two, element by element; NaN where either is NaN. */
-export const maximum = (a: TensorOrNumber, b: TensorOrNumber): Tensor => binary(maximumOp, a, b);
+export const maximum = (a: Tensor, b: TensorOrNumber): Tensor => binary(maximumOp, checkTensor('maximum', 'the first operand', a), b);
 
 export const minimumOp: Op<BinaryAttrs> = defineBinary('minimum', { rule: extremeRule(less) });
 /** The smaller of two, element by element; NaN where either is NaN. */
-export const minimum = (a: TensorOrNumber, b: TensorOrNumber): Tensor => binary(minimumOp, a, b);
+export const minimum = (a: Tensor, b: TensorOrNumber): Tensor => binary(minimumOp, checkTensor('minimum', 'the first operand', a), b);
 
 export const atan2Op: Op<BinaryAttrs> = defineBinary('atan2', {
   rule: {
@@ -251,7 +260,7 @@ export const atan2Op: Op<BinaryAttrs> = defineBinary('atan2', {
   },
 });
 /** The angle of the point (b, a), in radians from -π to π. */
-export const atan2 = (a: TensorOrNumber, b: TensorOrNumber): Tensor => binary(atan2Op, a, b, true);
+export const atan2 = (a: Tensor, b: TensorOrNumber): Tensor => binary(atan2Op, checkTensor('atan2', 'the first operand', a), b, true);
 
 export const copysignOp: Op<BinaryAttrs> = defineBinary('copysign', {
   rule: {
@@ -262,14 +271,16 @@ export const copysignOp: Op<BinaryAttrs> = defineBinary('copysign', {
   },
 });
 /** The magnitude of a with the sign of b. */
-export const copysign = (a: TensorOrNumber, b: TensorOrNumber): Tensor => binary(copysignOp, a, b, true);
+export const copysign = (a: Tensor, b: TensorOrNumber): Tensor =>
+  binary(copysignOp, checkTensor('copysign', 'the first operand', a), b, true);
 
 export const nextafterOp: Op<BinaryAttrs> = defineBinary('nextafter', {
   // A step next to a moves with a; where there is no step to make, nothing does.
   rule: { leftUses: ['a', 'b'], left: (g, a, b) => g.maskedFill((a as Tensor).eq(b), 0), rightUses: [], right: (g) => mul(g, 0) },
 });
 /** The next representable float after a in the direction of b. */
-export const nextafter = (a: Tensor, b: Tensor): Tensor => binary(nextafterOp, a, b);
+export const nextafter = (a: Tensor, b: Tensor): Tensor =>
+  binary(nextafterOp, checkTensor('nextafter', 'the first operand', a), checkTensor('nextafter', 'the second operand', b));
 
 /** `a + weight·(b - a)`. */
 export function lerp(a: Tensor, b: Tensor, weight: TensorOrNumber): Tensor {
@@ -285,4 +296,5 @@ export const addcdiv = (x: Tensor, tensor1: Tensor, tensor2: Tensor, options?: {
   add(x, mul(div(tensor1, tensor2), options?.value ?? 1));
 
 /** `other - alpha·x`. */
-export const rsub = (x: Tensor, other: TensorOrNumber, options?: { alpha?: number }): Tensor => sub(other, x, options);
+export const rsub = (x: Tensor, other: TensorOrNumber, options?: { alpha?: number }): Tensor =>
+  sub(other, checkTensor('rsub', 'the first operand', x), options);

@@ -1,3 +1,4 @@
+import { checkInput } from '../checks.ts';
 import { defineOp, type Op } from '../op.ts';
 import { dispatchOne } from '../dispatch.ts';
 import type { Tensor } from '../tensor.ts';
@@ -53,6 +54,6 @@ const i1Op: Op = defineBessel(1, (g, x, y) => {
 });
 
 /** The modified Bessel function of the first kind of order 0. */
-export const i0 = (x: Tensor): Tensor => dispatchOne(i0Op, [toFloat(x)]);
+export const i0 = (x: Tensor): Tensor => dispatchOne(i0Op, [toFloat(checkInput('i0', x))]);
 /** The modified Bessel function of the first kind of order 1. */
-export const i1 = (x: Tensor): Tensor => dispatchOne(i1Op, [toFloat(x)]);
+export const i1 = (x: Tensor): Tensor => dispatchOne(i1Op, [toFloat(checkInput('i1', x))]);

@@ -1,5 +1,5 @@
 import { readCall, type Call } from '../call.ts';
-import { checkDimensions, checkInteger, checkTensor } from '../checks.ts';
+import { checkInput, checkDimensions, checkInteger, checkTensor } from '../checks.ts';
 import { ArgumentError, ShapeError, describe } from '../errors.ts';
 import { normalizeDim, normalizeDims, showShape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
@@ -140,6 +140,7 @@ const threePoints = (x0: Tensor, x1: Tensor, x2: Tensor, w0: Tensor, w1: Tensor,
 /** Estimates of the derivatives of samples along dims (all by default), one tensor for each. */
 export function gradient(x: Tensor, ...args: Call<GradientOptions, []>): Tensor[] {
   const op = 'gradient';
+  checkInput(op, x);
   const { spacing = 1, dim, edgeOrder = 1 } = readCall<GradientOptions>(op, args, [], ['spacing', 'dim', 'edgeOrder']);
   if (edgeOrder !== 1 && edgeOrder !== 2) throw new ArgumentError({ op, expected: 'edgeOrder 1 or 2', received: describe(edgeOrder) });
   const dims = Array.isArray(dim) ? dim.map((d: number) => normalizeDim(op, d, x.ndim)) : normalizeDims(op, dim, x.ndim);

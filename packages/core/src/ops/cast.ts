@@ -1,3 +1,4 @@
+import { checkInput } from '../checks.ts';
 import { dispatchOne } from '../dispatch.ts';
 import { bytesOf, checkDType, isFloat, promoteScalar, promoteTypes, type DType } from '../dtype.ts';
 import { ArgumentError, AsyncOnlyError, describe } from '../errors.ts';
@@ -17,10 +18,10 @@ export const castOp: Op<{ dtype: DType }> = defineOp({
 });
 
 /** x with elements of another dtype; x itself when it has it already. */
-export const cast = (x: Tensor, dtype: DType): Tensor => (x.dtype === dtype ? x : dispatchOne(castOp, [x], { dtype }));
+export const cast = (x: Tensor, dtype: DType): Tensor => (checkInput('cast', x).dtype === dtype ? x : dispatchOne(castOp, [x], { dtype }));
 
 /** Integers and bools as float32; floats as they are. */
-export const toFloat = (x: Tensor): Tensor => (isFloat(x.dtype) ? x : cast(x, 'float32'));
+export const toFloat = (x: Tensor): Tensor => (isFloat(checkInput('toFloat', x).dtype) ? x : cast(x, 'float32'));
 
 /**
  * The dtype of an operation on both, PyTorch's `result_type`: a scalar tensor counts only when its kind (bool, integer, float) is higher.
@@ -83,6 +84,7 @@ export function to(x: Tensor, ...targets: (DType | Device | Tensor)[]): Tensor {
 
 /** As `to`, also from a device that only reads asynchronously. The copy is detached from the graph there. */
 export async function toAsync(x: Tensor, target: Device): Promise<Tensor> {
+  checkInput('toAsync', x);
   if (x.device === target) return x;
   if (x.device.downloadSync !== undefined) return to(x, target);
   const packed = contiguous(x);
@@ -90,19 +92,30 @@ export async function toAsync(x: Tensor, target: Device): Promise<Tensor> {
   return upload(target, x, await x.device.download(packed.storage, packed.offset * width, packed.count * width));
 }
 
+// Casts by PyTorch's names.
+
 type CastMethod = (x: Tensor) => Tensor;
 const castTo =
   (dtype: DType): CastMethod =>
   (x) =>
     cast(x, dtype);
-/** `x.float()` and its like: casts by PyTorch's names. */
+/** x as float32. */
 export const float: CastMethod = castTo('float32');
+/** x as float64. */
 export const double: CastMethod = castTo('float64');
+/** x as float16. */
 export const half: CastMethod = castTo('float16');
+/** x as bfloat16. */
 export const bfloat16: CastMethod = castTo('bfloat16');
+/** x as int32. */
 export const int: CastMethod = castTo('int32');
+/** x as int64. */
 export const long: CastMethod = castTo('int64');
+/** x as int16. */
 export const short: CastMethod = castTo('int16');
+/** x as int8. */
 export const char: CastMethod = castTo('int8');
+/** x as uint8. */
 export const byte: CastMethod = castTo('uint8');
+/** x as bool. */
 export const bool: CastMethod = castTo('bool');

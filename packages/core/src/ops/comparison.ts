@@ -1,6 +1,6 @@
 import type { Op } from '../op.ts';
 import { readCall, type Call } from '../call.ts';
-import { checkSameDType, checkTensor } from '../checks.ts';
+import { checkInput, checkSameDType, checkTensor } from '../checks.ts';
 import { isFloat } from '../dtype.ts';
 import { ArgumentError, DTypeError } from '../errors.ts';
 import { widestFloat } from './precision.ts';
@@ -12,34 +12,37 @@ import { binary, defineBinary, type BinaryAttrs, type TensorOrNumber } from './a
 const comparing = (name: 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge' | 'logicalAnd' | 'logicalOr' | 'logicalXor'): Op<BinaryAttrs> =>
   defineBinary(name, { result: 'bool' });
 
+/** Runs a comparison, whose first operand is a tensor. */
+const compare = (op: Op<BinaryAttrs>, a: Tensor, b: TensorOrNumber): Tensor => binary(op, checkTensor(op.name, 'the first operand', a), b);
+
 export const eqOp: Op<BinaryAttrs> = comparing('eq');
 /** `a == b`, element by element. */
-export const eq = (a: Tensor, b: TensorOrNumber): Tensor => binary(eqOp, a, b);
+export const eq = (a: Tensor, b: TensorOrNumber): Tensor => compare(eqOp, a, b);
 export const neOp: Op<BinaryAttrs> = comparing('ne');
 /** `a != b`. */
-export const ne = (a: Tensor, b: TensorOrNumber): Tensor => binary(neOp, a, b);
+export const ne = (a: Tensor, b: TensorOrNumber): Tensor => compare(neOp, a, b);
 export const ltOp: Op<BinaryAttrs> = comparing('lt');
 /** `a < b`. */
-export const lt = (a: Tensor, b: TensorOrNumber): Tensor => binary(ltOp, a, b);
+export const lt = (a: Tensor, b: TensorOrNumber): Tensor => compare(ltOp, a, b);
 export const leOp: Op<BinaryAttrs> = comparing('le');
 /** `a <= b`. */
-export const le = (a: Tensor, b: TensorOrNumber): Tensor => binary(leOp, a, b);
+export const le = (a: Tensor, b: TensorOrNumber): Tensor => compare(leOp, a, b);
 export const gtOp: Op<BinaryAttrs> = comparing('gt');
 /** `a > b`. */
-export const gt = (a: Tensor, b: TensorOrNumber): Tensor => binary(gtOp, a, b);
+export const gt = (a: Tensor, b: TensorOrNumber): Tensor => compare(gtOp, a, b);
 export const geOp: Op<BinaryAttrs> = comparing('ge');
 /** `a >= b`. */
-export const ge = (a: Tensor, b: TensorOrNumber): Tensor => binary(geOp, a, b);
+export const ge = (a: Tensor, b: TensorOrNumber): Tensor => compare(geOp, a, b);
 
 export const logicalAndOp: Op<BinaryAttrs> = comparing('logicalAnd');
 /** True where both are not zero. */
-export const logicalAnd = (a: Tensor, b: TensorOrNumber): Tensor => binary(logicalAndOp, a, b);
+export const logicalAnd = (a: Tensor, b: TensorOrNumber): Tensor => compare(logicalAndOp, a, b);
 export const logicalOrOp: Op<BinaryAttrs> = comparing('logicalOr');
 /** True where one is not zero. */
-export const logicalOr = (a: Tensor, b: TensorOrNumber): Tensor => binary(logicalOrOp, a, b);
+export const logicalOr = (a: Tensor, b: TensorOrNumber): Tensor => compare(logicalOrOp, a, b);
 export const logicalXorOp: Op<BinaryAttrs> = comparing('logicalXor');
 /** True where exactly one is not zero. */
-export const logicalXor = (a: Tensor, b: TensorOrNumber): Tensor => binary(logicalXorOp, a, b);
+export const logicalXor = (a: Tensor, b: TensorOrNumber): Tensor => compare(logicalXorOp, a, b);
 
 /** Runs a bitwise op. @throws DTypeError for floats */
 function bitwise(op: Op<BinaryAttrs>, a: TensorOrNumber, b: TensorOrNumber): Tensor {
@@ -94,8 +97,24 @@ export const allclose = (a: Tensor, b: Tensor, ...args: CloseArguments): boolean
     .all()
     .itemSync() !== 0;
 
+/** The promise of `allclose`, on every device. */
+export const allcloseAsync = async (a: Tensor, b: Tensor, ...args: CloseArguments): Promise<boolean> =>
+  (await isclose(a, b, ...args)
+    .all()
+    .item()) !== 0;
+
 /** True when shapes and all values are equal; reads the values. */
 export function equal(a: Tensor, b: Tensor): boolean {
+  checkInput('equal', a);
+  checkTensor('equal', 'the second operand', b);
   if (a.ndim !== b.ndim || a.shape.some((n, i) => n !== b.shape[i])) return false;
   return eq(a, b).all().itemSync() !== 0;
+}
+
+/** The promise of `equal`, on every device. */
+export async function equalAsync(a: Tensor, b: Tensor): Promise<boolean> {
+  checkInput('equalAsync', a);
+  checkTensor('equalAsync', 'the second operand', b);
+  if (a.ndim !== b.ndim || a.shape.some((n, i) => n !== b.shape[i])) return false;
+  return (await eq(a, b).all().item()) !== 0;
 }

@@ -1,12 +1,12 @@
 import { readCall, type Call } from '../call.ts';
-import { checkInteger } from '../checks.ts';
+import { checkInput, checkInteger } from '../checks.ts';
 import { deviceOf } from '../device.ts';
 import { dispatchOne } from '../dispatch.ts';
 import { checkDType, dtypes, isFloat, type DType, type TypedArray } from '../dtype.ts';
 import { ArgumentError, NotSupportedError, ShapeError, describe } from '../errors.ts';
 import { defineOp, type Op } from '../op.ts';
 import type { Device } from '../seam.ts';
-import { checkShape, shapeArguments, type Shape } from '../shape.ts';
+import { checkShape, numel, shapeArguments, type Shape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
 import { cast } from './cast.ts';
 import { fromNumbers, tensor } from './data.ts';
@@ -54,6 +54,7 @@ const create = (shape: Shape, value: number, options: TensorOptions, otherwise: 
 
 /** Marks a new tensor as a leaf where its options ask for it. */
 export function asLeaf(x: Tensor, { requiresGrad }: TensorOptions): Tensor {
+  checkInput('asLeaf', x);
   if (requiresGrad !== true) return x;
   if (!('requiresGrad' in Tensor.prototype)) {
     throw new NotSupportedError({
@@ -76,6 +77,7 @@ const isOptions = (value: unknown): value is TensorOptions => typeof value === '
 
 /** @throws ArgumentError for an option that no creating function takes */
 export function checkOptions(op: string, options: object): void {
+  if (!isOptions(options)) throw new ArgumentError({ op, expected: 'an object of options', received: describe(options) });
   for (const name of Object.keys(options)) {
     if (!creationKeywords.includes(name) && name !== 'generator')
       throw new ArgumentError({ op, expected: `options among ${creationKeywords.join(', ')}`, received: describe(name) });
@@ -108,35 +110,94 @@ export function empty(...size: (number | Shape | TensorOptions)[]): Tensor {
   return create(shape, 0, options);
 }
 
+/** Shape and strides of a tensor that is made with a layout of its own. */
+export interface EmptyStridedOptions extends TensorOptions {
+  size: Shape;
+  stride: readonly number[];
+}
+
+/** A tensor of a shape with strides; elements may share a place. It is zero here. */
+export function emptyStrided(...args: Call<EmptyStridedOptions, ['size', 'stride']>): Tensor {
+  const op = 'emptyStrided';
+  const { size, stride, ...options } = readCall<EmptyStridedOptions>(op, args, ['size', 'stride'], creationKeywords);
+  return stridedZeros(op, size, stride, options);
+}
+
+/** As `emptyStrided`, with the dtype and device of a tensor. */
+export function newEmptyStrided(x: Tensor, ...args: Call<EmptyStridedOptions, ['size', 'stride']>): Tensor {
+  const op = 'newEmptyStrided';
+  checkInput(op, x);
+  const { size, stride, ...options } = readCall<EmptyStridedOptions>(op, args, ['size', 'stride'], creationKeywords);
+  return stridedZeros(op, size, stride, like(x, options));
+}
+
+function stridedZeros(op: string, size: Shape, stride: readonly number[], options: TensorOptions): Tensor {
+  const shape = checkShape(op, size);
+  const strides = checkShape(op, stride);
+  if (shape.length !== strides.length)
+    throw new ShapeError({ op, expected: 'a stride for each size', received: `${describe(size)} and ${describe(stride)}` });
+  const reach = shape.includes(0) ? 0 : shape.reduce((last, n, i) => last + (n - 1) * strides[i], 1);
+  const flat = create([reach], 0, { ...options, requiresGrad: false });
+  return asLeaf(new Tensor(flat.storage, flat.dtype, shape, strides, 0, numel(shape)), options);
+}
+
+/** A tensor whose dimensions lie in memory in the order `physicalLayout`. It is zero here. */
+export function emptyPermuted(size: Shape, physicalLayout: readonly number[], options: TensorOptions = {}): Tensor {
+  const op = 'emptyPermuted';
+  const shape = checkShape(op, size);
+  if (
+    !Array.isArray(physicalLayout) ||
+    [...physicalLayout].sort((a, b) => a - b).some((d, i) => d !== i) ||
+    physicalLayout.length !== shape.length
+  )
+    throw new ArgumentError({ op, expected: `each of ${shape.length} dims once`, received: describe(physicalLayout) });
+  const strides = new Array<number>(shape.length);
+  let step = 1;
+  for (const d of [...physicalLayout].reverse()) {
+    strides[d] = step;
+    step *= Math.max(1, shape[d]);
+  }
+  return stridedZeros(op, shape, strides, options);
+}
+
 /** A tensor of one value: float32 for a number, bool for a boolean, unless `dtype` says otherwise. */
 export function full(size: Shape, value: number | boolean, options: TensorOptions = {}): Tensor {
+  checkOptions('full', options);
+  checkValue('full', value);
   return create(checkShape('full', size), Number(value), options, typeof value === 'boolean' ? 'bool' : 'float32');
 }
 
+/** @throws ArgumentError unless `value` is a number or a boolean */
+function checkValue(op: string, value: unknown): number {
+  if (typeof value === 'number' || typeof value === 'boolean') return Number(value);
+  throw new ArgumentError({ op, expected: 'a number or a boolean', received: describe(value) });
+}
+
 const like = (x: Tensor, options: TensorOptions | undefined): TensorOptions => ({
-  dtype: options?.dtype ?? x.dtype,
+  dtype: options?.dtype ?? checkInput('like', x).dtype,
   device: options?.device ?? x.device,
   requiresGrad: options?.requiresGrad ?? false,
 });
 /** Zeros with the shape, dtype and device of another tensor. */
-export const zerosLike = (x: Tensor, options?: TensorOptions): Tensor => create(x.shape, 0, like(x, options));
+export const zerosLike = (x: Tensor, options?: TensorOptions): Tensor => create(checkInput('zerosLike', x).shape, 0, like(x, options));
 /** Ones with the shape, dtype and device of another tensor. */
-export const onesLike = (x: Tensor, options?: TensorOptions): Tensor => create(x.shape, 1, like(x, options));
+export const onesLike = (x: Tensor, options?: TensorOptions): Tensor => create(checkInput('onesLike', x).shape, 1, like(x, options));
 /** Like `zerosLike`: content that is not defined. */
-export const emptyLike = (x: Tensor, options?: TensorOptions): Tensor => create(x.shape, 0, like(x, options));
+export const emptyLike = (x: Tensor, options?: TensorOptions): Tensor => create(checkInput('emptyLike', x).shape, 0, like(x, options));
 /** One value with the shape, dtype and device of another tensor. */
 export const fullLike = (x: Tensor, fillValue: number | boolean, options?: TensorOptions): Tensor =>
-  create(x.shape, Number(fillValue), like(x, options));
+  create(checkInput('fullLike', x).shape, Number(fillValue), like(x, options));
 /** A copy of x with every element set to `value`, a number or a tensor without dimensions. */
 export function fill(x: Tensor, value: number | boolean | Tensor | { value: number | boolean | Tensor }): Tensor {
-  const given = typeof value === 'object' && !(value instanceof Tensor) ? value.value : value;
+  checkInput('fill', x);
+  const given = readCall<{ value: number | boolean | Tensor }>('fill', [value], ['value']).value;
   if (given instanceof Tensor && given.ndim > 0)
     throw new ShapeError({ op: 'fill', expected: 'a value without dimensions', received: describe(given) });
   const everywhere = create([], 1, { dtype: 'bool', device: x.device });
   return x.maskedFill(everywhere, given instanceof Tensor ? given : create([], Number(given), like(x, undefined)));
 }
 /** A tensor without dimensions. */
-export const scalarTensor = (value: number | boolean, options: TensorOptions = {}): Tensor => full([], value, options);
+export const scalarTensor = (value: number | boolean, options?: TensorOptions): Tensor => full([], value, options ?? {});
 /** What `newZeros` and its like take: `x.newZeros(2, 3)`, `x.newZeros([2, 3], { dtype: 'int32' })`. */
 export type SizeAndOptions = (number | Shape | TensorOptions)[];
 function createNew(op: string, x: Tensor, args: SizeAndOptions, value: number): Tensor {
@@ -144,17 +205,17 @@ function createNew(op: string, x: Tensor, args: SizeAndOptions, value: number): 
   return create(shape, value, like(x, options));
 }
 /** Zeros of another shape with the dtype and device of a tensor. */
-export const newZeros = (x: Tensor, ...args: SizeAndOptions): Tensor => createNew('newZeros', x, args, 0);
+export const newZeros = (x: Tensor, ...args: SizeAndOptions): Tensor => createNew('newZeros', checkInput('newZeros', x), args, 0);
 /** Ones of another shape with the dtype and device of a tensor. */
-export const newOnes = (x: Tensor, ...args: SizeAndOptions): Tensor => createNew('newOnes', x, args, 1);
+export const newOnes = (x: Tensor, ...args: SizeAndOptions): Tensor => createNew('newOnes', checkInput('newOnes', x), args, 1);
 /** Like `newZeros`: content that is not defined. */
-export const newEmpty = (x: Tensor, ...args: SizeAndOptions): Tensor => createNew('newEmpty', x, args, 0);
+export const newEmpty = (x: Tensor, ...args: SizeAndOptions): Tensor => createNew('newEmpty', checkInput('newEmpty', x), args, 0);
 /** A tensor of data with the dtype and device of a tensor. */
 export const newTensor = (x: Tensor, data: NestedArray | TypedArray | Tensor, options?: TensorOptions): Tensor =>
-  tensor(data, like(x, options));
+  tensor(data, like(checkInput('newTensor', x), options));
 /** One value in another shape with the dtype and device of a tensor. */
 export const newFull = (x: Tensor, size: Shape, fillValue: number | boolean, options?: TensorOptions): Tensor =>
-  create(checkShape('newFull', size), Number(fillValue), like(x, options));
+  create(checkShape('newFull', size), checkValue('newFull', fillValue), like(x, options));
 
 /** What `arange` takes in its options: everything that may be given positionally may be given here. */
 export interface ArangeOptions extends TensorOptions {

@@ -1,3 +1,5 @@
+import { readOptions } from '../call.ts';
+import { checkInput } from '../checks.ts';
 import { deviceOf, getDefaultDevice } from '../device.ts';
 import { bytesOf, checkDType, typedArray, writeElement, type DType, type TypedArray } from '../dtype.ts';
 import { ArgumentError, DTypeError, ShapeError, describe } from '../errors.ts';
@@ -58,6 +60,9 @@ function fromData(data: NestedArray | TypedArray | Tensor, options: TensorOption
   const device = deviceOf('tensor', options);
   const stored = typedArrayDType(data);
   if (stored !== undefined) {
+    // What the device cannot store is converted here.
+    if (options.dtype !== undefined && !device.supports(stored))
+      return fromNumbers(Float64Array.from(data as ArrayLike<number>, Number), [(data as TypedArray).length], checkDType('tensor', options.dtype), device); // prettier-ignore
     const made = fromBytes(bytesOfArray(data as TypedArray), [(data as TypedArray).length], stored, device, 'tensor');
     return options.dtype === undefined ? made : cast(made, checkDType('tensor', options.dtype));
   }
@@ -102,7 +107,7 @@ function flattenInto(data: NestedArray, shape: Shape, level: number, out: (numbe
 
 /** A one-dimensional tensor over the memory of a typed array where the device can share it (then both see changes), else a copy. */
 export function fromArray(array: TypedArray, options: { device?: Device } = {}): Tensor {
-  const device = options.device ?? getDefaultDevice();
+  const device = readOptions<{ device?: Device }>('fromArray', options, ['device']).device ?? getDefaultDevice();
   const dtype = typedArrayDType(array);
   if (dtype === undefined) throw new ArgumentError({ op: 'fromArray', expected: 'a typed array of a dtype', received: describe(array) });
   const handle = device.adopt?.(bytesOfArray(array));
@@ -111,8 +116,10 @@ export function fromArray(array: TypedArray, options: { device?: Device } = {}):
 }
 
 /** A one-dimensional int32 tensor on the device of x. */
-export const newInt32 = (x: Tensor, values: Int32Array): Tensor =>
-  fromBytes(bytesOfArray(values), [values.length], 'int32', x.device, 'newInt32');
+export function newInt32(x: Tensor, values: Int32Array): Tensor {
+  if (!(values instanceof Int32Array)) throw new ArgumentError({ op: 'newInt32', expected: 'an Int32Array', received: describe(values) });
+  return fromBytes(bytesOfArray(values), [values.length], 'int32', checkInput('newInt32', x).device, 'newInt32');
+}
 
 /** A tensor as it is, anything else through `tensor`. */
 export const asTensor = (data: Tensor | NestedArray | TypedArray, options?: TensorOptions): Tensor =>

@@ -1,5 +1,5 @@
 import { readCall, type Call } from '../call.ts';
-import { checkDimensions, checkInteger } from '../checks.ts';
+import { checkInput, checkDimensions, checkInteger } from '../checks.ts';
 import { IndexError } from '../errors.ts';
 import { normalizeDim } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
@@ -52,6 +52,7 @@ export function diag(x: Tensor, ...args: Call<{ diagonal?: number }, ['diagonal'
 
 /** The flattened tensor as the diagonal of a matrix. */
 export function diagflat(x: Tensor, ...args: Call<{ offset?: number }, ['offset']>): Tensor {
+  checkInput('diagflat', x);
   const { offset = 0 } = readCall<{ offset?: number }>('diagflat', args, ['offset']);
   return diagEmbed(x.reshape(-1), offset);
 }

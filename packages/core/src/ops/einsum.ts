@@ -1,4 +1,5 @@
-import { ArgumentError, ShapeError } from '../errors.ts';
+import { checkTensor } from '../checks.ts';
+import { describe, ArgumentError, ShapeError } from '../errors.ts';
 import type { Tensor } from '../tensor.ts';
 import { showShape } from '../shape.ts';
 
@@ -27,6 +28,8 @@ function parseTerm(term: string, rank: number, equation: string): string[] {
  */
 export function einsum(equation: string, ...operands: (Tensor | readonly Tensor[])[]): Tensor {
   const tensors = operands.flat() as Tensor[];
+  if (typeof equation !== 'string')
+    throw new ArgumentError({ op: 'einsum', expected: "an equation such as 'ij,jk->ik'", received: describe(equation) });
   const [left, right, ...more] = equation.replaceAll(' ', '').split('->');
   const terms = left.split(',');
   if (more.length > 0 || terms.length !== tensors.length || tensors.length === 0) {
@@ -36,6 +39,7 @@ export function einsum(equation: string, ...operands: (Tensor | readonly Tensor[
       received: String(tensors.length),
     });
   }
+  for (const x of tensors) checkTensor('einsum', 'each operand', x);
   const labels = terms.map((term, i) => parseTerm(term, tensors[i].ndim, equation));
   const sizes = new Map<string, number>();
   labels.forEach((list, i) =>

@@ -1,3 +1,4 @@
+import { checkInput } from '../checks.ts';
 import { dispatchOne } from '../dispatch.ts';
 import { isFloat } from '../dtype.ts';
 import { checkTensor } from '../checks.ts';
@@ -30,10 +31,10 @@ function defineUnary(name: UnaryName, rule: Rule | 'constant', result?: 'bool'):
 }
 
 /** Runs a unary op that gives floats, casting integers to float32. */
-const floating = (op: Op, x: Tensor): Tensor => dispatchOne(op, [toFloat(x)]);
+const floating = (op: Op, x: Tensor): Tensor => dispatchOne(op, [toFloat(checkInput(op.name, x))]);
 
 function refuseBool(op: string, x: Tensor): Tensor {
-  if (x.dtype === 'bool')
+  if (checkInput(op, x).dtype === 'bool')
     throw new DTypeError({ op, expected: 'numbers', received: 'a bool tensor', hint: 'Use logicalNot, or cast to int32.' });
   return x;
 }
@@ -44,15 +45,15 @@ export const neg = (x: Tensor): Tensor => dispatchOne(negOp, [refuseBool('neg', 
 
 export const absOp: Op = defineUnary('abs', ofInput((g, x) => g.mul(x.sign()))); // prettier-ignore
 /** `|x|`; the derivative at 0 is 0. */
-export const abs = (x: Tensor): Tensor => (x.dtype === 'bool' ? x : dispatchOne(absOp, [x]));
+export const abs = (x: Tensor): Tensor => (checkInput('abs', x).dtype === 'bool' ? x : dispatchOne(absOp, [x]));
 
 export const signOp: Op = defineUnary('sign', ofNothing((g) => g.mul(0))); // prettier-ignore
 /** -1, 0 or 1. */
-export const sign = (x: Tensor): Tensor => dispatchOne(signOp, [x]);
+export const sign = (x: Tensor): Tensor => dispatchOne(signOp, [checkInput('sign', x)]);
 
 // Rounding is constant almost everywhere: its derivative is zero, as PyTorch has it.
 const zeroRule = ofNothing((g) => g.mul(0));
-const rounding = (op: Op, x: Tensor): Tensor => (isFloat(x.dtype) ? dispatchOne(op, [x]) : x);
+const rounding = (op: Op, x: Tensor): Tensor => (isFloat(checkInput(op.name, x).dtype) ? dispatchOne(op, [x]) : x);
 export const ceilOp: Op = defineUnary('ceil', zeroRule);
 /** The smallest integer that is not below x. */
 export const ceil = (x: Tensor): Tensor => rounding(ceilOp, x);
@@ -85,7 +86,7 @@ export const reciprocal = (x: Tensor): Tensor => floating(reciprocalOp, x);
 
 export const squareOp: Op = defineUnary('square', ofInput((g, x) => g.mul(x.mul(2)))); // prettier-ignore
 /** `x²`. */
-export const square = (x: Tensor): Tensor => dispatchOne(squareOp, [x.dtype === 'bool' ? cast(x, 'int32') : x]);
+export const square = (x: Tensor): Tensor => dispatchOne(squareOp, [checkInput('square', x).dtype === 'bool' ? cast(x, 'int32') : x]);
 
 export const expOp: Op = defineUnary('exp', ofOutput((g, y) => g.mul(y))); // prettier-ignore
 /** `eˣ`. */
@@ -189,26 +190,27 @@ export const erfc = (x: Tensor): Tensor => floating(erfcOp, x);
 
 export const isnanOp: Op = defineUnary('isnan', 'constant', 'bool');
 /** True where x is NaN. */
-export const isnan = (x: Tensor): Tensor => dispatchOne(isnanOp, [x]);
+export const isnan = (x: Tensor): Tensor => dispatchOne(isnanOp, [checkInput('isnan', x)]);
 
 export const isinfOp: Op = defineUnary('isinf', 'constant', 'bool');
 /** True where x is an infinity. */
-export const isinf = (x: Tensor): Tensor => dispatchOne(isinfOp, [x]);
+export const isinf = (x: Tensor): Tensor => dispatchOne(isinfOp, [checkInput('isinf', x)]);
 
 /** True where x is neither NaN nor an infinity. */
-export const isfinite = (x: Tensor): Tensor => isnan(x).logicalOr(isinf(x)).logicalNot();
+export const isfinite = (x: Tensor): Tensor => isnan(checkInput('isfinite', x)).logicalOr(isinf(x)).logicalNot();
 
 export const logicalNotOp: Op = defineUnary('logicalNot', 'constant', 'bool');
 /** True where x is 0. */
-export const logicalNot = (x: Tensor): Tensor => dispatchOne(logicalNotOp, [x]);
+export const logicalNot = (x: Tensor): Tensor => dispatchOne(logicalNotOp, [checkInput('logicalNot', x)]);
 
 export const signbitOp: Op = defineUnary('signbit', 'constant', 'bool');
 /** True where the sign bit is set, -0 included. */
-export const signbit = (x: Tensor): Tensor => dispatchOne(signbitOp, [x]);
+export const signbit = (x: Tensor): Tensor => dispatchOne(signbitOp, [checkInput('signbit', x)]);
 
 export const bitwiseNotOp: Op = defineUnary('bitwiseNot', 'constant');
 /** Bitwise not of integers, logical not of bools. @throws DTypeError for floats. */
 export function bitwiseNot(x: Tensor): Tensor {
+  checkInput('bitwiseNot', x);
   if (isFloat(x.dtype)) throw new DTypeError({ op: 'bitwiseNot', expected: 'integers or bools', received: x.dtype });
   return dispatchOne(bitwiseNotOp, [x]);
 }

@@ -1,5 +1,5 @@
 import { isPlainObject, readCall, type Call } from '../call.ts';
-import { checkDimensions, checkInteger } from '../checks.ts';
+import { checkArray, checkInput, checkDimensions, checkInteger } from '../checks.ts';
 import { dispatchOne } from '../dispatch.ts';
 import { ArgumentError, IndexError, describe } from '../errors.ts';
 import { defineOp, type Op } from '../op.ts';
@@ -11,6 +11,7 @@ import { reshape, transpose } from './views.ts';
 
 /** A copy with the order of `dims` reversed. */
 export function flip(x: Tensor, ...args: (number | readonly number[] | { dims: number | readonly number[] })[]): Tensor {
+  checkInput('flip', x);
   const dims = args.map((arg) => (isPlainObject(arg) ? (arg as { dims: number | readonly number[] }).dims : arg)) as (
     | number
     | readonly number[]
@@ -81,9 +82,10 @@ export interface RollOptions {
 /** Elements moved by `shifts` along `dims`, those that fall off one end coming in at the other; without dims, in the flattened tensor. */
 export function roll(x: Tensor, ...args: Call<RollOptions, ['shifts', 'dims']>): Tensor {
   const op = 'roll';
+  checkInput(op, x);
   const { shifts, dims } = readCall<RollOptions>(op, args, ['shifts', 'dims']);
   const list = (value: number | readonly number[]): readonly number[] => (typeof value === 'number' ? [value] : value);
-  const by = list(shifts).map((s) => checkInteger(op, 'a shift', s));
+  const by = checkArray(op, 'shifts', list(shifts)).map((s) => checkInteger(op, 'a shift', s));
   if (by.length === 0) throw new ArgumentError({ op, expected: 'at least one shift', received: 'none' });
   const along = dims === undefined || dims === null ? [] : list(dims);
   if (along.length === 0 && by.length === 1) return reshape(roll(reshape(x, -1), by, [0]), x.shape);

@@ -1,3 +1,5 @@
+import { readCall } from '../call.ts';
+import { checkInput, checkTensor } from '../checks.ts';
 import { checkInteger } from '../checks.ts';
 import { ArgumentError, NotSupportedError, describe } from '../errors.ts';
 import { defineOp, type Op } from '../op.ts';
@@ -142,8 +144,8 @@ export function polygamma(n: number, x: Tensor): Tensor {
  * @throws ArgumentError unless p is a positive integer
  */
 export function mvlgamma(x: Tensor, p: number | { p: number }): Tensor {
-  const order = checkInteger('mvlgamma', 'p', typeof p === 'object' ? p.p : p, 1);
-  const y = toFloat(x);
+  const order = checkInteger('mvlgamma', 'p', readCall<{ p: number }>('mvlgamma', [p], ['p']).p, 1);
+  const y = toFloat(checkInput('mvlgamma', x));
   let sum = lgamma(y);
   for (let j = 1; j < order; j++) sum = sum.add(lgamma(y.sub(j / 2)));
   return sum.add(((order * (order - 1)) / 4) * Math.log(Math.PI));
@@ -211,6 +213,6 @@ const igammaOp: Op = defineIncomplete('igamma');
 const igammacOp: Op = defineIncomplete('igammac');
 
 /** The regularized lower incomplete gamma function P(a, x). It has a derivative in x alone, and is computed on the host. */
-export const igamma = (a: Tensor, x: TensorOrNumber): Tensor => runPair(igammaOp, a, x);
+export const igamma = (a: Tensor, x: TensorOrNumber): Tensor => runPair(igammaOp, checkTensor('igamma', 'the first operand', a), x);
 /** The regularized upper incomplete gamma function Q(a, x) = 1 - P(a, x). It has a derivative in x alone, and is computed on the host. */
-export const igammac = (a: Tensor, x: TensorOrNumber): Tensor => runPair(igammacOp, a, x);
+export const igammac = (a: Tensor, x: TensorOrNumber): Tensor => runPair(igammacOp, checkTensor('igammac', 'the first operand', a), x);

@@ -1,3 +1,4 @@
+import { checkInput } from '../checks.ts';
 import { readCall, type Call } from '../call.ts';
 import { dispatchOne } from '../dispatch.ts';
 import { DTypeError, ShapeError } from '../errors.ts';
@@ -69,6 +70,7 @@ export function gather(x: Tensor, ...args: Call<{ dim: number; index: Tensor; sp
 
 /** The slices of `dim` that a one-dimensional index names, in its order. */
 export function indexSelect(x: Tensor, ...args: Call<{ dim: number; index: Tensor }, ['dim', 'index']>): Tensor {
+  checkInput('indexSelect', x);
   const { dim, index } =
     typeof args[0] === 'number' && args[1] instanceof Tensor
       ? { dim: args[0], index: args[1] }
@@ -134,6 +136,7 @@ export function take(x: Tensor, index: Tensor): Tensor {
  * @throws IndexError when an index is out of range
  */
 export function takeAlongDim(x: Tensor, ...args: Call<{ indices: Tensor; dim?: number | null }, ['indices', 'dim']>): Tensor {
+  checkInput('takeAlongDim', x);
   const op = 'takeAlongDim';
   const { indices, dim } = readCall<{ indices: Tensor; dim?: number }>(op, args, ['indices', 'dim']);
   checkIndex(op, indices);

@@ -1,5 +1,5 @@
-import { readCall, type Call } from '../call.ts';
-import { checkFloat, checkInteger, checkTensor } from '../checks.ts';
+import { readOptions, readCall, type Call } from '../call.ts';
+import { checkArray, checkInput, checkFloat, checkInteger, checkTensor } from '../checks.ts';
 import { isFloat } from '../dtype.ts';
 import { ArgumentError, DTypeError, ShapeError, ValueError, describe } from '../errors.ts';
 import { numel, sameShape, showShape } from '../shape.ts';
@@ -21,6 +21,7 @@ export interface BincountOptions {
  * @throws AsyncOnlyError on a device that only reads asynchronously; use `bincountAsync`
  */
 export function bincount(x: Tensor, ...args: Call<BincountOptions, ['weights', 'minlength']>): Tensor {
+  checkInput('bincount', x);
   const all = readCall<BincountOptions>('bincount', args, ['weights', 'minlength']);
   checkCounted(x, all);
   return countInto(x, all, x.count === 0 ? [0, -1] : [x.amin().itemSync(), x.amax().itemSync()]);
@@ -28,14 +29,17 @@ export function bincount(x: Tensor, ...args: Call<BincountOptions, ['weights', '
 
 /** The promise of `bincount`, on every device. */
 export async function bincountAsync(x: Tensor, options: BincountOptions = {}): Promise<Tensor> {
-  checkCounted(x, options);
-  return countInto(x, options, x.count === 0 ? [0, -1] : [await x.amin().item(), await x.amax().item()]);
+  checkInput('bincountAsync', x);
+  const all = readOptions<BincountOptions>('bincountAsync', options, ['weights', 'minlength']);
+  checkCounted(x, all);
+  return countInto(x, all, x.count === 0 ? [0, -1] : [await x.amin().item(), await x.amax().item()]);
 }
 
 function checkCounted(x: Tensor, { weights, minlength = 0 }: BincountOptions): void {
   checkInteger('bincount', 'minlength', minlength, 0);
   if (x.ndim !== 1) throw new ShapeError({ op: 'bincount', expected: 'a tensor of one dimension', received: showShape(x.shape) });
   if (isFloat(x.dtype) || x.dtype === 'bool') throw new DTypeError({ op: 'bincount', expected: 'integers', received: x.dtype });
+  if (weights) checkTensor('bincount', 'weights', weights);
   if (weights && !sameShape(weights.shape, x.shape))
     throw new ShapeError({ op: 'bincount', expected: `weights of shape ${showShape(x.shape)}`, received: showShape(weights.shape) });
 }
@@ -119,6 +123,7 @@ function edgesOf(op: string, column: Tensor, bins: number | Tensor, range: reado
 /** Counts the rows of [n, D] in the boxes between D lists of edges. */
 function countBoxes(op: string, rows: Tensor, edges: readonly Tensor[], { weight, density = false }: HistogramOptions): Tensor {
   const sizes = edges.map((e) => e.count - 1);
+  if (weight) checkTensor(op, 'weight', weight);
   if (weight && weight.count !== rows.shape[0])
     throw new ShapeError({ op, expected: `a weight for each of ${rows.shape[0]} elements`, received: showShape(weight.shape) });
   if (weight && weight.dtype !== rows.dtype)
@@ -152,6 +157,7 @@ export function histogram(x: Tensor, ...args: Call<HistogramOptions & { bins: nu
   const op = 'histogram';
   const { bins, ...all } = readCall<HistogramOptions & { bins: number | Tensor }>(op, args, ['bins'], ['range', 'weight', 'density']);
   const values = checkFloat(op, x).reshape(-1);
+  if (all.weight) checkTensor('histogram', 'weight', all.weight);
   if (all.weight && !sameShape(all.weight.shape, x.shape))
     throw new ShapeError({ op, expected: `weights of shape ${showShape(x.shape)}`, received: showShape(all.weight.shape) });
   const binEdges = edgesOf(op, values, bins, all.range ?? undefined);
@@ -177,6 +183,7 @@ export function histogramdd(
   const dimensions = x.shape[x.ndim - 1];
   const rows = checkFloat(op, x).reshape(-1, dimensions);
   const list = typeof bins === 'number' ? new Array<number>(dimensions).fill(bins) : bins;
+  checkArray(op, 'bins', list);
   if (list.length !== dimensions || (all.range && all.range.length !== 2 * dimensions))
     throw new ArgumentError({ op, expected: `bins and a range for each of ${dimensions} dimensions`, received: describe(list) });
   const binEdges = list.map((b, d) => edgesOf(op, rows.select(1, d).contiguous(), b, all.range ? all.range.slice(2 * d, 2 * d + 2) : undefined)); // prettier-ignore

@@ -1,5 +1,5 @@
 import { readCall, type Call } from '../call.ts';
-import { checkTensor } from '../checks.ts';
+import { checkInput, checkTensor } from '../checks.ts';
 import { dispatchOne } from '../dispatch.ts';
 import { isFloat } from '../dtype.ts';
 import { ArgumentError, DTypeError, ShapeError, describe } from '../errors.ts';
@@ -23,6 +23,7 @@ interface Slices {
 }
 
 function prepare(op: string, x: Tensor, dim: number, index: unknown, given: unknown): Slices {
+  checkInput(op, x);
   checkIndex(op, index);
   const source = checkTensor(op, 'the source', given);
   const d = normalizeDim(op, dim, x.ndim);
@@ -76,6 +77,7 @@ export function indexFill(
   ...args: Call<{ dim: number; index: Tensor; value: TensorOrNumber | boolean }, ['dim', 'index', 'value']>
 ): Tensor {
   const op = 'indexFill';
+  checkInput(op, x);
   const { dim, index, value } = readCall<{ dim: number; index: Tensor; value: TensorOrNumber | boolean }>(op, args, ['dim', 'index', 'value']); // prettier-ignore
   checkIndex(op, index);
   if (value instanceof Tensor && value.ndim > 0)
@@ -126,6 +128,7 @@ export interface IndexPutOptions {
 /** A copy of x with `x[indices] = values`, where values broadcast. */
 export function indexPut(x: Tensor, ...args: Call<IndexPutOptions, ['indices', 'values', 'accumulate']>): Tensor {
   const op = 'indexPut';
+  checkInput(op, x);
   const { indices, values, accumulate = false } = readCall<IndexPutOptions>(op, args, ['indices', 'values', 'accumulate']);
   if (!Array.isArray(indices)) throw new ArgumentError({ op, expected: 'an array of index tensors', received: describe(indices) });
   if (values instanceof Tensor && values.dtype !== x.dtype)
@@ -143,6 +146,7 @@ export interface PutOptions {
 /** A copy of x in which the elements at `index` of the flattened tensor are those of the source; `accumulate` adds. @throws IndexError */
 export function put(x: Tensor, ...args: Call<PutOptions, ['index', 'source', 'accumulate']>): Tensor {
   const op = 'put';
+  checkInput(op, x);
   const { index, source, accumulate = false } = readCall<PutOptions>(op, args, ['index', 'source', 'accumulate']);
   checkIndex(op, index);
   checkTensor(op, 'the source', source);

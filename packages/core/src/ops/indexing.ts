@@ -1,4 +1,4 @@
-import { checkTensor } from '../checks.ts';
+import { checkArray, checkInput, checkTensor } from '../checks.ts';
 import { isFloat } from '../dtype.ts';
 import { dispatchOne } from '../dispatch.ts';
 import { ArgumentError, DTypeError, IndexError, describe } from '../errors.ts';
@@ -21,6 +21,7 @@ function applyBasic(op: string, x: Tensor, indices: readonly Index[]): { view: T
     if (index === null || typeof index === 'boolean' || (typeof index === 'string' && index.trim() === '...')) return 0;
     return index instanceof Tensor && (index.dtype === 'bool' || index.dtype === 'uint8') ? index.ndim : 1;
   };
+  checkArray(op, 'the indices', indices);
   const used = indices.reduce((sum: number, index) => sum + consumes(index), 0);
   if (used > x.ndim)
     throw new IndexError({ op, expected: `at most ${x.ndim} indices for shape ${showShape(x.shape)}`, received: String(used) });
@@ -66,7 +67,8 @@ function sliceByText(op: string, x: Tensor, dim: number, text: string): Tensor {
 
 function indexTensors(op: string, x: Tensor, dim: number, index: Tensor | readonly number[]): Tensor[] {
   if (!(index instanceof Tensor)) {
-    if (!index.every(Number.isInteger)) throw new ArgumentError({ op, expected: 'an array of integers', received: describe(index) });
+    if (!Array.isArray(index) || !index.every(Number.isInteger))
+      throw new ArgumentError({ op, expected: 'numbers, slices, null, tensors or arrays of integers', received: describe(index) });
     return [x.newInt32(Int32Array.from(index))];
   }
   if (index.dtype !== 'bool' && index.dtype !== 'uint8') {
@@ -127,6 +129,7 @@ function explaining<T>(op: string, view: Tensor, dims: readonly number[], parts:
  * @throws IndexError when an index is out of range or there are too many.
  */
 export function at(x: Tensor, ...indices: Index[]): Tensor {
+  checkInput('at', x);
   const { view, advanced } = applyBasic('at', x, indices);
   if (advanced.every((part) => part === undefined)) return view;
   const { moved, linear, shape, dims, rest, adjacent, parts } = linearize('at', view, advanced);
@@ -149,6 +152,7 @@ export function at(x: Tensor, ...indices: Index[]): Tensor {
  * @returns x
  */
 export function setAt(x: Tensor, indices: readonly Index[] | Tensor, value: TensorOrNumber, options?: { accumulate?: boolean }): Tensor {
+  checkInput('setAt', x);
   const accumulate = options?.accumulate ?? false;
   const list = indices instanceof Tensor ? [indices] : indices;
   const { view, advanced } = applyBasic('setAt', x, list);

@@ -1,3 +1,4 @@
+import { checkInput, checkTensor } from '../checks.ts';
 import { dispatch, evaluateInto } from '../dispatch.ts';
 import { dtypes, isFloat, type DType } from '../dtype.ts';
 import { ArgumentError, DTypeError, ShapeError, describe } from '../errors.ts';
@@ -51,12 +52,16 @@ export function setInPlaceGate(next: InPlaceGate): void {
   gate = next;
 }
 
+/** True when a change of one of these tensors has to be recorded. */
+export const isRecorded = (inputs: readonly Tensor[]): boolean => gate !== undefined && !gate.unrecorded(inputs);
+
 /** Writes a function of `target` over it. @returns target */
 export const assignComputed = (name: string, target: Tensor, compute: () => Tensor): Tensor =>
   assign(name, target, gate === undefined ? compute() : gate.changing(target, compute));
 
 /** Changes `target` by a pointwise op: directly where nothing is recorded, else by computing and assigning. */
 function update(name: string, op: Op<never>, target: Tensor, other: Tensor | number | undefined, compute: () => Tensor): Tensor {
+  checkInput(name, target);
   // Integers go the long way, on which a float result is refused.
   const direct =
     isFloat(target.dtype) &&
@@ -76,11 +81,14 @@ function canExpand(x: Tensor, target: Tensor): boolean {
   return lead >= 0 && x.shape.every((n, i) => n === 1 || n === target.shape[lead + i]);
 }
 
+const checkOther = (name: string, other: Tensor | number): Tensor | number =>
+  typeof other === 'number' || typeof other === 'boolean' ? other : checkTensor(name, 'the other operand', other);
+
 /** Makes `x.f_(other)` of a binary function. */
 export const inPlaceBinary =
   (name: string, op: Op<never>, compute: (x: Tensor, other: Tensor | number) => Tensor) =>
   (x: Tensor, other: Tensor | number): Tensor =>
-    update(name, op, x, other, () => compute(x, other));
+    update(name, op, x, checkOther(name, other), () => compute(x, other));
 
 /** Makes `x.f_()` of a unary function. */
 export const inPlaceUnary =
@@ -96,6 +104,7 @@ export function copy_(x: Tensor, source: Tensor): Tensor {
 
 /** Sets every element to `value`. */
 export function fill_(x: Tensor, value: number | Tensor): Tensor {
+  checkInput('fill_', x);
   return assign('copy_', x, value instanceof Tensor ? value : x.newFull([], value));
 }
 

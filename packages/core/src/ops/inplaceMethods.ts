@@ -2,7 +2,7 @@ import type { Op } from '../op.ts';
 import { definedOps } from '../op.ts';
 import type { Tensor } from '../tensor.ts';
 import { add, addOp, div, divOp, mul, mulOp, pow, powOp, sub, subOp, type TensorOrNumber } from './arithmetic.ts';
-import { checkInteger } from '../checks.ts';
+import { checkInput, checkInteger } from '../checks.ts';
 import { ShapeError } from '../errors.ts';
 import { showShape } from '../shape.ts';
 import { assignComputed, inPlaceBinary, inPlaceUnary } from './inplace.ts';
@@ -13,28 +13,29 @@ import { asStrided } from './strided.ts';
 type BinaryInPlace = (x: Tensor, other: TensorOrNumber) => Tensor;
 
 const scaleBy = (other: TensorOrNumber, alpha = 1): TensorOrNumber =>
-  alpha === 1 ? other : typeof other === 'number' ? other * alpha : other.mul(alpha);
+  alpha === 1 ? other : typeof other === 'number' ? other * alpha : mul(other, alpha);
 const addInPlace: BinaryInPlace = inPlaceBinary('add_', addOp, (a, b) => add(a, b));
 const subInPlace: BinaryInPlace = inPlaceBinary('sub_', subOp, (a, b) => sub(a, b));
 const divInPlace: BinaryInPlace = inPlaceBinary('div_', divOp, (a, b) => div(a, b));
 
 /** `x += alpha·other`. */
 export const add_ = (x: Tensor, other: TensorOrNumber, options?: { alpha?: number }): Tensor =>
-  addInPlace(x, scaleBy(other, options?.alpha));
+  addInPlace(checkInput('add_', x), scaleBy(other, options?.alpha));
 /** `x -= alpha·other`. */
 export const sub_ = (x: Tensor, other: TensorOrNumber, options?: { alpha?: number }): Tensor =>
-  subInPlace(x, scaleBy(other, options?.alpha));
+  subInPlace(checkInput('sub_', x), scaleBy(other, options?.alpha));
 /** `x *= other`. */
 export const mul_: BinaryInPlace = inPlaceBinary('mul_', mulOp, mul);
 /** `x /= other`, rounded by `roundingMode` where that is given. */
 export const div_ = (x: Tensor, other: TensorOrNumber, options?: { roundingMode?: 'trunc' | 'floor' | null }): Tensor =>
-  options?.roundingMode ? assignComputed('div_', x, () => div(x, other, options)) : divInPlace(x, other);
+  options?.roundingMode ? assignComputed('div_', checkInput('div_', x), () => div(x, other, options)) : divInPlace(x, other);
 /** `x = x ^ other`. */
 export const pow_: BinaryInPlace = inPlaceBinary('pow_', powOp, pow);
 
 /** Sets the main diagonal of a matrix, or of a cube whose sides are equal; `wrap` starts anew below a tall matrix. */
 export function fillDiagonal_(x: Tensor, value: number, options?: { wrap?: boolean }): Tensor {
   const op = 'fillDiagonal_';
+  checkInput(op, x);
   if (x.ndim < 2 || (x.ndim > 2 && x.shape.some((n) => n !== x.shape[0])) || !x.isContiguous())
     throw new ShapeError({ op, expected: 'a matrix, or equal sizes, contiguous', received: showShape(x.shape) });
   const step = x.strides.reduce((sum, s) => sum + s, 0);

@@ -1,3 +1,4 @@
+import { readCall } from '../call.ts';
 import { dispatchOne } from '../dispatch.ts';
 import { promoteTypes, type DType } from '../dtype.ts';
 import { ArgumentError, ShapeError, describe } from '../errors.ts';
@@ -49,7 +50,7 @@ export function checkTensors(op: string, tensors: unknown): asserts tensors is r
  * @throws ShapeError when another size differs.
  */
 export function cat(tensors: readonly Tensor[], options: number | { dim?: number } = 0): Tensor {
-  const dim = typeof options === 'number' ? options : (options.dim ?? 0);
+  const { dim = 0 } = typeof options === 'number' ? { dim: options } : readCall<{ dim?: number }>('cat', [options], ['dim']);
   checkTensors('cat', tensors);
   const dtype = tensors.reduce<DType>((d, x) => promoteTypes(d, x.dtype), tensors[0].dtype);
   const parts = tensors.filter((x) => !(x.ndim === 1 && x.count === 0));
@@ -73,7 +74,7 @@ export function cat(tensors: readonly Tensor[], options: number | { dim?: number
 
 /** Tensors of one shape side by side along a new dimension. @throws ShapeError when shapes differ. */
 export function stack(tensors: readonly Tensor[], options: number | { dim?: number } = 0): Tensor {
-  const dim = typeof options === 'number' ? options : (options.dim ?? 0);
+  const { dim = 0 } = typeof options === 'number' ? { dim: options } : readCall<{ dim?: number }>('stack', [options], ['dim']);
   checkTensors('stack', tensors);
   const [first] = tensors;
   const d = normalizeDim('stack', dim, first.ndim + 1);

@@ -1,4 +1,5 @@
-import { checkTensor } from '../checks.ts';
+import { readCall, type Call } from '../call.ts';
+import { checkInput, checkInteger, checkTensor } from '../checks.ts';
 import { dispatchOne } from '../dispatch.ts';
 import { isFloat } from '../dtype.ts';
 import { ArgumentError, DTypeError, IndexError, ShapeError, describe } from '../errors.ts';
@@ -8,6 +9,7 @@ import { Tensor } from '../tensor.ts';
 import type { TensorOrNumber } from './arithmetic.ts';
 import { cast, resultType } from './cast.ts';
 import { indexSelect } from './gather.ts';
+import { cat } from './joining.ts';
 import { expandTo, reshape } from './views.ts';
 
 export const whereOp: Op = defineOp<unknown>({
@@ -39,6 +41,7 @@ export function where(condition: Tensor, a?: TensorOrNumber, b?: TensorOrNumber)
 
 /** `condition.where(a, b)`, or PyTorch's `x.where(condition, other)`, which is `where(condition, x, other)`. */
 export function whereMethod(x: Tensor, a: TensorOrNumber, b: TensorOrNumber): Tensor {
+  checkInput('whereMethod', x);
   return x.dtype !== 'bool' && a instanceof Tensor && a.dtype === 'bool' ? choose(a, x, b) : choose(x, a, b);
 }
 
@@ -58,6 +61,7 @@ function choose(condition: Tensor, a: TensorOrNumber, b: TensorOrNumber): Tensor
 
 /** A copy of x with `value` where `mask` is true. */
 export function maskedFill(x: Tensor, mask: Tensor, value: TensorOrNumber): Tensor {
+  checkInput('maskedFill', x);
   const scalar = value instanceof Tensor ? cast(value, x.dtype) : x.newFull([], value);
   if (scalar.ndim > 0)
     throw new ShapeError({ op: 'maskedFill', expected: 'a number or a tensor without dimensions', received: showShape(scalar.shape) });
@@ -115,19 +119,42 @@ const columns = (rows: Tensor): Tensor[] => (rows.shape[1] === 0 ? [rows.newZero
 export function nonzero(x: Tensor, options?: { asTuple?: false }): Tensor;
 export function nonzero(x: Tensor, options: { asTuple: true }): Tensor[];
 export function nonzero(x: Tensor, options?: { asTuple?: boolean }): Tensor | Tensor[] {
+  checkInput('nonzero', x);
   const rows = nonzeroFrom(x, cast(x, 'bool').dataSync() as Uint8Array);
   return options?.asTuple === true ? columns(rows) : rows;
 }
 
 /** As `nonzero`: the indices of elements that are not zero, a row each. */
-export const argwhere = (x: Tensor): Tensor => nonzero(x);
+export const argwhere = (x: Tensor): Tensor => nonzero(checkInput('argwhere', x));
 
 /** The promise of `nonzero`, on every device. */
 export const nonzeroAsync = async (x: Tensor): Promise<Tensor> =>
-  nonzeroFrom(x, (await cast(x, 'bool').contiguous().readData()) as Uint8Array);
+  nonzeroFrom(checkInput('nonzeroAsync', x), (await cast(x, 'bool').contiguous().readData()) as Uint8Array);
 
 /** The promise of `argwhere`, on every device. */
-export const argwhereAsync = (x: Tensor): Promise<Tensor> => nonzeroAsync(x);
+export const argwhereAsync = (x: Tensor): Promise<Tensor> => nonzeroAsync(checkInput('argwhereAsync', x));
+
+/** Arguments of `nonzeroStatic`. */
+export interface NonzeroStaticOptions {
+  /** How many rows the result has. */
+  size: number;
+  /** What stands in rows that no element fills. */
+  fillValue?: number;
+}
+
+/**
+ * The indices of the first `size` elements that are not zero, a row each: a result whose shape does not depend on the values.
+ * @returns int32, shape [size, x.ndim]
+ */
+export function nonzeroStatic(x: Tensor, ...args: Call<NonzeroStaticOptions, []>): Tensor {
+  const op = 'nonzeroStatic';
+  checkTensor(op, 'the input', x);
+  const { size, fillValue = -1 } = readCall<NonzeroStaticOptions>(op, args, [], ['size', 'fillValue']);
+  checkInteger(op, 'size', size, 0);
+  const rows = nonzero(x).slice(0, 0, size);
+  const missing = rows.newFull([size - rows.shape[0], x.ndim], checkInteger(op, 'fillValue', fillValue));
+  return cat([rows, missing], 0);
+}
 
 /** x and a mask, broadcast and flattened. */
 function flatten(op: string, x: Tensor, mask: Tensor): [Tensor, Tensor] {
@@ -139,7 +166,8 @@ function flatten(op: string, x: Tensor, mask: Tensor): [Tensor, Tensor] {
 
 /** The elements where `mask` is true, as one dimension. @throws AsyncOnlyError where `maskedSelectAsync` is needed */
 export function maskedSelect(x: Tensor, mask: Tensor | { mask: Tensor }): Tensor {
-  const [values, flags] = flatten('maskedSelect', x, mask instanceof Tensor ? mask : mask.mask);
+  checkInput('maskedSelect', x);
+  const [values, flags] = flatten('maskedSelect', x, readCall<{ mask: Tensor }>('maskedSelect', [mask], ['mask']).mask);
   return indexSelect(values, 0, reshape(nonzero(flags), -1));
 }
 

@@ -1,8 +1,9 @@
-import { dispatchOne } from '../dispatch.ts';
-import { checkSameDType } from '../checks.ts';
+import { readOptions } from '../call.ts';
+import { dispatch, dispatchOne } from '../dispatch.ts';
+import { checkTensor, checkInput, checkSameDType } from '../checks.ts';
 import { isFloat } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
-import { defineOp, type Op } from '../op.ts';
+import { defineOp, type Op, type Spec } from '../op.ts';
 import { broadcastShapes, numel, sameShape, showShape, type Shape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { cast, resultType } from './cast.ts';
@@ -37,6 +38,8 @@ const refuseInner = (op: string, a: Tensor, b: Tensor, m: number, n: number): ne
  * @throws ShapeError when the inner dimensions differ or an operand is a scalar.
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
+  checkInput('matmul', a);
+  checkTensor('matmul', 'the second operand', b);
   if (a.ndim === 0 || b.ndim === 0) {
     throw new ShapeError({
       op: 'matmul',
@@ -70,7 +73,7 @@ function batched(a: Tensor, b: Tensor): Tensor {
 }
 
 function checkRank(op: string, x: Tensor, rank: number): void {
-  if (x.ndim !== rank)
+  if (checkTensor(op, 'each operand', x).ndim !== rank)
     throw new ShapeError({
       op,
       expected: `operands of ${rank} dimension${rank === 1 ? '' : 's'}`,
@@ -81,6 +84,7 @@ function checkRank(op: string, x: Tensor, rank: number): void {
 
 /** The product of two matrices. @throws ShapeError for anything else. */
 export function mm(a: Tensor, b: Tensor): Tensor {
+  checkInput('mm', a);
   checkRank('mm', a, 2);
   checkRank('mm', b, 2);
   if (a.shape[1] !== b.shape[0]) refuseInner('mm', a, b, a.shape[1], b.shape[0]);
@@ -89,6 +93,7 @@ export function mm(a: Tensor, b: Tensor): Tensor {
 
 /** The products of two batches of matrices [B, M, K] and [B, K, N]. */
 export function bmm(a: Tensor, b: Tensor): Tensor {
+  checkInput('bmm', a);
   checkRank('bmm', a, 3);
   checkRank('bmm', b, 3);
   if (a.shape[0] !== b.shape[0])
@@ -99,6 +104,7 @@ export function bmm(a: Tensor, b: Tensor): Tensor {
 
 /** The product of a matrix [M, K] and a vector [K]. */
 export function mv(a: Tensor, b: Tensor): Tensor {
+  checkInput('mv', a);
   checkRank('mv', a, 2);
   checkRank('mv', b, 1);
   return matmul(a, b);
@@ -106,6 +112,7 @@ export function mv(a: Tensor, b: Tensor): Tensor {
 
 /** The sum of products of two vectors. @throws ShapeError unless both have one dimension and one length. */
 export function dot(a: Tensor, b: Tensor): Tensor {
+  checkInput('dot', a);
   checkRank('dot', a, 1);
   checkRank('dot', b, 1);
   checkSameDType('dot', a, b);
@@ -115,6 +122,7 @@ export function dot(a: Tensor, b: Tensor): Tensor {
 
 /** The outer product of two vectors: a [M] and b [N] give [M, N]. */
 export function outer(a: Tensor, b: Tensor): Tensor {
+  checkInput('outer', a);
   checkRank('outer', a, 1);
   checkRank('outer', b, 1);
   return unsqueeze(a, 1).mul(b);
@@ -126,7 +134,9 @@ export interface ScaleOptions {
   alpha?: number;
 }
 /** `beta·x + alpha·product`, where x broadcasts to the product. Integers take the integer parts of the numbers. */
-export const plus = (op: string, x: Tensor, product: Tensor, options: ScaleOptions = {}): Tensor => {
+export const plus = (op: string, x: Tensor, product: Tensor, given: ScaleOptions = {}): Tensor => {
+  const options = readOptions<ScaleOptions>(op, given, ['beta', 'alpha']);
+  checkInput(op, x);
   const whole = (factor: number): number => (isFloat(product.dtype) ? Number(factor) : Math.trunc(Number(factor)));
   const [beta, alpha] = [whole(options.beta ?? 1), whole(options.alpha ?? 1)];
   const scaled = alpha === 1 ? product : product.mul(alpha);
@@ -138,9 +148,11 @@ export const plus = (op: string, x: Tensor, product: Tensor, options: ScaleOptio
   return scaled.add(beta === 1 ? x : x.mul(beta));
 };
 /** `beta·x + alpha·(a @ b)` for matrices. */
-export const addmm = (x: Tensor, a: Tensor, b: Tensor, options?: ScaleOptions): Tensor => plus('addmm', x, mm(a, b), options);
+export const addmm = (x: Tensor, a: Tensor, b: Tensor, options?: ScaleOptions): Tensor =>
+  plus('addmm', checkInput('addmm', x), mm(a, b), options);
 /** `beta·x + alpha·(a @ b)` for batches of matrices. */
-export const baddbmm = (x: Tensor, a: Tensor, b: Tensor, options?: ScaleOptions): Tensor => plus('baddbmm', x, bmm(a, b), options);
+export const baddbmm = (x: Tensor, a: Tensor, b: Tensor, options?: ScaleOptions): Tensor =>
+  plus('baddbmm', checkInput('baddbmm', x), bmm(a, b), options);
 
 /** A linear map: x [..., K] · weightᵀ [K, N] + bias [N]. */
 export const linearOp: Op = defineOp<unknown>({
@@ -153,12 +165,28 @@ export const linearOp: Op = defineOp<unknown>({
   save: ([x, weight]) => [x, weight],
   vjp({ needs, cotangents: [g], saved: [x, weight] }) {
     if (g === undefined) return needs.map(() => undefined);
+    const grads = dispatch(linearGradOp, [g, x, weight], { needs });
+    let next = 0;
+    return needs.map((needed) => (needed ? grads[next++] : undefined));
+  },
+});
+
+/** The gradients of `linear` with respect to x, weight and bias, those of them that `needs` asks for, from that of its result. */
+export const linearGradOp: Op<{ needs: readonly boolean[] }> = defineOp<{ needs: readonly boolean[] }>({
+  name: 'linearGrad',
+  infer([, x, weight], { needs: [ofInput, ofWeight, ofBias] }) {
+    const specs: Spec[] = [];
+    if (ofInput) specs.push(x);
+    if (ofWeight) specs.push(weight);
+    if (ofBias) specs.push({ shape: [weight.shape[0]], dtype: weight.dtype });
+    return specs;
+  },
+  compose([g, x, weight], { needs: [ofInput, ofWeight, ofBias] }) {
     const rows = reshape(g, -1, weight.shape[0]);
-    const grads = [
-      needs[0] ? matmul(g, weight) : undefined, // g [..., N] · W [N,K] → [..., K]
-      needs[1] ? matmul(rows.t(), reshape(x, -1, weight.shape[1])) : undefined, // gᵀ [N,R] · x [R,K] → [N,K]
-    ];
-    if (needs.length > 2) grads.push(needs[2] ? rows.sum(0) : undefined);
+    const grads: Tensor[] = [];
+    if (ofInput) grads.push(matmul(g, weight)); // g [..., N] · W [N,K] → [..., K]
+    if (ofWeight) grads.push(matmul(rows.t(), reshape(x, -1, weight.shape[1]))); // gᵀ [N,R] · x [R,K] → [N,K]
+    if (ofBias) grads.push(rows.sum(0));
     return grads;
   },
 });
@@ -172,6 +200,8 @@ export const linearOp: Op = defineOp<unknown>({
  * @throws ShapeError when the last dimension of x is not inFeatures
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor | null): Tensor {
+  checkInput('linear', x);
+  checkTensor('linear', 'weight', weight);
   if (weight.ndim < 1 || weight.ndim > 2 || x.ndim === 0 || x.shape[x.ndim - 1] !== weight.shape[weight.ndim - 1]) {
     throw new ShapeError({
       op: 'linear',

@@ -1,5 +1,5 @@
 import { readCall, type Call } from '../call.ts';
-import { checkInteger } from '../checks.ts';
+import { checkInput, checkInteger } from '../checks.ts';
 import { ArgumentError, ShapeError, describe } from '../errors.ts';
 import { showShape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
@@ -16,6 +16,7 @@ export interface ConstantPadOptions {
 /** A copy of x with a value around it. @throws ShapeError when more is cut off than there is */
 export function constantPadNd(x: Tensor, ...args: Call<ConstantPadOptions, ['pad', 'value']>): Tensor {
   const op = 'constantPadNd';
+  checkInput(op, x);
   const { pad, value = 0 } = readCall<ConstantPadOptions>(op, args, ['pad', 'value']);
   if (!Array.isArray(pad) || pad.length % 2 !== 0 || pad.length > 2 * x.ndim)
     throw new ArgumentError({ op, expected: `pairs of places for at most ${x.ndim} dimensions`, received: describe(pad) });

@@ -1,5 +1,5 @@
 import { readCall, type Call } from '../call.ts';
-import { checkFloat, checkTensor } from '../checks.ts';
+import { checkInput, checkFloat, checkTensor } from '../checks.ts';
 import { dispatch, dispatchOne } from '../dispatch.ts';
 import { dtypes, isFloat } from '../dtype.ts';
 import { ArgumentError, DTypeError, describe } from '../errors.ts';
@@ -8,12 +8,13 @@ import { Tensor } from '../tensor.ts';
 import type { TensorOrNumber } from './arithmetic.ts';
 import { cast, toFloat } from './cast.ts';
 import { clamp } from './elementwise.ts';
-import { defineComposedPair, defineComposedUnary, promotePair, runComposed, runPair } from './precision.ts';
+import { defineComposedPair, defineComposedUnary, promotePair, runComposed, runPair, widestFloat } from './precision.ts';
 
 // Elementwise functions that compose others.
 
 /** x itself. @throws DTypeError for a bool tensor */
 export function positive(x: Tensor): Tensor {
+  checkInput('positive', x);
   if (x.dtype === 'bool') throw new DTypeError({ op: 'positive', expected: 'numbers', received: 'a bool tensor' });
   return x;
 }
@@ -22,16 +23,16 @@ export function positive(x: Tensor): Tensor {
 export const frac = (x: Tensor): Tensor => checkFloat('frac', x).sub(x.trunc());
 
 /** Degrees as radians: `x·π/180`. */
-export const deg2rad = (x: Tensor): Tensor => toFloat(x).mul(Math.PI / 180);
+export const deg2rad = (x: Tensor): Tensor => toFloat(checkInput('deg2rad', x)).mul(Math.PI / 180);
 /** Radians as degrees: `x·180/π`. */
-export const rad2deg = (x: Tensor): Tensor => toFloat(x).mul(180 / Math.PI);
+export const rad2deg = (x: Tensor): Tensor => toFloat(checkInput('rad2deg', x)).mul(180 / Math.PI);
 
 /** The sign: -1, 0 or 1; for real numbers the same as `sign`. */
-export const sgn = (x: Tensor): Tensor => x.sign();
+export const sgn = (x: Tensor): Tensor => checkInput('sgn', x).sign();
 
 /** The angle of a real number in the complex plane: π below zero, 0 elsewhere, NaN for NaN. */
 export const angle = (x: Tensor): Tensor => {
-  const y = toFloat(x);
+  const y = toFloat(checkInput('angle', x));
   return y.isnan().where(y, y.lt(0).where(y.newFull([], Math.PI), 0));
 };
 
@@ -48,22 +49,24 @@ export const clampMax = (x: Tensor, max: TensorOrNumber | { max: TensorOrNumber 
 
 /** The larger of two; where one is NaN, the other. Where they meet, `a` gets the whole gradient. */
 export function fmax(a: Tensor, b: TensorOrNumber): Tensor {
-  const [p, q] = promotePair('fmax', a, b);
+  const [p, q] = promotePair('fmax', checkTensor('fmax', 'the first operand', a), b);
   return p.ge(q).logicalOr(q.isnan()).where(p, q);
 }
 
 /** The smaller of two; where one is NaN, the other. Where they meet, `a` gets the whole gradient. */
 export function fmin(a: Tensor, b: TensorOrNumber): Tensor {
-  const [p, q] = promotePair('fmin', a, b);
+  const [p, q] = promotePair('fmin', checkTensor('fmin', 'the first operand', a), b);
   return p.le(q).logicalOr(q.isnan()).where(p, q);
 }
 
 /** True where x is +Infinity. */
-export const isposinf = (x: Tensor): Tensor => (isFloat(x.dtype) ? x.eq(Infinity) : x.newZeros(x.shape, { dtype: 'bool' }));
+export const isposinf = (x: Tensor): Tensor =>
+  isFloat(checkInput('isposinf', x).dtype) ? x.eq(Infinity) : x.newZeros(x.shape, { dtype: 'bool' });
 /** True where x is -Infinity. */
-export const isneginf = (x: Tensor): Tensor => (isFloat(x.dtype) ? x.eq(-Infinity) : x.newZeros(x.shape, { dtype: 'bool' }));
+export const isneginf = (x: Tensor): Tensor =>
+  isFloat(checkInput('isneginf', x).dtype) ? x.eq(-Infinity) : x.newZeros(x.shape, { dtype: 'bool' });
 /** True everywhere: there are no complex tensors. */
-export const isreal = (x: Tensor): Tensor => x.newOnes(x.shape, { dtype: 'bool' });
+export const isreal = (x: Tensor): Tensor => checkInput('isreal', x).newOnes(x.shape, { dtype: 'bool' });
 
 /** What stands for NaN and the infinities: 0 and the limits of the dtype when missing. */
 export interface NanToNumOptions {
@@ -74,6 +77,7 @@ export interface NanToNumOptions {
 
 /** x with numbers in the place of NaN and the infinities. Integers stay as they are. */
 export function nanToNum(x: Tensor, ...args: Call<NanToNumOptions, ['nan', 'posinf', 'neginf']>): Tensor {
+  checkInput('nanToNum', x);
   const all = readCall<NanToNumOptions>('nanToNum', args, ['nan', 'posinf', 'neginf']);
   if (!isFloat(x.dtype)) return x.clone();
   const { min, max } = dtypes[x.dtype];
@@ -136,7 +140,8 @@ const logaddexpOp: Op = defineComposedPair('logaddexp', {
   right: (g, a, b) => g.mul(b.sub(a).sigmoid()),
 });
 /** `log(eᵃ + eᵇ)` without overflow. */
-export const logaddexp = (a: Tensor, b: Tensor): Tensor => runPair(logaddexpOp, a, b);
+export const logaddexp = (a: Tensor, b: Tensor): Tensor =>
+  runPair(logaddexpOp, checkTensor('logaddexp', 'the first operand', a), checkTensor('logaddexp', 'the second operand', b));
 
 const logaddexp2Op: Op = defineComposedPair('logaddexp2', {
   compute: (a, b) => {
@@ -147,7 +152,8 @@ const logaddexp2Op: Op = defineComposedPair('logaddexp2', {
   right: (g, a, b) => g.mul(b.sub(a).mul(Math.LN2).sigmoid()),
 });
 /** `log2(2ᵃ + 2ᵇ)` without overflow. */
-export const logaddexp2 = (a: Tensor, b: Tensor): Tensor => runPair(logaddexp2Op, a, b);
+export const logaddexp2 = (a: Tensor, b: Tensor): Tensor =>
+  runPair(logaddexp2Op, checkTensor('logaddexp2', 'the first operand', a), checkTensor('logaddexp2', 'the second operand', b));
 
 const hypotOp: Op = defineComposedPair('hypot', {
   // Scaled by the larger side, so that squares do not overflow.
@@ -162,22 +168,23 @@ const hypotOp: Op = defineComposedPair('hypot', {
 });
 /** `√(a² + b²)` without overflow. @throws DTypeError for integers */
 export function hypot(a: Tensor, b: TensorOrNumber): Tensor {
-  const [p, q] = promotePair('hypot', a, b);
+  const [p, q] = promotePair('hypot', checkTensor('hypot', 'the first operand', a), b);
   checkFloat('hypot', p);
   return dispatchOne(hypotOp, [p, q]);
 }
 
 /** 0 below zero, 1 above, and `values` at zero. @throws DTypeError when the dtypes differ */
 export function heaviside(x: Tensor, values: Tensor): Tensor {
+  checkInput('heaviside', x);
   checkTensor('heaviside', 'values', values);
   if (x.dtype !== values.dtype)
     throw new DTypeError({ op: 'heaviside', expected: 'tensors of one dtype', received: `${x.dtype} and ${values.dtype}` });
   return x.eq(0).where(values, cast(x.gt(0), x.dtype));
 }
 
-/** `a ^ b` in float64, whatever the dtypes. */
+/** `a ^ b` in float64, whatever the dtypes; in float32 on a device without float64. */
 export function floatPower(a: TensorOrNumber, b: TensorOrNumber): Tensor {
-  const [p, q] = [a, b].map((x) => (x instanceof Tensor ? cast(x, 'float64') : x));
+  const [p, q] = [a, b].map((x) => (x instanceof Tensor ? cast(x, widestFloat(x)) : x));
   if (p instanceof Tensor) return p.pow(q);
   if (q instanceof Tensor) return q.newFull([], p).pow(q);
   throw new ArgumentError({ op: 'floatPower', expected: 'at least one tensor', received: describe([a, b]) });
@@ -224,7 +231,7 @@ const checkIntegers = (op: string, x: Tensor): void => {
 
 /** The greatest common divisor, not negative. @throws DTypeError for floats and bools */
 export function gcd(a: Tensor, b: TensorOrNumber): Tensor {
-  let [p, q] = promotePair('gcd', a, b);
+  let [p, q] = promotePair('gcd', checkTensor('gcd', 'the first operand', a), b);
   checkIntegers('gcd', p);
   // Euclid takes at most 1.44·log2(max) steps; where values can be read, it stops when it is done.
   const steps = Math.ceil(1.45 * 8 * dtypes[p.dtype].bytes);
@@ -239,7 +246,7 @@ export function gcd(a: Tensor, b: TensorOrNumber): Tensor {
 
 /** The least common multiple, not negative. @throws DTypeError for floats and bools */
 export function lcm(a: Tensor, b: TensorOrNumber): Tensor {
-  const [p, q] = promotePair('lcm', a, b);
+  const [p, q] = promotePair('lcm', checkTensor('lcm', 'the first operand', a), b);
   const divisor = gcd(p, q);
   const safe = divisor.eq(0).where(1, divisor).to(p.dtype);
   return p.div(safe, { roundingMode: 'trunc' }).mul(q).abs();

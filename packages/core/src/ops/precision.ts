@@ -1,4 +1,4 @@
-import { checkTensor } from '../checks.ts';
+import { checkInput, checkTensor } from '../checks.ts';
 import { defineOp, type Op, type VjpContext } from '../op.ts';
 import { isFloat, type DType } from '../dtype.ts';
 import { dispatchOne } from '../dispatch.ts';
@@ -32,7 +32,7 @@ export function defineComposedUnary<Attrs = undefined>(
 }
 
 /** Runs a composed unary op on floats, casting integers and bools to float32. */
-export const runComposed = <Attrs = undefined>(op: Op<Attrs>, x: Tensor, attrs?: Attrs): Tensor => dispatchOne(op, [toFloat(x)], attrs as Attrs); // prettier-ignore
+export const runComposed = <Attrs = undefined>(op: Op<Attrs>, x: Tensor, attrs?: Attrs): Tensor => dispatchOne(op, [toFloat(checkInput(op.name, x))], attrs as Attrs); // prettier-ignore
 
 /** How a composed function of two tensors is computed and differentiated. */
 export interface PairRule {

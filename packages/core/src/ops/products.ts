@@ -1,8 +1,8 @@
 import { readCall, type Call } from '../call.ts';
-import { checkDimensions, checkFloat, checkTensor } from '../checks.ts';
+import { checkInput, checkDimensions, checkFloat, checkTensor } from '../checks.ts';
 import { ArgumentError, ShapeError, describe } from '../errors.ts';
 import { broadcastShapes, normalizeDim, numel, showShape } from '../shape.ts';
-import type { Tensor } from '../tensor.ts';
+import { Tensor } from '../tensor.ts';
 import { eye } from './creation.ts';
 import { checkTensors } from './joining.ts';
 import { bmm, dot, matmul, mv, outer, plus, type ScaleOptions } from './matmul.ts';
@@ -13,10 +13,12 @@ import { expandTo, reshape } from './views.ts';
 // Products of tensors that compose matrix products.
 
 /** `beta·x + alpha·(a @ b)` for a matrix a and a vector b. */
-export const addmv = (x: Tensor, a: Tensor, b: Tensor, options?: ScaleOptions): Tensor => plus('addmv', x, mv(a, b), options);
+export const addmv = (x: Tensor, a: Tensor, b: Tensor, options?: ScaleOptions): Tensor =>
+  plus('addmv', checkInput('addmv', x), mv(a, b), options);
 
 /** `beta·x + alpha·a bᵀ` for two vectors; of bools, `x or (a and b)`. */
 export function addr(x: Tensor, a: Tensor, b: Tensor, options?: ScaleOptions): Tensor {
+  checkInput('addr', x);
   const product = outer(a, b);
   if (x.dtype !== 'bool' || product.dtype !== 'bool') return plus('addr', x, product, options);
   const { beta = 1, alpha = 1 } = options ?? {};
@@ -25,16 +27,18 @@ export function addr(x: Tensor, a: Tensor, b: Tensor, options?: ScaleOptions): T
 }
 
 /** `beta·x + alpha·Σ (a[i] @ b[i])` for two batches of matrices. */
-export const addbmm = (x: Tensor, a: Tensor, b: Tensor, options?: ScaleOptions): Tensor => plus('addbmm', x, bmm(a, b).sum(0, { dtype: a.dtype }), options); // prettier-ignore
+export const addbmm = (x: Tensor, a: Tensor, b: Tensor, options?: ScaleOptions): Tensor => plus('addbmm', checkInput('addbmm', x), bmm(a, b).sum(0, { dtype: a.dtype }), options); // prettier-ignore
 
 /** As `outer`. */
-export const ger = (a: Tensor, b: Tensor): Tensor => outer(a, b);
+export const ger = (a: Tensor, b: Tensor): Tensor => outer(checkInput('ger', a), b);
 
 /** The sum of products of two vectors: for real numbers `dot`. */
-export const vdot = (a: Tensor, b: Tensor): Tensor => dot(a, b);
+export const vdot = (a: Tensor, b: Tensor): Tensor => dot(checkInput('vdot', a), b);
 
 /** Sums of products over the last dimension of both: a [..., K], b [..., K] → [...a, ...b]; a scalar multiplies. @throws ShapeError */
 export function inner(a: Tensor, b: Tensor): Tensor {
+  checkInput('inner', a);
+  checkTensor('inner', 'the second operand', b);
   if (a.ndim === 0 || b.ndim === 0) return a.mul(b);
   if (a.shape[a.ndim - 1] !== b.shape[b.ndim - 1])
     throw new ShapeError({
@@ -51,6 +55,7 @@ export type Contraction = number | readonly [readonly number[], readonly number[
 /** Sums of products over pairs of dimensions: those of a that remain come first, then those of b. @throws ShapeError when sizes differ */
 export function tensordot(a: Tensor, b: Tensor, ...args: Call<{ dims?: Contraction }, ['dims']>): Tensor {
   const op = 'tensordot';
+  checkInput(op, a);
   const { dims = 2 } = readCall<{ dims?: Contraction }>(op, args, ['dims']);
   checkTensor(op, 'the second operand', b);
   let lists: readonly (readonly number[])[];
@@ -58,7 +63,9 @@ export function tensordot(a: Tensor, b: Tensor, ...args: Call<{ dims?: Contracti
     if (!Number.isInteger(dims) || dims < 0 || dims > Math.min(a.ndim, b.ndim))
       throw new ArgumentError({ op, expected: `dims between 0 and ${Math.min(a.ndim, b.ndim)}`, received: String(dims) });
     lists = [Array.from({ length: dims }, (_, i) => a.ndim - dims + i), Array.from({ length: dims }, (_, i) => i)];
-  } else lists = (Array.isArray(dims) ? dims : (dims as Tensor).toArraySync()) as number[][];
+  } else lists = (dims instanceof Tensor ? dims.toArraySync() : dims) as number[][];
+  if (!Array.isArray(lists) || lists.length !== 2 || !lists.every(Array.isArray))
+    throw new ArgumentError({ op, expected: 'dims as a number, or two arrays of dims', received: describe(dims) });
   const [left, right] = [lists[0].map((d) => normalizeDim(op, d, a.ndim)), lists[1].map((d) => normalizeDim(op, d, b.ndim))];
   if (left.length !== right.length) throw new ArgumentError({ op, expected: 'as many dims of both', received: describe(dims) });
   let [x, y] = [a, b];
@@ -85,6 +92,7 @@ export function tensordot(a: Tensor, b: Tensor, ...args: Call<{ dims?: Contracti
 
 /** The Kronecker product: every element of a times all of b, in blocks. */
 export function kron(a: Tensor, b: Tensor): Tensor {
+  checkInput('kron', a);
   checkTensor('kron', 'the second operand', b);
   const rank = Math.max(a.ndim, b.ndim);
   const padded = (x: Tensor): number[] => [...new Array<number>(rank - x.ndim).fill(1), ...x.shape];
@@ -119,6 +127,7 @@ export function chainMatmul(...matrices: (Tensor | readonly Tensor[])[]): Tensor
 
 /** The cross product along a dimension of size 3: `dim`, or the first such. The tensors broadcast. @throws ShapeError */
 export function cross(a: Tensor, b: Tensor, ...args: Call<{ dim?: number | null }, ['dim']>): Tensor {
+  checkInput('cross', a);
   const op = 'cross';
   const { dim } = readCall<{ dim?: number }>(op, args, ['dim']);
   checkTensor(op, 'the second operand', b);

@@ -1,5 +1,5 @@
 import { readCall, required, type Call } from '../call.ts';
-import { checkChoice, checkFloat } from '../checks.ts';
+import { checkInput, checkChoice, checkFloat } from '../checks.ts';
 import { dispatchOne } from '../dispatch.ts';
 import { isFloat } from '../dtype.ts';
 import { DTypeError, ShapeError, ValueError } from '../errors.ts';
@@ -73,6 +73,7 @@ function medianOf(op: string, x: Tensor, args: readonly unknown[], attrs: Median
 export function median(x: Tensor): Tensor;
 export function median(x: Tensor, ...args: Call<AlongOptions & { dim: number }, ['dim', 'keepdim']>): ValuesAndIndices;
 export function median(x: Tensor, ...args: unknown[]): Tensor | ValuesAndIndices {
+  checkInput('median', x);
   return medianOf('median', x, args, { skipNan: false });
 }
 
@@ -80,11 +81,13 @@ export function median(x: Tensor, ...args: unknown[]): Tensor | ValuesAndIndices
 export function nanmedian(x: Tensor): Tensor;
 export function nanmedian(x: Tensor, ...args: Call<AlongOptions & { dim: number }, ['dim', 'keepdim']>): ValuesAndIndices;
 export function nanmedian(x: Tensor, ...args: unknown[]): Tensor | ValuesAndIndices {
+  checkInput('nanmedian', x);
   return medianOf('nanmedian', x, args, { skipNan: true });
 }
 
 /** The most frequent value along `dim` (the last by default), the smallest of equally frequent ones, and the index of its last occurrence. */
 export function mode(x: Tensor, ...args: Call<AlongOptions, ['dim', 'keepdim']>): ValuesAndIndices {
+  checkInput('mode', x);
   const { dim, keepdim = false } = readCall<AlongOptions>('mode', args, ['dim', 'keepdim']);
   const d = normalizeDim('mode', dim ?? -1, x.ndim);
   if (x.ndim === 0) return valuesAndIndices(x.clone(), x.newZeros([], { dtype: 'int32' }));

@@ -1,3 +1,5 @@
+import { readCall, type Call } from '../call.ts';
+import { checkInput, checkNumber, checkTensor } from '../checks.ts';
 import { deviceOf, getDefaultDevice } from '../device.ts';
 import { allocate } from '../dispatch.ts';
 import { checkDType, isFloat, type DType } from '../dtype.ts';
@@ -11,17 +13,24 @@ import {
   randomRange,
   uniformValues,
 } from '../random/distributions.ts';
-import { defaultGenerator, type Generator } from '../random/generator.ts';
+import { defaultGenerator, Generator } from '../random/generator.ts';
 import type { Device, RandomName } from '../seam.ts';
 import { broadcastShapes, checkShape, numel, type Shape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
-import { asLeaf, sizeArguments, type TensorOptions } from './creation.ts';
+import { asLeaf, checkOptions, sizeArguments, type TensorOptions } from './creation.ts';
 import { fromBytes, fromNumbers } from './data.ts';
 
 /** Options of random functions. */
 export interface RandomOptions extends TensorOptions {
   /** The default generator when missing; see `manualSeed`. */
   generator?: Generator | null;
+}
+
+const randomKeywords = ['dtype', 'device', 'layout', 'pinMemory', 'requiresGrad', 'generator'];
+
+function checkGenerator(op: string, generator: Generator): Generator {
+  if (generator instanceof Generator) return generator;
+  throw new ArgumentError({ op, expected: 'a Generator', received: describe(generator), hint: 'Make one with new Generator().' });
 }
 
 /** Standard uniform or normal numbers where they are needed: from PyTorch's stream, or by the device from a key drawn from it. */
@@ -54,29 +63,57 @@ export const rand = (...size: (number | Shape | RandomOptions)[]): Tensor => mak
 /** Normal numbers of mean 0 and variance 1. */
 export const randn = (...size: (number | Shape | RandomOptions)[]): Tensor => make('randn', 'normal', size);
 /** `rand` with the shape, dtype and device of a tensor. */
-export const randLike = (x: Tensor, options?: RandomOptions): Tensor => rand(x.shape, { dtype: x.dtype, device: x.device, ...options });
+export const randLike = (x: Tensor, options?: RandomOptions): Tensor =>
+  rand(checkInput('randLike', x).shape, { dtype: x.dtype, device: x.device, ...options });
 /** `randn` with the shape, dtype and device of a tensor. */
-export const randnLike = (x: Tensor, options?: RandomOptions): Tensor => randn(x.shape, { dtype: x.dtype, device: x.device, ...options });
+export const randnLike = (x: Tensor, options?: RandomOptions): Tensor =>
+  randn(checkInput('randnLike', x).shape, { dtype: x.dtype, device: x.device, ...options });
+
+/** What `randint` takes in its options: everything that may be given positionally may be given here. */
+export interface RandintOptions extends RandomOptions {
+  low?: number;
+  high?: number;
+  size?: Shape;
+}
 
 /**
  * Integers in [low, high): `randint(10, [3])`, `randint(5, 10, [3])`. int32 unless `dtype` says otherwise.
  * @throws ArgumentError when the range is empty.
  */
-export function randint(low: number, highOrSize: number | Shape, sizeOrOptions?: Shape | RandomOptions, more?: RandomOptions): Tensor {
-  const short = Array.isArray(highOrSize);
-  const [from, to] = short ? [0, low] : [low, highOrSize as number];
-  const shape = checkShape('randint', short ? highOrSize : sizeOrOptions);
-  const options = ((short ? sizeOrOptions : more) ?? {}) as RandomOptions;
-  if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to) || from >= to)
-    throw new ArgumentError({ op: 'randint', expected: 'integers low < high', received: `${from} and ${to}` });
-  const values = integerValues(numel(shape), options.generator ?? defaultGenerator, from, to);
-  return fromNumbers(values, shape, checkDType('randint', options.dtype ?? 'int32'), deviceOf('randint', options));
+export function randint(...args: (number | Shape | RandintOptions)[]): Tensor {
+  const op = 'randint';
+  const named = args.length > 0 && !Array.isArray(args.at(-1)) && typeof args.at(-1) === 'object';
+  const { low, high, size, ...options } = (named ? (args.at(-1) ?? {}) : {}) as RandintOptions;
+  checkOptions(op, options);
+  const given: unknown[] = named ? args.slice(0, -1) : [...args];
+  const shape = checkShape(op, size ?? given.pop());
+  const bounds = [...given, ...[low, high].filter((v) => v !== undefined)];
+  const [from, to] = bounds.length === 1 ? [0, bounds[0]] : bounds;
+  return integers(op, from, to, bounds.length, shape, options);
+}
+
+/** Integers in [0, high) or [low, high) with the shape, dtype and device of a tensor. */
+export function randintLike(x: Tensor, ...args: Call<RandintOptions, ['low', 'high']>): Tensor {
+  const op = 'randintLike';
+  checkTensor(op, 'the input', x);
+  const { low, high, ...options } = readCall<RandintOptions>(op, args, ['low', 'high'], randomKeywords);
+  const bounds = [low, high].filter((v) => v !== undefined);
+  const [from, to] = bounds.length === 1 ? [0, bounds[0]] : bounds;
+  return integers(op, from, to, bounds.length, x.shape, { dtype: x.dtype, device: x.device, ...options });
+}
+
+function integers(op: string, from: unknown, to: unknown, bounds: number, shape: Shape, options: RandomOptions): Tensor {
+  if (bounds > 2 || !Number.isSafeInteger(from) || !Number.isSafeInteger(to) || (from as number) >= (to as number))
+    throw new ArgumentError({ op, expected: 'integers low < high', received: `${describe(from)} and ${describe(to)}` });
+  const values = integerValues(numel(shape), options.generator ?? defaultGenerator, from as number, to as number);
+  return asLeaf(fromNumbers(values, shape, checkDType(op, options.dtype ?? 'int32'), deviceOf(op, options)), options);
 }
 
 /** The integers 0 to n - 1 in random order, int32. */
 export function randperm(n: number, options: RandomOptions = {}): Tensor {
+  readCall<RandomOptions>('randperm', [options], [], randomKeywords);
   if (!Number.isInteger(n) || n < 0) throw new ArgumentError({ op: 'randperm', expected: 'a non-negative integer', received: describe(n) });
-  const order = permutationValues(n, options.generator ?? defaultGenerator);
+  const order = permutationValues(n, options?.generator ?? defaultGenerator);
   const device = deviceOf('randperm', options);
   const made = fromBytes(new Uint8Array(order.buffer), [n], 'int32', device, 'randperm');
   return made.to(checkDType('randperm', options.dtype ?? 'int32'));
@@ -89,9 +126,11 @@ export function normal(mean: Tensor | number, std: Tensor | number = 1, size?: S
     if (typeof deviation === 'number' && !(deviation >= 0))
       throw new ValueError({ op: 'normal', expected: 'std >= 0', received: String(deviation) });
   }
+  for (const value of [mean, std]) if (!(value instanceof Tensor)) checkNumber('normal', 'mean and std', value);
   const tensors = [mean, std].filter((v): v is Tensor => v instanceof Tensor);
   if (tensors.length === 0) {
-    if (size === undefined) throw new ArgumentError({ op: 'normal', expected: 'a size when mean and std are numbers', received: 'none' });
+    if (size === undefined || size === null)
+      throw new ArgumentError({ op: 'normal', expected: 'a size when mean and std are numbers', received: 'none' });
     const [dtype, device] = [options.dtype ?? 'float32', deviceOf('normal', options)];
     if (device.randomSource === 'host')
       return fromNumbers(
@@ -104,13 +143,17 @@ export function normal(mean: Tensor | number, std: Tensor | number = 1, size?: S
   }
   const shape = tensors.reduce<Shape>((s, x) => broadcastShapes('normal', s, x.shape), []);
   const [{ dtype, device }] = tensors;
+  // What is drawn does not depend on mean and std in a way that has a derivative: PyTorch's gradient is zero.
+  const plain = (v: Tensor | number): Tensor | number =>
+    v instanceof Tensor ? new Tensor(v.storage, v.dtype, v.shape, v.strides, v.offset, v.count) : v;
   return standard('normal', shape, isFloat(dtype) ? dtype : 'float32', device, generator)
-    .mul(std)
-    .add(mean);
+    .mul(plain(std))
+    .add(plain(mean));
 }
 
 /** 1 with the probability that each element of x says, else 0. */
 export function bernoulli(x: Tensor, options?: { generator?: Generator | null }): Tensor {
+  checkInput('bernoulli', x);
   const u = standard('uniform', x.shape, x.dtype, x.device, options?.generator ?? defaultGenerator);
   return u.lt(x).to(x.dtype);
 }
@@ -121,33 +164,38 @@ type FillOptions = { generator?: Generator | null };
 function fillFrom(x: Tensor, values: ArrayLike<number>): Tensor {
   return x.copy_(fromNumbers(values, x.shape, x.dtype, x.device));
 }
-const source = (options: FillOptions | undefined): Generator => options?.generator ?? defaultGenerator;
+const source = (options: FillOptions | undefined): Generator => checkGenerator('random', options?.generator ?? defaultGenerator);
 
 /** Fills with uniform numbers in [from, to). */
 export function uniform_(x: Tensor, from = 0, to = 1, options?: FillOptions): Tensor {
+  checkInput('uniform_', x);
   if (!(from <= to)) throw new ArgumentError({ op: 'uniform_', expected: 'from <= to', received: `${from} and ${to}` });
   if (!isFloat(x.dtype)) throw new DTypeError({ op: 'uniform_', expected: 'a float tensor', received: x.dtype });
   return fillFrom(x, uniformValues(x.count, x.dtype, source(options), from, to));
 }
 /** Fills with normal numbers. */
 export function normal_(x: Tensor, mean = 0, std = 1, options?: FillOptions): Tensor {
+  checkInput('normal_', x);
   if (!(std >= 0)) throw new ValueError({ op: 'normal_', expected: 'std >= 0', received: String(std) });
   if (!isFloat(x.dtype)) throw new DTypeError({ op: 'normal_', expected: 'a float tensor', received: x.dtype });
   return fillFrom(x, normalValues(x.count, x.dtype, source(options), mean, std));
 }
 /** Fills with 1 at probability p, else 0. */
 export function bernoulli_(x: Tensor, p: number | Tensor = 0.5, options?: FillOptions): Tensor {
+  checkInput('bernoulli_', x);
   if (p instanceof Tensor) return x.copy_(bernoulli(p.expand(x.shape), options));
   if (!(p >= 0 && p <= 1)) throw new ValueError({ op: 'bernoulli_', expected: 'a probability between 0 and 1', received: String(p) });
   return fillFrom(x, bernoulliValues(x.count, source(options), p));
 }
 /** Fills with exponential numbers of rate `lambd`. */
 export function exponential_(x: Tensor, lambd = 1, options?: FillOptions): Tensor {
+  checkInput('exponential_', x);
   if (!(lambd > 0)) throw new ValueError({ op: 'exponential_', expected: 'a positive rate', received: String(lambd) });
   return fillFrom(x, exponentialValues(x.count, source(options), lambd));
 }
 /** Fills with integers in [from, to), by default all that the dtype holds exactly. */
 export function random_(x: Tensor, from?: number, to?: number, options?: FillOptions): Tensor {
+  checkInput('random_', x);
   const [low, high] = to === undefined ? [0, from ?? randomRange(x.dtype)] : [from ?? 0, to];
   if (!(low < high)) throw new ArgumentError({ op: 'random_', expected: 'from < to', received: `${low} and ${high}` });
   return fillFrom(x, integerValues(x.count, source(options), low, high));
@@ -155,12 +203,13 @@ export function random_(x: Tensor, from?: number, to?: number, options?: FillOpt
 
 /** The state of the default generator: a uint8 tensor in PyTorch's layout of 5056 bytes. */
 export const getRngState = (generator: Generator = defaultGenerator): Tensor => {
-  const bytes = generator.getStateBytes();
+  const bytes = checkGenerator('getRngState', generator).getStateBytes();
   return fromBytes(bytes, [bytes.length], 'uint8', getDefaultDevice(), 'getRngState');
 };
 
 /** Puts the default generator where `getRngState` found it. */
 export function setRngState(state: Tensor, generator: Generator = defaultGenerator): void {
-  if (state.dtype !== 'uint8') throw new DTypeError({ op: 'setRngState', expected: 'a uint8 tensor', received: state.dtype });
-  generator.setStateBytes(state.dataSync() as Uint8Array);
+  if (checkInput('setRngState', state).dtype !== 'uint8')
+    throw new DTypeError({ op: 'setRngState', expected: 'a uint8 tensor', received: state.dtype });
+  checkGenerator('setRngState', generator).setStateBytes(state.dataSync() as Uint8Array);
 }

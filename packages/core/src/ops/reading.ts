@@ -1,3 +1,4 @@
+import { checkInput } from '../checks.ts';
 import { AsyncOnlyError, ArgumentError, ReleasedError, ShapeError, ValueError } from '../errors.ts';
 import { bytesOf, fromBfloat16Bits, fromFloat16Bits, typedArray, type DType, type TypedArray } from '../dtype.ts';
 import { showShape, type Shape } from '../shape.ts';
@@ -43,12 +44,14 @@ function bytesSync(op: string, x: Tensor): Uint8Array {
 
 /** A copy of the elements in row-major order: the typed array of the dtype (float16 and bfloat16 as Float32Array). */
 export function dataSync(x: Tensor): TypedArray {
+  checkInput('dataSync', x);
   const bytes = bytesSync('dataSync', x).slice();
   return decode(x.dtype, typedArray(x.dtype, bytes.buffer, 0, x.count));
 }
 
 /** The promise of `dataSync`, on every device. `x.data()` is the same. */
 export async function readData(x: Tensor): Promise<TypedArray> {
+  checkInput('readData', x);
   checkAlive('data', x);
   if (x.device.downloadSync !== undefined) return dataSync(x);
   const packed = contiguous(x);
@@ -82,6 +85,7 @@ function checkSingle(x: Tensor): void {
 
 /** The value of a tensor of one element, as a number (a bool gives 0 or 1). @throws ShapeError for any other count. */
 export function itemSync(x: Tensor): number {
+  checkInput('itemSync', x);
   checkSingle(x);
   const bytes = bytesSync('itemSync', x);
   if (bytes.byteOffset % bytesOf(x.dtype) !== 0) return exactNumber(dataSync(x)[0]);
@@ -90,6 +94,7 @@ export function itemSync(x: Tensor): number {
 
 /** The promise of `itemSync`, on every device. */
 export async function item(x: Tensor): Promise<number> {
+  checkInput('item', x);
   checkSingle(x);
   return exactNumber((await readData(x))[0]);
 }
@@ -107,13 +112,14 @@ function nest(values: TypedArray, dtype: DType, shape: Shape): NestedValues {
 }
 
 /** Nested arrays of the values. */
-export const toArraySync = (x: Tensor): NestedValues => nest(dataSync(x), x.dtype, x.shape);
+export const toArraySync = (x: Tensor): NestedValues => nest(dataSync(checkInput('toArraySync', x)), x.dtype, x.shape);
 
 /** The promise of `toArraySync`, on every device. */
-export const toArray = async (x: Tensor): Promise<NestedValues> => nest(await readData(x), x.dtype, x.shape);
+export const toArray = async (x: Tensor): Promise<NestedValues> => nest(await readData(checkInput('toArray', x)), x.dtype, x.shape);
 
 /** Releases the memory of a tensor, and with it of all its views, at once. Using it afterwards throws. */
 export function dispose(x: Tensor): void {
+  checkInput('dispose', x);
   if (x.storage.pins > 0) {
     throw new ArgumentError({
       op: 'dispose',

@@ -2,10 +2,11 @@ import { dispatchOne } from '../dispatch.ts';
 import { bytesOf, isFloat, type DType } from '../dtype.ts';
 import { ArgumentError, DTypeError, ShapeError, describe } from '../errors.ts';
 import { defineOp, type Op } from '../op.ts';
-import type { ReduceName } from '../seam.ts';
-import { normalizeDim, normalizeDims, reducedShape, showShape } from '../shape.ts';
+import { contiguousStrides } from '../layout.ts';
+import type { Operand, ReduceName } from '../seam.ts';
+import { normalizeDim, normalizeDims, reducedShape, showShape, type Shape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
-import { checkTensor } from '../checks.ts';
+import { checkInput, checkTensor } from '../checks.ts';
 import { readCall } from '../call.ts';
 import { cast } from './cast.ts';
 import { expandTo, reshape } from './views.ts';
@@ -24,16 +25,21 @@ export interface ReduceOptions {
 
 interface ReduceAttrs {
   readonly dims: readonly number[];
+  /** False where the output is without the reduced dimensions; they have size 1 otherwise. */
+  readonly keepdim?: boolean;
 }
 
 /** What follows `dim` in a reduction: `keepdim` as PyTorch has it second, or the options. */
 export type Keepdim = boolean | ReduceOptions;
 
+const everything: ReduceOptions = { dim: null, keepdim: false };
+
 /** Separates `f(dim, keepdim, options)`, `f(dim, options)` and `f(options)`. */
 export function reduceArguments(op: string, dim?: Dims | ReduceOptions, keepdim?: Keepdim, more?: ReduceOptions): ReduceOptions {
+  if (dim === undefined && keepdim === undefined && more === undefined) return everything;
   if (typeof dim === 'object' && dim !== null && !Array.isArray(dim)) return checkOptions(op, dim as ReduceOptions);
   const options = typeof keepdim === 'object' ? keepdim : more;
-  if (options !== undefined) checkOptions(op, options);
+  if (options !== undefined && options !== null) checkOptions(op, options);
   return { ...options, dim: (dim as Dims | undefined) ?? options?.dim ?? null, keepdim: keepdim === true || (options?.keepdim ?? false) };
 }
 
@@ -48,10 +54,16 @@ function checkOptions(op: string, options: ReduceOptions): ReduceOptions {
 function defineReduce(name: ReduceName, definition: Pick<Parameters<typeof defineOp<ReduceAttrs>>[0], 'save' | 'vjp'>): Op<ReduceAttrs> {
   return defineOp<ReduceAttrs>({
     name: name === 'max' || name === 'min' ? `a${name}` : name,
-    infer: ([x], { dims }) => [{ shape: reducedShape(x.shape, dims, true), dtype: x.dtype }],
-    kernel: (k, [x], [out], { dims }) => k.reduce(name, x, out, dims),
+    infer: ([x], { dims, keepdim }) => [{ shape: reducedShape(x.shape, dims, keepdim !== false), dtype: x.dtype }],
+    kernel: (k, [x], [out], { dims, keepdim }) => k.reduce(name, x, keepdim === false ? withDims(out, x.shape, dims) : out, dims),
     ...definition,
   });
+}
+
+/** A contiguous result without the reduced dimensions as kernels see it: with size 1 in their place. */
+function withDims(out: Tensor, from: Shape, dims: readonly number[]): Operand {
+  const shape = reducedShape(from, dims, true);
+  return { storage: out.storage, dtype: out.dtype, count: out.count, offset: out.offset, shape, strides: contiguousStrides(shape) };
 }
 
 function reduce(op: Op<ReduceAttrs>, x: Tensor, { dim, keepdim = false }: ReduceOptions): Tensor {
@@ -64,17 +76,27 @@ function reduce(op: Op<ReduceAttrs>, x: Tensor, { dim, keepdim = false }: Reduce
 export const sumDType = (dtype: DType): DType => (isFloat(dtype) || dtype === 'int64' ? dtype : 'int32');
 
 export const sumOp: Op<ReduceAttrs> = defineReduce('sum', {
-  vjp: ({ cotangents: [g], inputs: [x] }) => [g && expandTo(g, x.shape)],
+  vjp({ cotangents: [g], inputs: [x], attrs: { dims, keepdim } }) {
+    if (g === undefined) return [undefined];
+    return [expandTo(keepdim === false ? reshape(g, reducedShape(x.shape, dims, true)) : g, x.shape)];
+  },
 });
+
+/** The sum over sorted dims, in one op also where they go. */
+const sumOver = (x: Tensor, dims: readonly number[], keepdim: boolean): Tensor =>
+  dispatchOne(sumOp, [x], { dims, keepdim: keepdim || dims.length === 0 });
 
 /** The sum over `dim`, or over everything. Bools and small integers give int32. */
 export function sum(x: Tensor, dim?: Dims | ReduceOptions, keepdim?: Keepdim, options?: ReduceOptions): Tensor {
+  checkInput('sum', x);
   const all = reduceArguments('sum', dim, keepdim, options);
-  return reduce(sumOp, cast(x, all.dtype ?? sumDType(x.dtype)), all);
+  const dims = normalizeDims('sum', all.dim, x.ndim);
+  return sumOver(cast(x, all.dtype ?? sumDType(x.dtype)), dims, all.keepdim ?? false);
 }
 
 /** The mean over `dim`, or over everything. @throws DTypeError for integers without a float `dtype`. */
 export function mean(x: Tensor, dim?: Dims | ReduceOptions, keepdim?: Keepdim, options?: ReduceOptions): Tensor {
+  checkInput('mean', x);
   const all = reduceArguments('mean', dim, keepdim, options);
   const y = all.dtype ? cast(x, all.dtype) : x;
   // A sum of 16-bit floats could leave their range before it is divided.
@@ -82,7 +104,7 @@ export function mean(x: Tensor, dim?: Dims | ReduceOptions, keepdim?: Keepdim, o
   if (!isFloat(y.dtype)) throw new DTypeError({ op: 'mean', expected: 'floats', received: y.dtype, hint: "Cast first: x.to('float32')." });
   const dims = normalizeDims('mean', all.dim, y.ndim);
   const n = dims.reduce((product, d) => product * y.shape[d], 1);
-  return reduce(sumOp, y, { ...all, dim: dims.length === 0 ? null : dims }).div(n);
+  return sumOver(y, dims, all.keepdim ?? false).div(n);
 }
 
 export const prodOp: Op<ReduceAttrs> = defineReduce('prod', {
@@ -114,6 +136,7 @@ export const prodOp: Op<ReduceAttrs> = defineReduce('prod', {
 
 /** The product over `dim`, or over everything. */
 export function prod(x: Tensor, dim?: number | ReduceOptions | null, keepdim?: Keepdim, options?: ReduceOptions): Tensor {
+  checkInput('prod', x);
   const all = reduceArguments('prod', dim, keepdim, options);
   return reduce(prodOp, cast(x, all.dtype ?? sumDType(x.dtype)), all);
 }
@@ -143,6 +166,7 @@ function checkNotEmpty(op: string, x: Tensor, dims: readonly number[]): void {
 
 /** The maximum over `dim`; equal maxima share the gradient. @throws ShapeError when there are no elements. */
 export function amax(x: Tensor, dim?: Dims | ReduceOptions, keepdim?: Keepdim, options?: ReduceOptions): Tensor {
+  checkInput('amax', x);
   const all = reduceArguments('amax', dim, keepdim, options);
   checkNotEmpty('amax', x, normalizeDims('amax', all.dim, x.ndim));
   return reduce(amaxOp, x, all);
@@ -150,6 +174,7 @@ export function amax(x: Tensor, dim?: Dims | ReduceOptions, keepdim?: Keepdim, o
 
 /** The minimum over `dim`; equal minima share the gradient. @throws ShapeError when there are no elements. */
 export function amin(x: Tensor, dim?: Dims | ReduceOptions, keepdim?: Keepdim, options?: ReduceOptions): Tensor {
+  checkInput('amin', x);
   const all = reduceArguments('amin', dim, keepdim, options);
   checkNotEmpty('amin', x, normalizeDims('amin', all.dim, x.ndim));
   return reduce(aminOp, x, all);
@@ -182,12 +207,14 @@ function argReduce(op: Op<ArgReduceAttrs>, x: Tensor, dim: number | null | undef
 
 /** The index of the first maximum along `dim`, or in the flattened tensor. */
 export function argmax(x: Tensor, dim?: number | ReduceOptions | null, keepdim?: Keepdim, options?: ReduceOptions): Tensor {
+  checkInput('argmax', x);
   const all = reduceArguments('argmax', dim, keepdim, options);
   return argReduce(argmaxOp, x, all.dim as number | null, all.keepdim ?? false);
 }
 
 /** The index of the first minimum along `dim`, or in the flattened tensor. */
 export function argmin(x: Tensor, dim?: number | ReduceOptions | null, keepdim?: Keepdim, options?: ReduceOptions): Tensor {
+  checkInput('argmin', x);
   const all = reduceArguments('argmin', dim, keepdim, options);
   return argReduce(argminOp, x, all.dim as number | null, all.keepdim ?? false);
 }
@@ -254,11 +281,13 @@ function extremeOf(
 export const anyOp: Op<ReduceAttrs> = defineReduce('any', {});
 /** True where any element along `dim` is not zero. */
 export function any(x: Tensor, dim?: Dims | ReduceOptions, keepdim?: Keepdim, options?: ReduceOptions): Tensor {
+  checkInput('any', x);
   return reduce(anyOp, cast(x, 'bool'), reduceArguments('any', dim, keepdim, options));
 }
 
 export const allOp: Op<ReduceAttrs> = defineReduce('all', {});
 /** True where all elements along `dim` are not zero. */
 export function all(x: Tensor, dim?: Dims | ReduceOptions, keepdim?: Keepdim, options?: ReduceOptions): Tensor {
+  checkInput('all', x);
   return reduce(allOp, cast(x, 'bool'), reduceArguments('all', dim, keepdim, options));
 }

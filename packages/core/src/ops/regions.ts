@@ -1,5 +1,5 @@
 import { readCall, type Call } from '../call.ts';
-import { checkTensor } from '../checks.ts';
+import { checkInput, checkTensor } from '../checks.ts';
 import { ShapeError } from '../errors.ts';
 import { sameShape, showShape, type Shape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
@@ -10,7 +10,7 @@ import { asStrided, diagonal } from './strided.ts';
 
 function replaced(op: string, x: Tensor, source: unknown, region: (copy: Tensor) => Tensor): Tensor {
   const value = checkTensor(op, 'the source', source);
-  const copy = x.clone();
+  const copy = checkInput(op, x).clone();
   const target = region(copy);
   if (!sameShape(target.shape, value.shape))
     throw new ShapeError({ op, expected: `a source of the region's shape ${showShape(target.shape)}`, received: showShape(value.shape) });

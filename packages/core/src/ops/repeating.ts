@@ -1,5 +1,5 @@
 import { readCall, type Call } from '../call.ts';
-import { checkInteger } from '../checks.ts';
+import { checkTensor, checkInput, checkInteger } from '../checks.ts';
 import { isFloat } from '../dtype.ts';
 import { ArgumentError, DTypeError, ShapeError, ValueError, describe } from '../errors.ts';
 import { normalizeDim, showShape } from '../shape.ts';
@@ -10,6 +10,7 @@ import { reshape } from './views.ts';
 
 /** The tensor repeated along each dimension; new dimensions come first. */
 export function repeat(x: Tensor, ...repeats: (number | readonly number[])[]): Tensor {
+  checkInput('repeat', x);
   const times = repeats.length === 1 && Array.isArray(repeats[0]) ? [...(repeats[0] as number[])] : (repeats as number[]);
   if (times.length < x.ndim || times.some((n) => !Number.isInteger(n) || n < 0)) {
     throw new ShapeError({ op: 'repeat', expected: `at least ${x.ndim} non-negative counts`, received: describe(times) });
@@ -22,6 +23,7 @@ export function repeat(x: Tensor, ...repeats: (number | readonly number[])[]): T
 
 /** `repeat` that takes fewer counts than dimensions. */
 export function tile(x: Tensor, ...dims: (number | readonly number[])[]): Tensor {
+  checkInput('tile', x);
   const times = dims.length === 1 && Array.isArray(dims[0]) ? [...(dims[0] as number[])] : (dims as number[]);
   return repeat(x, [...new Array<number>(Math.max(0, x.ndim - times.length)).fill(1), ...times]);
 }
@@ -37,7 +39,12 @@ export interface RepeatInterleaveOptions {
 }
 
 /** Which slice stands at each place of the result. */
-function interleaved(op: string, counts: ArrayLike<number | bigint>, size: number, all: RepeatInterleaveOptions): Int32Array {
+function interleaved(
+  op: string,
+  counts: ArrayLike<number | bigint>,
+  size: number,
+  all: Omit<RepeatInterleaveOptions, 'repeats'>,
+): Int32Array {
   const list = Array.from(counts, Number);
   if (list.some((count) => count < 0)) throw new ValueError({ op, expected: 'repeats that are not negative', received: describe(list) });
   if (list.length !== size && list.length !== 1)
@@ -49,7 +56,7 @@ function interleaved(op: string, counts: ArrayLike<number | bigint>, size: numbe
 }
 
 function checkRepeats(op: string, repeats: Tensor): void {
-  if (isFloat(repeats.dtype) || repeats.dtype === 'bool')
+  if (isFloat(checkTensor(op, 'repeats', repeats).dtype) || repeats.dtype === 'bool')
     throw new DTypeError({ op, expected: 'integer repeats', received: repeats.dtype });
   if (repeats.ndim > 1) throw new ShapeError({ op, expected: 'repeats of at most one dimension', received: showShape(repeats.shape) });
 }
@@ -60,6 +67,7 @@ function checkRepeats(op: string, repeats: Tensor): void {
  */
 export function repeatInterleave(x: Tensor, ...args: Call<RepeatInterleaveOptions, ['repeats', 'dim']> | []): Tensor {
   const op = 'repeatInterleave';
+  checkInput(op, x);
   const all = readCall<RepeatInterleaveOptions>(op, args, ['repeats', 'dim'], ['outputSize']);
   if (all.repeats === undefined) {
     checkRepeats(op, x);
@@ -79,20 +87,21 @@ export function repeatInterleave(x: Tensor, ...args: Call<RepeatInterleaveOption
   return reshape(wide, shape.map((n, i) => (i === d ? n * repeats : n))); // prettier-ignore
 }
 
-/** The promise of `repeatInterleave` by a tensor, on every device. */
+/** The promise of `repeatInterleave` by a tensor, or of a tensor of counts alone, on every device. */
 export async function repeatInterleaveAsync(
   x: Tensor,
-  repeats: Tensor,
+  repeats?: Tensor,
   options: Omit<RepeatInterleaveOptions, 'repeats'> = {},
 ): Promise<Tensor> {
   const op = 'repeatInterleave';
+  checkInput(op, x);
+  if (repeats === undefined) {
+    checkRepeats(op, x);
+    return newInt32(x, interleaved(op, await x.readData(), x.count, options));
+  }
   checkRepeats(op, repeats);
   const { dim } = options;
   const flat = dim === undefined || dim === null ? reshape(x, -1) : x;
   const d = normalizeDim(op, dim ?? 0, flat.ndim);
-  return indexSelect(
-    flat,
-    d,
-    newInt32(x, interleaved(op, await repeats.readData(), flat.ndim === 0 ? 1 : flat.shape[d], { ...options, repeats })),
-  );
+  return indexSelect(flat, d, newInt32(x, interleaved(op, await repeats.readData(), flat.ndim === 0 ? 1 : flat.shape[d], options)));
 }

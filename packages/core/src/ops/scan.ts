@@ -1,3 +1,4 @@
+import { checkInput } from '../checks.ts';
 import { dispatch, dispatchOne } from '../dispatch.ts';
 import { defineOp, type Op } from '../op.ts';
 import { normalizeDim } from '../shape.ts';
@@ -30,6 +31,7 @@ export type ScanArguments = Call<ScanOptions, ['dim']>;
 
 /** Running sums along `dim`. Bools and small integers give int32. */
 export function cumsum(x: Tensor, ...args: ScanArguments): Tensor {
+  checkInput('cumsum', x);
   const { dim, dtype } = readCall<ScanOptions>('cumsum', args, ['dim'], ['dtype']);
   const d = normalizeDim('cumsum', dim, x.ndim);
   const y = cast(x, dtype ?? sumDType(x.dtype));
@@ -61,6 +63,7 @@ export const cumprodOp: Op<ScanAttrs> = defineOp<ScanAttrs>({
 
 /** Running products along `dim`. */
 export function cumprod(x: Tensor, ...args: ScanArguments): Tensor {
+  checkInput('cumprod', x);
   const { dim, dtype } = readCall<ScanOptions>('cumprod', args, ['dim'], ['dtype']);
   const d = normalizeDim('cumprod', dim, x.ndim);
   const y = cast(x, dtype ?? sumDType(x.dtype));
@@ -86,12 +89,15 @@ function extremeScan(op: Op<ScanAttrs>, x: Tensor, args: readonly unknown[]): Va
   return valuesAndIndices(values, indices);
 }
 /** Running maxima along `dim`, with the index of the last element that reached each. */
-export const cummax = (x: Tensor, ...args: Call<{ dim: number }, ['dim']>): ValuesAndIndices => extremeScan(cummaxOp, x, args);
+export const cummax = (x: Tensor, ...args: Call<{ dim: number }, ['dim']>): ValuesAndIndices =>
+  extremeScan(cummaxOp, checkInput('cummax', x), args);
 /** Running minima along `dim`, with the index of the last element that reached each. */
-export const cummin = (x: Tensor, ...args: Call<{ dim: number }, ['dim']>): ValuesAndIndices => extremeScan(cumminOp, x, args);
+export const cummin = (x: Tensor, ...args: Call<{ dim: number }, ['dim']>): ValuesAndIndices =>
+  extremeScan(cumminOp, checkInput('cummin', x), args);
 
 /** Running `log Σ exp(x)` along `dim`, without overflow: each step adds what lies twice as far before. */
 export function logcumsumexp(x: Tensor, ...args: Call<{ dim: number }, ['dim']>): Tensor {
+  checkInput('logcumsumexp', x);
   const { dim } = readCall<{ dim: number }>('logcumsumexp', args, ['dim']);
   const d = normalizeDim('logcumsumexp', dim, x.ndim);
   let y = toFloat(x);

@@ -1,8 +1,8 @@
 import { readCall, type Call } from '../call.ts';
-import { checkChoice } from '../checks.ts';
+import { checkInput, checkChoice } from '../checks.ts';
 import { dispatchOne } from '../dispatch.ts';
 import { isFloat } from '../dtype.ts';
-import { DTypeError, ShapeError } from '../errors.ts';
+import { ArgumentError, describe, DTypeError, ShapeError } from '../errors.ts';
 import { defineOp, type Op, type Spec, type VjpContext } from '../op.ts';
 import type { ScatterName } from '../seam.ts';
 import { normalizeDim, showShape } from '../shape.ts';
@@ -79,7 +79,10 @@ interface Prepared {
 }
 
 function prepare(op: string, x: Tensor, dim: number, index: unknown, src: unknown): Prepared {
+  checkInput(op, x);
   checkIndex(op, index);
+  if (!(src instanceof Tensor) && typeof src !== 'number' && typeof src !== 'boolean')
+    throw new ArgumentError({ op, expected: 'a tensor or a number as src', received: describe(src) });
   const d = normalizeDim(op, dim, x.ndim);
   const source = src instanceof Tensor ? src : fullLike(index, Number(src), { dtype: x.dtype });
   if (source.dtype !== x.dtype) throw new DTypeError({ op, expected: `a source of the tensor's dtype ${x.dtype}`, received: source.dtype });
@@ -152,6 +155,7 @@ export function reduceInto(
   reduction: ScatterReduction,
   includeSelf: boolean,
 ): Tensor {
+  checkInput('reduceInto', x);
   const attrs = { dim };
   const fillAt = (target: Tensor, value: number): Tensor =>
     dispatchOne(scatterOps.set, [target, index, target.newFull(index.shape, value)], attrs);

@@ -1,3 +1,4 @@
+import { checkTensor, checkInput } from '../checks.ts';
 import { readCall, type Call } from '../call.ts';
 import { dispatchOne } from '../dispatch.ts';
 import { dtypes } from '../dtype.ts';
@@ -28,6 +29,7 @@ export const selectOp: Op<{ dim: number; index: number }> = defineOp({
  * @throws IndexError when the index is out of range.
  */
 export function select(x: Tensor, ...args: Call<{ dim: number; index: number }, ['dim', 'index']>): Tensor {
+  checkInput('select', x);
   const { dim, index } =
     args.length === 2 && typeof args[1] === 'number'
       ? { dim: args[0] as number, index: args[1] }
@@ -61,6 +63,7 @@ export interface SliceOptions {
 
 /** `x[start:end:step]` along `dim`, with Python's rules for bounds; `step` is positive. */
 export function slice(x: Tensor, ...args: Call<SliceOptions, ['dim', 'start', 'end', 'step']>): Tensor {
+  checkInput('slice', x);
   const { dim = 0, start, end, step = 1 } = readCall<SliceOptions>('slice', args, ['dim', 'start', 'end', 'step']);
   const d = normalizeDim('slice', dim, x.ndim);
   if (x.ndim === 0) throw new IndexError({ op: 'slice', expected: 'a tensor with at least one dimension', received: 'a scalar' });
@@ -92,6 +95,7 @@ export interface NarrowOptions {
 
 /** `length` elements of `dim` from `start`. @throws IndexError when they do not fit. */
 export function narrow(x: Tensor, ...args: Call<NarrowOptions, ['dim', 'start', 'length']>): Tensor {
+  checkInput('narrow', x);
   const {
     dim,
     start: given,
@@ -99,7 +103,7 @@ export function narrow(x: Tensor, ...args: Call<NarrowOptions, ['dim', 'start', 
   } = args.length === 3 && typeof args[2] === 'number'
     ? { dim: args[0] as number, start: args[1] as number | Tensor, length: args[2] }
     : readCall<NarrowOptions>('narrow', args, ['dim', 'start', 'length']);
-  if (typeof given === 'object' && (given.ndim > 0 || dtypes[given.dtype].kind !== 'integer'))
+  if (typeof given === 'object' && (checkTensor('narrow', 'start', given).ndim > 0 || dtypes[given.dtype].kind !== 'integer'))
     throw new ArgumentError({
       op: 'narrow',
       expected: 'start to be an integer, or an integer tensor without dimensions',
@@ -150,4 +154,4 @@ export const aliasOp: Op = defineOp<unknown>({
 });
 
 /** Another tensor over the same elements, as a view. */
-export const alias = (x: Tensor): Tensor => dispatchOne(aliasOp, [x]);
+export const alias = (x: Tensor): Tensor => dispatchOne(aliasOp, [checkInput('alias', x)]);

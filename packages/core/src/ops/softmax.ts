@@ -1,3 +1,4 @@
+import { checkInput } from '../checks.ts';
 import { readCall, type Call } from '../call.ts';
 import { dispatchOne } from '../dispatch.ts';
 import { isFloat, type DType } from '../dtype.ts';
@@ -65,13 +66,14 @@ function along(op: Op<SoftmaxAttrs>, x: Tensor, args: readonly unknown[]): Tenso
 }
 
 /** `exp(x) / Σ exp(x)` along `dim`. */
-export const softmax = (x: Tensor, ...args: SoftmaxArguments): Tensor => along(softmaxOp, x, args);
+export const softmax = (x: Tensor, ...args: SoftmaxArguments): Tensor => along(softmaxOp, checkInput('softmax', x), args);
 
 /** The logarithm of softmax, computed without leaving the logarithm. */
-export const logSoftmax = (x: Tensor, ...args: SoftmaxArguments): Tensor => along(logSoftmaxOp, x, args);
+export const logSoftmax = (x: Tensor, ...args: SoftmaxArguments): Tensor => along(logSoftmaxOp, checkInput('logSoftmax', x), args);
 
 /** `log Σ exp(x)` over `dim`, without overflow. */
 export function logsumexp(x: Tensor, dim: Dims | ReduceOptions, keepdim?: Keepdim, options?: ReduceOptions): Tensor {
+  checkInput('logsumexp', x);
   const all = reduceArguments('logsumexp', dim, keepdim, options);
   const y = toFloat(x);
   if (y.count === 0) return y.exp().sum(all).log();

@@ -1,5 +1,5 @@
 import { readCall, type Call } from '../call.ts';
-import { checkInteger } from '../checks.ts';
+import { checkInput, checkInteger } from '../checks.ts';
 import { dispatch } from '../dispatch.ts';
 import { IndexError } from '../errors.ts';
 import { defineOp, type Op } from '../op.ts';
@@ -29,6 +29,7 @@ export interface SortOptions {
 
 /** Values in order along `dim` (the last by default), and the indices they come from. Equal values keep their order; NaN counts as the largest. */
 export function sort(x: Tensor, ...args: Call<SortOptions, ['dim', 'descending', 'stable']>): ValuesAndIndices {
+  checkInput('sort', x);
   const { dim = -1, descending = false } = readCall<SortOptions>('sort', args, ['dim', 'descending', 'stable']);
   const d = normalizeDim('sort', dim, x.ndim);
   if (x.ndim === 0) return valuesAndIndices(x.clone(), x.newZeros([], { dtype: 'int32' }));
@@ -37,10 +38,11 @@ export function sort(x: Tensor, ...args: Call<SortOptions, ['dim', 'descending',
 }
 
 /** The indices that sort x along `dim`. */
-export const argsort = (x: Tensor, ...args: Call<SortOptions, ['dim', 'descending', 'stable']>): Tensor => sort(x, ...args).indices;
+export const argsort = (x: Tensor, ...args: Call<SortOptions, ['dim', 'descending', 'stable']>): Tensor =>
+  sort(checkInput('argsort', x), ...args).indices;
 
 /** The values in order along the first dimension. */
-export const msort = (x: Tensor): Tensor => sort(x, 0).values;
+export const msort = (x: Tensor): Tensor => sort(checkInput('msort', x), 0).values;
 
 /** Options of `topk`. */
 export interface TopkOptions {
@@ -54,6 +56,7 @@ export interface TopkOptions {
 
 /** The k largest values along `dim`, largest first, and their indices; the smallest with `largest: false`. @throws IndexError when there are fewer */
 export function topk(x: Tensor, ...args: Call<TopkOptions, ['k', 'dim', 'largest', 'sorted']>): ValuesAndIndices {
+  checkInput('topk', x);
   const { k, dim = -1, largest = true } = readCall<TopkOptions>('topk', args, ['k', 'dim', 'largest', 'sorted']);
   const d = normalizeDim('topk', dim, x.ndim);
   const n = x.ndim === 0 ? 1 : x.shape[d];
@@ -72,6 +75,7 @@ export interface KthValueOptions {
 
 /** The k-th smallest value along `dim`, k counting from 1, and its index. @throws IndexError when there are fewer than k */
 export function kthvalue(x: Tensor, ...args: Call<KthValueOptions, ['k', 'dim', 'keepdim']>): ValuesAndIndices {
+  checkInput('kthvalue', x);
   const { k, dim = -1, keepdim = false } = readCall<KthValueOptions>('kthvalue', args, ['k', 'dim', 'keepdim']);
   const d = normalizeDim('kthvalue', dim, x.ndim);
   const n = x.ndim === 0 ? 1 : x.shape[d];

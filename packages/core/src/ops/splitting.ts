@@ -1,6 +1,6 @@
 import { ArgumentError, ShapeError, describe } from '../errors.ts';
-import { checkDimensions, checkInteger } from '../checks.ts';
-import { readCall, required, type Call } from '../call.ts';
+import { checkArray, checkInput, checkDimensions, checkInteger } from '../checks.ts';
+import { isPlainObject, readOptions, readCall, required, type Call } from '../call.ts';
 import { isFloat } from '../dtype.ts';
 import { normalizeDim, showShape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
@@ -15,8 +15,10 @@ export interface SplitOptions {
 
 /** Consecutive parts of `dim`: of a size (the last may be smaller), or of the listed sizes. They are views. */
 export function split(x: Tensor, sizes: number | readonly number[] | SplitOptions, options: number | { dim?: number } = 0): Tensor[] {
-  if (typeof sizes === 'object' && 'splitSizeOrSections' in sizes) return split(x, sizes.splitSizeOrSections, sizes.dim);
-  const dim = typeof options === 'number' ? options : (options.dim ?? 0);
+  checkInput('split', x);
+  if (isPlainObject(sizes) && 'splitSizeOrSections' in sizes)
+    return split(x, (sizes as unknown as SplitOptions).splitSizeOrSections, (sizes as unknown as SplitOptions).dim);
+  const { dim = 0 } = typeof options === 'number' ? { dim: options } : readOptions<{ dim?: number }>('split', options, ['dim']);
   const d = normalizeDim('split', dim, x.ndim);
   if (x.ndim === 0) throw new ShapeError({ op: 'split', expected: 'a tensor with at least one dimension', received: '[]' });
   const n = x.shape[d];
@@ -26,7 +28,7 @@ export function split(x: Tensor, sizes: number | readonly number[] | SplitOption
       throw new ArgumentError({ op: 'split', expected: 'a positive size', received: String(sizes) });
     parts = n === 0 ? [0] : Array.from({ length: Math.ceil(n / sizes) }, (_, i) => Math.min(sizes, n - i * sizes));
   } else {
-    parts = [...sizes];
+    parts = [...checkArray('split', 'the sizes', sizes as readonly number[])];
     if (parts.some((p) => !Number.isInteger(p) || p < 0) || parts.reduce((p, q) => p + q, 0) !== n) {
       throw new ShapeError({ op: 'split', expected: `sizes that sum to ${n}`, received: describe(sizes) });
     }
@@ -38,6 +40,7 @@ export function split(x: Tensor, sizes: number | readonly number[] | SplitOption
 /** At most `chunks` consecutive parts of `dim`, of equal size but for the last. They are views. */
 export function chunk(x: Tensor, ...args: Call<{ chunks: number; dim?: number }, ['chunks', 'dim']>): Tensor[] {
   const { chunks, dim = 0 } = readCall<{ chunks: number; dim?: number }>('chunk', args, ['chunks', 'dim']);
+  checkInput('chunk', x);
   if (!Number.isInteger(chunks) || chunks < 1)
     throw new ArgumentError({ op: 'chunk', expected: 'a positive number of chunks', received: describe(chunks) });
   const d = normalizeDim('chunk', dim, x.ndim);
@@ -47,6 +50,7 @@ export function chunk(x: Tensor, ...args: Call<{ chunks: number; dim?: number },
 
 /** The slices of `dim`, without that dimension. */
 export function unbind(x: Tensor, ...args: Call<{ dim?: number }, ['dim']>): Tensor[] {
+  checkInput('unbind', x);
   const { dim = 0 } = readCall<{ dim?: number }>('unbind', args, ['dim']);
   const d = normalizeDim('unbind', dim, x.ndim);
   return Array.from({ length: x.size(d) }, (_, i) => x.select(d, i));
@@ -64,6 +68,7 @@ export function splitWithSizes(x: Tensor, ...args: Call<{ splitSizes: readonly n
 export type IndicesOrSections = number | readonly number[] | Tensor;
 
 function cut(op: string, x: Tensor, given: IndicesOrSections, dim: number): Tensor[] {
+  checkInput(op, x);
   const d = normalizeDim(op, dim, x.ndim);
   if (x.ndim === 0) throw new ShapeError({ op, expected: 'a tensor with at least one dimension', received: '[]' });
   const n = x.shape[d];
@@ -109,7 +114,8 @@ function cutEvenly(op: string, x: Tensor, args: readonly unknown[], least: numbe
 /** The arguments of `hsplit`, `vsplit` and `dsplit`. */
 export type CutArguments = Call<{ indicesOrSections: IndicesOrSections }, ['indicesOrSections']>;
 /** Parts from left to right: along the second dimension, or the only one. @throws ShapeError when a number of sections does not divide it */
-export const hsplit = (x: Tensor, ...args: CutArguments): Tensor[] => cutEvenly('hsplit', x, args, 1, x.ndim === 1 ? 0 : 1);
+export const hsplit = (x: Tensor, ...args: CutArguments): Tensor[] =>
+  cutEvenly('hsplit', checkInput('hsplit', x), args, 1, x.ndim === 1 ? 0 : 1);
 /** Parts from top to bottom, along the first dimension. @throws ShapeError when a number of sections does not divide it */
 export const vsplit = (x: Tensor, ...args: CutArguments): Tensor[] => cutEvenly('vsplit', x, args, 2, 0);
 /** Parts in depth, along the third dimension. @throws ShapeError when a number of sections does not divide it */

@@ -1,4 +1,4 @@
-import { checkDimensions } from '../checks.ts';
+import { checkInput, checkDimensions } from '../checks.ts';
 import { promoteTypes, type DType } from '../dtype.ts';
 import { ArgumentError, ShapeError, describe } from '../errors.ts';
 import { broadcastShapes, showShape, type Shape } from '../shape.ts';
@@ -78,7 +78,7 @@ export function blockDiag(...tensors: Tensors): Tensor {
 }
 
 /** x repeated without copying to a larger shape: as `expand`. */
-export const broadcastTo = (x: Tensor, ...size: (number | Shape)[]): Tensor => expand(x, ...size);
+export const broadcastTo = (x: Tensor, ...size: (number | Shape)[]): Tensor => expand(checkInput('broadcastTo', x), ...size);
 
 /** Tensors expanded to the shape that all of them broadcast to. */
 export function broadcastTensors(...tensors: Tensors): Tensor[] {

@@ -1,5 +1,5 @@
 import { readCall, type Call } from '../call.ts';
-import { checkDimensions, checkTensor } from '../checks.ts';
+import { checkInput, checkDimensions, checkTensor } from '../checks.ts';
 import { bytesOf, isFloat, type DType } from '../dtype.ts';
 import { ArgumentError, DTypeError, ShapeError, describe } from '../errors.ts';
 import { normalizeDims, reducedShape, showShape } from '../shape.ts';
@@ -54,21 +54,21 @@ function moments(op: string, x: Tensor, args: readonly unknown[]): Moments {
 }
 
 /** The variance over `dim`: Σ(x - mean)² / (n - correction). Also exported as `var`. */
-export const var_ = (x: Tensor, ...args: VarArguments): Tensor => cast(moments('var', x, args).variance, x.dtype);
+export const var_ = (x: Tensor, ...args: VarArguments): Tensor => cast(moments('var', checkInput('var', x), args).variance, x.dtype);
 export { var_ as var };
 
 /** The standard deviation: the square root of `var`. */
-export const std = (x: Tensor, ...args: VarArguments): Tensor => cast(moments('std', x, args).variance.sqrt(), x.dtype);
+export const std = (x: Tensor, ...args: VarArguments): Tensor => cast(moments('std', checkInput('std', x), args).variance.sqrt(), x.dtype);
 
 /** The variance and the mean over `dim`. */
 export const varMean = (x: Tensor, ...args: VarArguments): [variance: Tensor, mean: Tensor] => {
-  const all = moments('varMean', x, args);
+  const all = moments('varMean', checkInput('varMean', x), args);
   return [cast(all.variance, x.dtype), all.mean];
 };
 
 /** The standard deviation and the mean over `dim`. */
 export const stdMean = (x: Tensor, ...args: VarArguments): [deviation: Tensor, mean: Tensor] => {
-  const all = moments('stdMean', x, args);
+  const all = moments('stdMean', checkInput('stdMean', x), args);
   return [cast(all.variance.sqrt(), x.dtype), all.mean];
 };
 
@@ -81,6 +81,7 @@ export interface NanReduceOptions {
 
 /** The sum over `dim`, NaN counting as 0. */
 export function nansum(x: Tensor, ...args: Call<NanReduceOptions, ['dim', 'keepdim']>): Tensor {
+  checkInput('nansum', x);
   const { dtype, ...all } = readCall<NanReduceOptions>('nansum', args, ['dim', 'keepdim'], ['dtype']);
   const y = cast(x, dtype ?? sumDType(x.dtype));
   return sum(isFloat(y.dtype) ? y.maskedFill(y.isnan(), 0) : y, all);
@@ -88,6 +89,7 @@ export function nansum(x: Tensor, ...args: Call<NanReduceOptions, ['dim', 'keepd
 
 /** The mean over `dim` of what is not NaN; NaN where there is nothing else. @throws DTypeError for integers */
 export function nanmean(x: Tensor, ...args: Call<NanReduceOptions, ['dim', 'keepdim']>): Tensor {
+  checkInput('nanmean', x);
   const { dtype, ...all } = readCall<NanReduceOptions>('nanmean', args, ['dim', 'keepdim'], ['dtype']);
   const y = dtype ? cast(x, dtype) : x;
   if (!isFloat(y.dtype)) throw new DTypeError({ op: 'nanmean', expected: 'floats', received: y.dtype });
@@ -97,6 +99,7 @@ export function nanmean(x: Tensor, ...args: Call<NanReduceOptions, ['dim', 'keep
 
 /** How many elements along `dim` are not zero, as int32. */
 export function countNonzero(x: Tensor, ...args: Call<{ dim?: Dims }, ['dim']>): Tensor {
+  checkInput('countNonzero', x);
   return sum(x.ne(0), readCall<{ dim?: Dims }>('countNonzero', args, ['dim']));
 }
 
@@ -105,6 +108,7 @@ export type MinAndMax = [min: Tensor, max: Tensor] & { readonly min: Tensor; rea
 
 /** The minimum and the maximum, of everything or along `dim`. @throws ShapeError when there are no elements */
 export function aminmax(x: Tensor, ...args: Call<{ dim?: number | null; keepdim?: boolean }, ['dim', 'keepdim']>): MinAndMax {
+  checkInput('aminmax', x);
   const all = readCall<{ dim?: number; keepdim?: boolean }>('aminmax', args, ['dim', 'keepdim']);
   const [least, most] = [amin(x, all), amax(x, all)];
   return Object.assign([least, most] as [Tensor, Tensor], { min: least, max: most });

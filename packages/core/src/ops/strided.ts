@@ -1,4 +1,5 @@
 import { readCall, type Call } from '../call.ts';
+import { checkArray, checkInput, checkInteger } from '../checks.ts';
 import { dispatchOne } from '../dispatch.ts';
 import { ArgumentError, IndexError, ShapeError, describe } from '../errors.ts';
 import { contiguousStrides, type Layout } from '../layout.ts';
@@ -49,7 +50,9 @@ export interface DiagonalOptions {
 
 /** The diagonal of two dimensions, as the last dimension of a view. @throws IndexError when both dims are the same. */
 export function diagonal(x: Tensor, ...args: Call<DiagonalOptions, ['offset', 'dim1', 'dim2']>): Tensor {
+  checkInput('diagonal', x);
   const { offset = 0, dim1 = 0, dim2 = 1 } = readCall<DiagonalOptions>('diagonal', args, ['offset', 'dim1', 'dim2']);
+  checkInteger('diagonal', 'offset', offset);
   if (x.ndim < 2) throw new ShapeError({ op: 'diagonal', expected: 'at least 2 dimensions', received: showShape(x.shape) });
   const [i, j] = [normalizeDim('diagonal', dim1, x.ndim), normalizeDim('diagonal', dim2, x.ndim)];
   if (i === j) throw new IndexError({ op: 'diagonal', expected: 'two different dims', received: `${dim1} and ${dim2}` });
@@ -93,6 +96,7 @@ export interface UnfoldOptions {
  * @throws ShapeError when no window fits.
  */
 export function unfold(x: Tensor, ...args: Call<UnfoldOptions, ['dimension', 'size', 'step', 'dilation']>): Tensor {
+  checkInput('unfold', x);
   const { dimension: dim, size, step, dilation = 1 } = readCall<UnfoldOptions>('unfold', args, ['dimension', 'size', 'step', 'dilation']);
   if (x.ndim === 0) return unfold(x.unsqueeze(0), 0, size, step, dilation).squeeze(0);
   const d = normalizeDim('unfold', dim, x.ndim);
@@ -140,8 +144,11 @@ export interface StridedOptions {
 /** A view with given strides over a contiguous tensor. @throws ShapeError when it would reach outside the tensor. */
 export function asStrided(x: Tensor, ...args: Call<StridedOptions, ['size', 'stride', 'storageOffset']>): Tensor {
   const op = 'asStrided';
+  checkInput(op, x);
   const { size, stride, storageOffset } = readCall<StridedOptions>(op, args, ['size', 'stride', 'storageOffset']);
   const start = storageOffset ?? x.offset;
+  checkArray(op, 'size', size);
+  checkArray(op, 'stride', stride);
   if (![...size, ...stride, start].every((n) => Number.isInteger(n) && n >= 0))
     throw new ArgumentError({
       op,

@@ -1,3 +1,4 @@
+import { checkInput } from '../checks.ts';
 import { readCall, type Call } from '../call.ts';
 import type { TypedArray } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
@@ -90,13 +91,16 @@ const consecutiveNames = uniqueNames.slice(1);
 export function unique(x: Tensor, options?: UniqueOptions & ValuesOnly): Tensor;
 export function unique(x: Tensor, ...args: Call<UniqueOptions, ['sorted', 'returnInverse', 'returnCounts', 'dim']>): UniqueResult;
 export function unique(x: Tensor, ...args: unknown[]): Tensor | UniqueResult {
+  checkInput('unique', x);
   const all = readCall<UniqueOptions>('unique', args, uniqueNames);
   return uniqueFrom('unique', x, all, rowsOf('unique', x, all.dim).rows.dataSync(), true);
 }
 
 /** The promise of `unique`, on every device. */
 export async function uniqueAsync(x: Tensor, options: UniqueOptions = {}): Promise<Tensor | UniqueResult> {
-  return uniqueFrom('unique', x, options, await rowsOf('unique', x, options.dim).rows.readData(), true);
+  checkInput('uniqueAsync', x);
+  const all = readCall<UniqueOptions>('uniqueAsync', [options], [], uniqueNames);
+  return uniqueFrom('unique', x, all, await rowsOf('unique', x, all.dim).rows.readData(), true);
 }
 
 /**
@@ -109,11 +113,14 @@ export function uniqueConsecutive(
   ...args: Call<UniqueConsecutiveOptions, ['returnInverse', 'returnCounts', 'dim']>
 ): UniqueResult;
 export function uniqueConsecutive(x: Tensor, ...args: unknown[]): Tensor | UniqueResult {
+  checkInput('uniqueConsecutive', x);
   const all = readCall<UniqueConsecutiveOptions>('uniqueConsecutive', args, consecutiveNames);
   return uniqueFrom('uniqueConsecutive', x, all, rowsOf('uniqueConsecutive', x, all.dim).rows.dataSync(), false);
 }
 
 /** The promise of `uniqueConsecutive`, on every device. */
 export async function uniqueConsecutiveAsync(x: Tensor, options: UniqueConsecutiveOptions = {}): Promise<Tensor | UniqueResult> {
-  return uniqueFrom('uniqueConsecutive', x, options, await rowsOf('uniqueConsecutive', x, options.dim).rows.readData(), false);
+  checkInput('uniqueConsecutiveAsync', x);
+  const all = readCall<UniqueConsecutiveOptions>('uniqueConsecutiveAsync', [options], [], consecutiveNames);
+  return uniqueFrom('uniqueConsecutive', x, all, await rowsOf('uniqueConsecutive', x, all.dim).rows.readData(), false);
 }

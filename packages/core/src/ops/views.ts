@@ -1,3 +1,4 @@
+import { checkTensor, checkArray, checkInput } from '../checks.ts';
 import { isPlainObject, readCall, type Call } from '../call.ts';
 import { dispatchOne } from '../dispatch.ts';
 import { ArgumentError, ShapeError, describe } from '../errors.ts';
@@ -32,12 +33,14 @@ export const reshapeViewOp: Op<{ shape: Shape }> = defineOp({
  * @throws ShapeError when the element count differs or the strides do not allow it (then use `reshape`).
  */
 export function view(x: Tensor, ...size: (number | Shape)[]): Tensor {
+  checkInput('view', x);
   const shape = inferShape('view', size.length === 1 && Array.isArray(size[0]) ? (size[0] as Shape) : (size as number[]), x.count, x.shape);
   return dispatchOne(reshapeViewOp, [x], { shape });
 }
 
 /** The same elements in another shape: a view where the strides allow it, else a copy. One size may be -1. */
 export function reshape(x: Tensor, ...size: (number | Shape)[]): Tensor {
+  checkInput('reshape', x);
   const shape = inferShape(
     'reshape',
     size.length === 1 && Array.isArray(size[0]) ? (size[0] as Shape) : (size as number[]),
@@ -58,13 +61,14 @@ export const cloneOp: Op = defineOp<unknown>({
 });
 
 /** A copy with a storage of its own, contiguous. */
-export const clone = (x: Tensor): Tensor => dispatchOne(cloneOp, [x]);
+export const clone = (x: Tensor): Tensor => dispatchOne(cloneOp, [checkInput('clone', x)]);
 
 /** True when the elements lie in row-major order without gaps. */
-export const isContiguous = (x: Tensor): boolean => layoutIsContiguous(x.shape, x.strides);
+export const isContiguous = (x: Tensor): boolean => layoutIsContiguous(checkInput('isContiguous', x).shape, x.strides);
 
 /** The tensor itself when it is contiguous, else a contiguous copy. */
-export const contiguous = (x: Tensor): Tensor => (layoutIsContiguous(x.shape, x.strides) ? x : dispatchOne(cloneOp, [x]));
+export const contiguous = (x: Tensor): Tensor =>
+  layoutIsContiguous(checkInput('contiguous', x).shape, x.strides) ? x : dispatchOne(cloneOp, [x]);
 
 export const expandOp: Op<{ shape: Shape }> = defineOp({
   name: 'expand',
@@ -77,13 +81,15 @@ export const expandOp: Op<{ shape: Shape }> = defineOp({
 });
 
 /** Broadcasts to `shape` without a check; for front functions that have made it with broadcastShapes. */
-export const expandTo = (x: Tensor, shape: Shape): Tensor => (sameShape(x.shape, shape) ? x : dispatchOne(expandOp, [x], { shape }));
+export const expandTo = (x: Tensor, shape: Shape): Tensor =>
+  sameShape(checkInput('expandTo', x).shape, shape) ? x : dispatchOne(expandOp, [x], { shape });
 
 /**
  * Repeats dimensions of size 1 without copying; -1 keeps a size.
  * @throws ShapeError when a size that is not 1 would change.
  */
 export function expand(x: Tensor, ...size: (number | Shape)[]): Tensor {
+  checkInput('expand', x);
   const wanted = size.length === 1 && Array.isArray(size[0]) ? (size[0] as Shape) : (size as number[]);
   const lead = wanted.length - x.shape.length;
   const shape = wanted.map((n, i) => (n === -1 && i >= lead ? x.shape[i - lead] : n));
@@ -100,22 +106,25 @@ export function expand(x: Tensor, ...size: (number | Shape)[]): Tensor {
 }
 
 /** `expand` to the shape of another tensor. */
-export const expandAs = (x: Tensor, other: Tensor): Tensor => expand(x, other.shape);
+export const expandAs = (x: Tensor, other: Tensor): Tensor =>
+  expand(checkInput('expandAs', x), checkTensor('expandAs', 'the other', other).shape);
 
 /** `reshape` to the shape of another tensor. */
-export const reshapeAs = (x: Tensor, other: Tensor): Tensor => reshape(x, other.shape);
+export const reshapeAs = (x: Tensor, other: Tensor): Tensor =>
+  reshape(checkInput('reshapeAs', x), checkTensor('reshapeAs', 'the other', other).shape);
 
 /** `view` with the shape of another tensor. */
-export const viewAs = (x: Tensor, other: Tensor): Tensor => view(x, other.shape);
+export const viewAs = (x: Tensor, other: Tensor): Tensor => view(checkInput('viewAs', x), checkTensor('viewAs', 'the other', other).shape);
 
 /** All elements in one dimension. */
-export const ravel = (x: Tensor): Tensor => reshape(x, -1);
+export const ravel = (x: Tensor): Tensor => reshape(checkInput('ravel', x), -1);
 
 /**
  * Sums over the dimensions in which `size` has 1 or is missing: the inverse of `expand`.
  * @throws ShapeError when x is no expansion of `size`
  */
 export function sumToSize(x: Tensor, ...size: (number | Shape)[]): Tensor {
+  checkInput('sumToSize', x);
   const shape = size.length === 1 && Array.isArray(size[0]) ? (size[0] as Shape) : (size as number[]);
   const lead = x.ndim - shape.length;
   if (lead < 0 || shape.some((n, i) => n !== 1 && n !== x.shape[lead + i])) {
@@ -148,6 +157,7 @@ export const permuteOp: Op<{ dims: readonly number[] }> = defineOp({
  * @throws ArgumentError unless each dimension comes once.
  */
 export function permute(x: Tensor, ...args: (number | readonly number[] | { dims: readonly number[] })[]): Tensor {
+  checkInput('permute', x);
   const dims = args.map((arg) => (isPlainObject(arg) ? (arg as { dims: readonly number[] }).dims : arg)) as (number | readonly number[])[];
   const order = (dims.length === 1 && Array.isArray(dims[0]) ? [...(dims[0] as number[])] : (dims as number[])).map((d) =>
     normalizeDim('permute', d, x.ndim),
@@ -164,6 +174,7 @@ export function transpose(x: Tensor, ...args: Call<{ dim0: number; dim1: number 
     args.length === 2 && typeof args[1] === 'number'
       ? { dim0: args[0] as number, dim1: args[1] }
       : readCall<{ dim0: number; dim1: number }>('transpose', args, ['dim0', 'dim1']);
+  checkInput('transpose', x);
   const [i, j] = [normalizeDim('transpose', dim0, x.ndim), normalizeDim('transpose', dim1, x.ndim)];
   if (i === j) return x;
   const dims = Array.from({ length: x.ndim }, (_, d) => (d === i ? j : d === j ? i : d));
@@ -175,6 +186,7 @@ export function transpose(x: Tensor, ...args: Call<{ dim0: number; dim1: number 
  * @throws ShapeError for more than two dimensions.
  */
 export function t(x: Tensor): Tensor {
+  checkInput('t', x);
   if (x.ndim > 2)
     throw new ShapeError({
       op: 't',
@@ -196,7 +208,9 @@ export const unsqueezeOp: Op<{ dim: number }> = defineOp({
 
 /** A new dimension of size 1 at `dim`. */
 export const unsqueeze = (x: Tensor, dim: number | { dim: number }): Tensor =>
-  dispatchOne(unsqueezeOp, [x], { dim: normalizeDim('unsqueeze', typeof dim === 'number' ? dim : dim.dim, x.ndim + 1) });
+  dispatchOne(unsqueezeOp, [checkInput('unsqueeze', x)], {
+    dim: normalizeDim('unsqueeze', typeof dim === 'number' ? dim : readCall<{ dim: number }>('unsqueeze', [dim], ['dim']).dim, x.ndim + 1),
+  });
 
 export const squeezeOp: Op<{ dims: readonly number[] }> = defineOp({
   name: 'squeeze',
@@ -209,15 +223,19 @@ export const squeezeOp: Op<{ dims: readonly number[] }> = defineOp({
 
 /** Without the dimensions of size 1: all of them, or those of `dim` that have size 1. */
 export function squeeze(x: Tensor, ...args: Call<{ dim?: number | readonly number[] | null }, ['dim']>): Tensor {
+  checkInput('squeeze', x);
   const { dim } = typeof args[0] === 'number' ? { dim: args[0] } : readCall<{ dim?: number | readonly number[] }>('squeeze', args, ['dim']);
   const asked =
-    dim === undefined ? x.shape.map((_, i) => i) : (typeof dim === 'number' ? [dim] : dim).map((d) => normalizeDim('squeeze', d, x.ndim));
+    dim === undefined
+      ? x.shape.map((_, i) => i)
+      : (typeof dim === 'number' ? [dim] : checkArray('squeeze', 'dim', dim)).map((d) => normalizeDim('squeeze', d, x.ndim));
   const dims = asked.filter((d) => x.shape[d] === 1);
   return dims.length === 0 ? x : dispatchOne(squeezeOp, [x], { dims });
 }
 
 /** The dimensions from `startDim` to `endDim` as one. */
 export function flatten(x: Tensor, ...args: Call<{ startDim?: number; endDim?: number }, ['startDim', 'endDim']>): Tensor {
+  checkInput('flatten', x);
   const { startDim = 0, endDim = -1 } = readCall<{ startDim?: number; endDim?: number }>('flatten', args, ['startDim', 'endDim']);
   if (x.ndim === 0) return reshape(x, 1);
   const [i, j] = [normalizeDim('flatten', startDim, x.ndim), normalizeDim('flatten', endDim, x.ndim)];
@@ -227,6 +245,7 @@ export function flatten(x: Tensor, ...args: Call<{ startDim?: number; endDim?: n
 
 /** One dimension as several; one size may be -1. */
 export function unflatten(x: Tensor, ...args: Call<{ dim: number; sizes: Shape }, ['dim', 'sizes']>): Tensor {
+  checkInput('unflatten', x);
   const { dim, sizes } = readCall<{ dim: number; sizes: Shape }>('unflatten', args, ['dim', 'sizes']);
   const d = normalizeDim('unflatten', dim, x.ndim);
   const inner = inferShape('unflatten', sizes, x.shape[d], [x.shape[d]]);
@@ -239,8 +258,9 @@ export function movedim(
   ...args: Call<{ source: number | readonly number[]; destination: number | readonly number[] }, ['source', 'destination']>
 ): Tensor {
   const { source, destination } = readCall<{ source: number | readonly number[]; destination: number | readonly number[] }>('movedim', args, ['source', 'destination']); // prettier-ignore
+  checkInput('movedim', x);
   const list = (dims: number | readonly number[]): number[] =>
-    (typeof dims === 'number' ? [dims] : [...dims]).map((d) => normalizeDim('movedim', d, x.ndim));
+    (typeof dims === 'number' ? [dims] : [...checkArray('movedim', 'the dims', dims)]).map((d) => normalizeDim('movedim', d, x.ndim));
   const [from, into] = [list(source), list(destination)];
   if (from.length !== into.length || new Set(from).size !== from.length || new Set(into).size !== into.length) {
     throw new ArgumentError({

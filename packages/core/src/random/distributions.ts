@@ -82,7 +82,8 @@ export function exponentialValues(count: number, generator: Generator, lambd: nu
  */
 export function multinomialValues(weights: ArrayLike<number>, count: number, replacement: boolean, generator: Generator): Int32Array {
   const n = weights.length;
-  if (!replacement) {
+  // A single index needs no replacement, and PyTorch draws it in the same way.
+  if (!replacement || count === 1) {
     const keys = exponentialValues(n, generator, 1).map((e, i) => weights[i] / e);
     const order = Array.from({ length: n }, (_, i) => i).sort((i, j) => keys[j] - keys[i]); // prettier-ignore
     return Int32Array.from(order.slice(0, count));

@@ -2,7 +2,7 @@ import {
   ArgumentError,
   broadcastShapes,
   defineOp,
-  dispatchOne,
+  dispatch,
   DTypeError,
   isFloat,
   ones,
@@ -12,8 +12,9 @@ import {
   type Shape,
   type Tensor,
 } from '@flambeau/core';
-import { dropout } from './dropout.ts';
 import { checkNumber, checkTensor, readCall, type Call } from './call.ts';
+import { dropout } from './dropout.ts';
+import { firstOutput } from './firstOutput.ts';
 
 interface AttentionAttrs {
   /** Position i sees only positions up to i. */
@@ -21,15 +22,21 @@ interface AttentionAttrs {
   readonly scale: number;
 }
 
-/** softmax over keys; a query that sees no key gets zeros instead of NaN. */
-function attentionWeights(query: Tensor, key: Tensor, mask: Tensor | undefined, { isCausal, scale }: AttentionAttrs): Tensor {
+/** The scores with minus infinity where a query may not look, and which queries see no key at all: those get 0 instead. */
+function scoresOf(query: Tensor, key: Tensor, mask: Tensor | undefined, { isCausal, scale }: AttentionAttrs): [Tensor, Tensor | undefined] {
   let scores = query.mul(scale).matmul(key.transpose(-2, -1)); // [..., L, E] · [..., E, S] → [..., L, S]
   const visible = isCausal ? lowerTriangle(scores) : mask?.dtype === 'bool' ? mask : undefined;
   if (visible !== undefined) scores = scores.maskedFill(visible.logicalNot(), -Infinity);
   else if (mask !== undefined) scores = scores.add(mask);
-  if (mask === undefined) return scores.softmax(-1);
+  if (mask === undefined) return [scores, undefined];
   const blind = scores.detach().eq(-Infinity).all(-1, { keepdim: true }); // prettier-ignore
-  return scores.maskedFill(blind, 0).softmax(-1).maskedFill(blind, 0);
+  return [scores.maskedFill(blind, 0), blind];
+}
+
+/** softmax over keys; a query that sees no key gets zeros instead of NaN. */
+function attentionWeights(query: Tensor, key: Tensor, mask: Tensor | undefined, attrs: AttentionAttrs): Tensor {
+  const [scores, blind] = scoresOf(query, key, mask, attrs);
+  return blind === undefined ? scores.softmax(-1) : scores.softmax(-1).maskedFill(blind, 0);
 }
 
 /** True at and below the diagonal of the last two dimensions, [L, S]. */
@@ -40,16 +47,73 @@ function lowerTriangle(scores: Tensor): Tensor {
   return column.le(row);
 }
 
-/** Inputs: query [..., L, E], key [..., S, E], value [..., S, Ev] and, maybe, a mask that broadcasts to [..., L, S]. */
+/** Gradients of query and key, and of a mask that was added, from that of the scores [..., L, S]. */
+const fromScores = (slopes: Tensor, query: Tensor, key: Tensor, scale: number): Tensor[] => {
+  const scaled = slopes.mul(scale);
+  return [scaled.matmul(key), scaled.transpose(-2, -1).matmul(query), slopes];
+};
+
+/**
+ * Inputs: query [..., L, E], key [..., S, E], value [..., S, Ev] and, maybe, a mask [..., L, S], all of the same batch dimensions. Outputs: the
+ * attended values [..., L, Ev], and for the derivative the logarithm of each query's sum of exponentials [..., L], 0 where it sees no key.
+ */
 export const attentionOp: Op<AttentionAttrs> = defineOp<AttentionAttrs>({
   name: 'scaledDotProductAttention',
-  infer([query, key, value]) {
-    const batch = [query, key, value]
-      .map((x) => x.shape.slice(0, -2))
-      .reduce<Shape>((s, t) => broadcastShapes('scaledDotProductAttention', s, t), []);
-    return [{ shape: [...batch, query.shape[query.ndim - 2], value.shape[value.ndim - 1]], dtype: query.dtype }];
+  infer([query, , value]) {
+    const rows = query.shape.slice(0, -1);
+    return [
+      { shape: [...rows, value.shape[value.ndim - 1]], dtype: query.dtype },
+      { shape: rows, dtype: query.dtype },
+    ];
   },
-  compose: ([query, key, value, mask], attrs) => [attentionWeights(query, key, mask, attrs).matmul(value)],
+  compose([query, key, value, mask], attrs) {
+    const [scores, blind] = scoresOf(query, key, mask, attrs);
+    const logSums = scores.logsumexp(-1);
+    if (blind === undefined) return [scores.softmax(-1).matmul(value), logSums];
+    return [scores.softmax(-1).maskedFill(blind, 0).matmul(value), logSums.maskedFill(blind.squeeze(-1), 0)];
+  },
+  save: (inputs, outputs) => [...outputs, ...inputs],
+  vjp({ needs, cotangents: [g, gLogSums], saved: [out, logSums, ...inputs], attrs }) {
+    const [query, key, , mask] = inputs;
+    const withMask = needs[3] ?? false;
+    const grads: (Tensor | undefined)[] =
+      g === undefined ? [] : dispatch(attentionGradOp, [g, out.detach(), logSums.detach(), ...inputs], { ...attrs, withMask });
+    if (gLogSums !== undefined) {
+      // The sums are for the derivative's own use; a caller who asks for theirs gets dlog Σ eˢ/ds = softmax(s).
+      const slopes = attentionWeights(query, key, mask, attrs).mul(gLogSums.unsqueeze(-1));
+      const [dQuery, dKey, dMask] = fromScores(slopes, query, key, attrs.scale);
+      grads[0] = grads[0]?.add(dQuery) ?? dQuery;
+      grads[1] = grads[1]?.add(dKey) ?? dKey;
+      if (withMask) grads[3] = grads[3]?.add(dMask) ?? dMask;
+    }
+    return inputs.map((_, i) => (needs[i] ? grads[i] : undefined));
+  },
+});
+
+interface AttentionGradAttrs extends AttentionAttrs {
+  /** Whether the gradient of an added mask is wanted, as a fourth output. */
+  readonly withMask: boolean;
+}
+
+/**
+ * Gradients of attention: inputs the gradient of the attended values; these and the logarithms of the sums, from which a kernel gets the weights
+ * again (the composition computes both anew, so that it has a derivative); then the inputs of attention. Outputs: one gradient for each.
+ */
+export const attentionGradOp: Op<AttentionGradAttrs> = defineOp<AttentionGradAttrs>({
+  name: 'attentionGrad',
+  infer: ([, , , query, key, value, mask], { withMask }) => (withMask ? [query, key, value, mask] : [query, key, value]),
+  compose([g, , , query, key, value, mask], attrs) {
+    const weights = attentionWeights(query, key, mask, attrs);
+    const slopes = g.matmul(value.transpose(-2, -1)); // [..., L, Ev] · [..., Ev, S] → [..., L, S]
+    const [dQuery, dKey, dMask] = fromScores(
+      weights.mul(slopes.sub(weights.mul(slopes).sum(-1, { keepdim: true }))),
+      query,
+      key,
+      attrs.scale,
+    );
+    const dValue = weights.transpose(-2, -1).matmul(g);
+    return attrs.withMask ? [dQuery, dKey, dValue, dMask] : [dQuery, dKey, dValue];
+  },
 });
 
 /** What attention takes after the query. */
@@ -84,6 +148,17 @@ function repeatHeads(query: Tensor, x: Tensor): Tensor {
     .unsqueeze(-3)
     .expand(shape)
     .flatten(x.ndim - 3, x.ndim - 2);
+}
+
+const batchOf = (op: string, all: readonly Tensor[]): Shape =>
+  all.map((x) => x.shape.slice(0, -2)).reduce<Shape>((s, t) => broadcastShapes(op, s, t), []);
+
+const widen = (x: Tensor, shape: Shape): Tensor => (showShape(x.shape) === showShape(shape) ? x : x.expand(...shape));
+
+function widenMask(op: string, mask: Tensor, shape: Shape): Tensor {
+  if (showShape(broadcastShapes(op, mask.shape, shape)) !== showShape(shape))
+    throw new ShapeError({ op, expected: `a mask that broadcasts to ${showShape(shape)}`, received: showShape(mask.shape) });
+  return widen(mask, shape);
 }
 
 /**
@@ -128,5 +203,8 @@ export function scaledDotProductAttention(query: Tensor, ...args: Call<Attention
   const width = query.shape[query.ndim - 1];
   const attrs = { isCausal, scale: options.scale ?? 1 / Math.sqrt(width) };
   if (dropoutP > 0) return dropout(attentionWeights(query, key, mask, attrs), { p: dropoutP }).matmul(value);
-  return dispatchOne(attentionOp, mask === undefined ? [query, key, value] : [query, key, value, mask], attrs);
+  const [batch, last] = [batchOf(op, mask === undefined ? [query, key, value] : [query, key, value, mask]), key.shape[key.ndim - 2]];
+  const inputs = [query, key, value].map((x) => widen(x, [...batch, ...x.shape.slice(-2)]));
+  if (mask !== undefined) inputs.push(widenMask(op, mask, [...batch, query.shape[query.ndim - 2], last]));
+  return firstOutput(() => dispatch(attentionOp, inputs, attrs));
 }

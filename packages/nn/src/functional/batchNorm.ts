@@ -74,8 +74,8 @@ export interface BatchNormOptions {
   bias?: Tensor | null;
   /** Uses the batch's statistics and updates the running ones. */
   training?: boolean;
-  /** How much of the new statistics goes into the running ones. */
-  momentum?: number;
+  /** How much of the new statistics goes into the running ones: a number, or a tensor of one where it must not be read. */
+  momentum?: number | Tensor;
   eps?: number;
 }
 type BatchNormNames = ['runningMean', 'runningVar', 'weight', 'bias', 'training', 'momentum', 'eps'];
@@ -87,9 +87,15 @@ function track(
   mean: Tensor,
   variance: Tensor,
   n: number,
-  momentum: number,
+  momentum: number | Tensor,
 ): void {
   noGrad(() => {
+    if (typeof momentum !== 'number') {
+      // running + momentum·(new - running)
+      runningMean?.add_(mean.detach().sub(runningMean).mul(momentum));
+      runningVar?.add_(variance.detach().mul(n / (n - 1)).sub(runningVar).mul(momentum)); // prettier-ignore
+      return;
+    }
     runningMean?.mul_(1 - momentum).add_(mean.detach().mul(momentum));
     runningVar?.mul_(1 - momentum).add_(variance.detach().mul((momentum * n) / (n - 1)));
   });

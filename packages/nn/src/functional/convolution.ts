@@ -184,7 +184,16 @@ export interface ConvArguments extends ConvOptions {
 export type ConvCall = Call<ConvArguments, ['weight', 'bias', 'stride', 'padding', 'dilation', 'groups']>;
 const convNames = ['weight', 'bias', 'stride', 'padding', 'dilation', 'groups'] as const;
 
-function convolve(dims: 1 | 2 | 3, x: Tensor, args: readonly unknown[]): Tensor {
+/** What a convolution is dispatched with. */
+interface PreparedConvolution {
+  readonly inputs: readonly Tensor[];
+  readonly attrs: ConvAttrs;
+  /** The spatial size of the result. */
+  readonly output: readonly number[];
+}
+
+/** Checks the arguments of a convolution and reads them; x gets a batch dimension where it has none. */
+export function prepareConvolution(dims: 1 | 2 | 3, x: Tensor, args: readonly unknown[]): PreparedConvolution {
   const op = `conv${dims}d`;
   const options = readCall<ConvArguments>(op, args, convNames);
   const { weight, bias, groups = 1 } = options;
@@ -202,14 +211,19 @@ function convolve(dims: 1 | 2 | 3, x: Tensor, args: readonly unknown[]): Tensor 
   checkBias(op, bias, weight.shape[0]);
   const { padded, padding } = resolvePadding(op, input, weight, options.padding ?? 0, stride, dilation);
   const attrs: ConvAttrs = { stride, padding, dilation, groups };
-  if (outputSize(padded.shape, weight.shape, attrs).some((n) => n < 1) || weight.shape.slice(2).includes(0)) {
+  const output = outputSize(padded.shape, weight.shape, attrs);
+  if (output.some((n) => n < 1) || weight.shape.slice(2).includes(0)) {
     throw new ShapeError({
       op,
       expected: 'a kernel that fits into the padded input',
       received: `a kernel ${showShape(weight.shape.slice(2))} over ${showShape(x.shape.slice(x.ndim - dims))} with padding ${showShape(padding)}`,
     });
   }
-  const inputs = bias ? [padded, weight, bias] : [padded, weight];
+  return { inputs: bias ? [padded, weight, bias] : [padded, weight], attrs, output };
+}
+
+function convolve(dims: 1 | 2 | 3, x: Tensor, args: readonly unknown[]): Tensor {
+  const { inputs, attrs } = prepareConvolution(dims, x, args);
   const y = dispatchOne(convolutions[dims].conv, inputs, attrs);
   return x.ndim === dims + 1 ? y.squeeze(0) : y;
 }

@@ -1,4 +1,16 @@
-import { ArgumentError, cat, defineOp, describe, dispatchOne, fromNumbers, ShapeError, showShape, Tensor, type Op } from '@flambeau/core';
+import {
+  checkIterable,
+  ArgumentError,
+  cat,
+  defineOp,
+  describe,
+  dispatchOne,
+  fromNumbers,
+  ShapeError,
+  showShape,
+  Tensor,
+  type Op,
+} from '@flambeau/core';
 import { valueAndGrad } from '@flambeau/autograd';
 import { checkTensor, readCall, type Call } from './call.ts';
 import { checkReduction, type Reduction } from './reduction.ts';
@@ -98,7 +110,8 @@ type Names = ['targets', 'inputLengths', 'targetLengths', 'blank', 'reduction', 
 
 /** Lengths as numbers; they shape the computation. */
 function readLengths(op: string, name: string, value: Tensor | readonly number[] | number, batch: number, most: number): number[] {
-  const list = value instanceof Tensor ? Array.from(value.dataSync(), Number) : typeof value === 'number' ? [value] : [...value];
+  const list =
+    value instanceof Tensor ? Array.from(value.dataSync(), Number) : typeof value === 'number' ? [value] : checkIterable(op, name, value);
   if (list.length !== batch || list.some((n) => !Number.isInteger(n) || n < 0 || n > most))
     throw new ArgumentError({ op, expected: `${batch} ${name} between 0 and ${most}`, received: describe(list) });
   return list;
@@ -108,15 +121,17 @@ function readLengths(op: string, name: string, value: Tensor | readonly number[]
 function targetMatrix(op: string, targets: Tensor, lengths: readonly number[], blank: number): Tensor {
   const longest = Math.max(0, ...lengths);
   if (targets.ndim === 2) return targets.narrow(1, 0, longest);
-  const values = targets.to('int32').dataSync();
-  if (values.length < lengths.reduce((a, b) => a + b, 0))
+  if (targets.count < lengths.reduce((a, b) => a + b, 0))
     throw new ShapeError({ op, expected: 'as many targets as the lengths say', received: showShape(targets.shape) });
-  const matrix = new Int32Array(lengths.length * longest).fill(blank);
+  // Where each place of the matrix is read from; the number behind the last stands for a blank.
+  const places = new Int32Array(lengths.length * longest).fill(targets.count);
   let next = 0;
   lengths.forEach((n, row) => {
-    for (let i = 0; i < n; i++) matrix[row * longest + i] = Number(values[next++]);
+    for (let i = 0; i < n; i++) places[row * longest + i] = next++;
   });
-  return targets.newInt32(matrix).reshape([lengths.length, longest]);
+  const labels = targets.to('int32');
+  const known = labels.cat([labels.newFull([1], blank)]);
+  return known.indexSelect(0, targets.newInt32(places)).reshape([lengths.length, longest]);
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   DTypeError,
   IndexError,
   indexAddOp,
+  indexSelectGradOp,
   isFloat,
   ShapeError,
   showShape,
@@ -41,7 +42,7 @@ export const embeddingOp: Op<EmbeddingAttrs> = defineOp<EmbeddingAttrs>({
       rows = rows.div(counts.gather(0, flat).unsqueeze(1));
     }
     if (paddingIdx >= 0) rows = flat.eq(paddingIdx).unsqueeze(1).where(0, rows);
-    return [dispatchOne(indexAddOp, [g.newZeros(weight.shape), flat, rows], { dim: 0 }), undefined];
+    return [dispatchOne(indexSelectGradOp, [flat, rows], { dim: 0, shape: weight.shape }), undefined];
   },
 });
 
@@ -88,7 +89,8 @@ function renormalize(weight: Tensor, indices: Tensor, maxNorm: number, normType:
     const norms = pNorm(weight.detach(), normType, 1, true);
     const read = weight.newZeros([weight.shape[0]]).scatterAdd(0, indices.flatten(), weight.newOnes([indices.count])).gt(0).unsqueeze(1); // prettier-ignore
     const factor = norms.gt(maxNorm).logicalAnd(read).where(norms.add(1e-7).reciprocal().mul(maxNorm), 1);
-    weight.mul_(factor.expand(weight.shape));
+    // An assignment and not mul_, so that layers under it (an exporter's trace) see the change.
+    weight.copy_(weight.mul(factor));
   });
 }
 

@@ -1,5 +1,5 @@
 import { ArgumentError, cat, describe, DTypeError, fromNumbers, isFloat, ShapeError, showShape, type Tensor } from '@flambeau/core';
-import { checkChoice, checkTensor, readCall, type Call } from './call.ts';
+import { checkChoice, checkNumber, checkTensor, readCall, type Call } from './call.ts';
 import { product } from './size.ts';
 
 /** Options of `gridSample`. */
@@ -165,3 +165,40 @@ export function affineGrid(theta: Tensor, ...args: Call<AffineGridOptions, ['siz
   const base = cat([...axes.reverse(), axes[0].mul(0).add(1)], 1); // [P, dims + 1], innermost first
   return base.unsqueeze(0).matmul(theta.transpose(1, 2)).reshape([size[0], ...spatial, dims]); // prettier-ignore
 }
+
+/** Arguments of `gridSampler2d` and `gridSampler3d`. */
+export interface GridSamplerOptions {
+  grid: Tensor;
+  /** 0 bilinear, 1 nearest, 2 bicubic. */
+  interpolationMode?: number;
+  /** 0 zeros, 1 border, 2 reflection. */
+  paddingMode?: number;
+  alignCorners?: boolean;
+}
+
+/** `gridSample` with its modes by number, as torch.grid_sampler_2d has it, for `dims` spatial dimensions. */
+const numbered =
+  (op: string, dims: number) =>
+  (x: Tensor, ...args: Call<GridSamplerOptions, ['grid', 'interpolationMode', 'paddingMode', 'alignCorners']>): Tensor => {
+    checkTensor(op, 'input', x);
+    const options = readCall<GridSamplerOptions>(op, args, ['grid', 'interpolationMode', 'paddingMode', 'alignCorners']);
+    const { grid, interpolationMode = 0, paddingMode = 0, alignCorners = false } = options;
+    checkNumber(op, 'interpolationMode', interpolationMode);
+    checkNumber(op, 'paddingMode', paddingMode);
+    const mode = (['bilinear', 'nearest', 'bicubic'] as const).at(interpolationMode);
+    const padding = (['zeros', 'border', 'reflection'] as const).at(paddingMode);
+    if (mode === undefined || padding === undefined)
+      throw new ArgumentError({
+        op,
+        expected: 'modes of 0, 1 or 2',
+        received: `${describe(interpolationMode)} and ${describe(paddingMode)}`,
+      });
+    if (x.ndim !== dims + 2) throw new ShapeError({ op, expected: `an input of ${dims + 2} dimensions`, received: showShape(x.shape) });
+    return gridSample(x, { grid, mode, paddingMode: padding, alignCorners });
+  };
+
+type GridSampler = ReturnType<typeof numbered>;
+/** `gridSample` of images [N, C, H, W], with its modes by number. */
+export const gridSampler2d: GridSampler = numbered('gridSampler2d', 2);
+/** `gridSample` of volumes [N, C, D, H, W], with its modes by number. */
+export const gridSampler3d: GridSampler = numbered('gridSampler3d', 3);

@@ -16,6 +16,7 @@ export {
   type ConvCall,
   type ConvOptions,
 } from './convolution.ts';
+export { convReluMaxPool2dGradOp, convReluMaxPool2dOp, type ConvPoolAttrs } from './convolutionPool.ts';
 export * from './convTranspose.ts';
 export * from './ctcLoss.ts';
 export { cosineSimilarity, normalize, pairwiseDistance, pdist } from './distance.ts';
@@ -26,6 +27,7 @@ export * from './fractionalPooling.ts';
 export * from './gridSample.ts';
 export * from './interpolate.ts';
 export * from './linear.ts';
+export * from './linearCrossEntropy.ts';
 export * from './loss.ts';
 export * from './marginLoss.ts';
 export { multiHeadAttentionForward, type MultiHeadAttentionOptions } from './multiheadAttention.ts';

@@ -1,7 +1,5 @@
 import { defineOp, dispatch, linear, stack, type Op, type Tensor } from '@flambeau/core';
-import type { RecurrentAttrs } from './recurrent.ts';
-
-const order = (length: number, reverse: boolean): number[] => Array.from({ length }, (_, i) => (reverse ? length - 1 - i : i));
+import { stepOrder, type RecurrentAttrs } from './recurrentAttrs.ts';
 
 /** What a forward pass leaves behind at each step: the gates after their functions, the cell and the hidden state. */
 interface Trace {
@@ -16,7 +14,7 @@ function unroll(x: Tensor, h0: Tensor, c0: Tensor, weights: readonly (Tensor | u
   const projected = linear(x, weightIh, biasIh ?? null);
   const trace: Trace = { gates: [], cells: [], hiddens: [] };
   let [h, c] = [h0, c0];
-  for (const t of order(x.shape[0], reverse)) {
+  for (const t of stepOrder(x.shape[0], reverse)) {
     const sums = projected.select(0, t).add(linear(h, weightHh, biasHh ?? null)).chunk(4, 1); // prettier-ignore
     const [input, forget, fresh, output] = [sums[0].sigmoid(), sums[1].sigmoid(), sums[2].tanh(), sums[3].sigmoid()];
     c = forget.mul(c).add(input.mul(fresh));
@@ -50,17 +48,17 @@ export const lstmOp: Op<RecurrentAttrs> = defineOp<RecurrentAttrs>({
   },
   save: (inputs, [output, , , gates, cells]) => [output, gates, cells, ...inputs],
   vjp({ needs, cotangents: [gOutput, gH, gC, gGates, gCells], saved: [output, gates, cells, ...inputs], attrs: { reverse } }) {
-    if (gGates !== undefined || gCells !== undefined) throw new Error('lstm: its gates and cells are for its own derivative');
     const [, h0, c0] = inputs;
     const slopes = [gOutput ?? output.newZeros(output.shape), gH ?? h0.newZeros(h0.shape), gC ?? c0.newZeros(c0.shape)];
-    const grads = dispatch(lstmGradOp, [...slopes, output.detach(), gates.detach(), cells.detach(), ...inputs], {
-      reverse,
-      input: needs[0],
-    });
-    const [dh0, dc0, dWeightIh, dWeightHh, ...rest] = grads;
+    const inner = gGates !== undefined || gCells !== undefined;
+    if (inner) slopes.push(gGates ?? gates.newZeros(gates.shape), gCells ?? cells.newZeros(cells.shape));
+    const attrs = { reverse, input: needs[0], initial: needs[1] || needs[2], inner };
+    const rest = dispatch(lstmGradOp, [...slopes, output.detach(), gates.detach(), cells.detach(), ...inputs], attrs);
     const dx = needs[0] ? rest.pop() : undefined;
+    const [dh0, dc0] = attrs.initial ? rest.splice(0, 2) : [undefined, undefined];
+    const [dWeightIh, dWeightHh, dBias] = rest;
     // Both biases are added to the same sums. Two gradients are two tensors, since each may be added to in place.
-    const biases = rest.length === 0 ? [] : [rest[0], rest[0].clone()];
+    const biases = dBias === undefined ? [] : [dBias, dBias.clone()];
     return [dx, dh0, dc0, dWeightIh, dWeightHh, ...biases].slice(0, needs.length);
   },
 });
@@ -68,28 +66,30 @@ export const lstmOp: Op<RecurrentAttrs> = defineOp<RecurrentAttrs>({
 interface LstmGradAttrs extends RecurrentAttrs {
   /** Whether the gradient of x is wanted. */
   readonly input: boolean;
+  /** Whether the gradients of h0 and c0 are wanted. */
+  readonly initial: boolean;
+  /** Whether there are gradients of the gates and the cells too; only a derivative of the derivative has some. */
+  readonly inner: boolean;
 }
 
 /**
- * Gradients of an LSTM layer: inputs the gradients of its output, last h and last c; its output, gates and cells, from which a kernel need not
- * compute them again (the composition does, so that it has a derivative); then its inputs. Outputs: the gradients of h0, c0, W_ih, W_hh, of a bias where
- * there are biases, and of x where it is wanted.
+ * Gradients of an LSTM layer: inputs the gradients of its output, last h and last c (and of its gates and cells); its output, gates and cells, from
+ * which a kernel need not compute them again (the composition does, so that it has a derivative); then its inputs. Outputs: the gradients of h0 and c0
+ * where they are wanted, of W_ih, W_hh, of a bias where there are biases, and of x where it is wanted.
  */
 export const lstmGradOp: Op<LstmGradAttrs> = defineOp<LstmGradAttrs>({
   name: 'lstmGrad',
-  infer: ([, , , , , , x, h0, c0, weightIh, weightHh, bias], { input }) => [
-    h0,
-    c0,
-    weightIh,
-    weightHh,
-    ...(bias === undefined ? [] : [bias]),
-    ...(input ? [x] : []),
-  ],
-  compose([gOutput, gH, gC, , , , x, h0, c0, ...weights], { reverse, input }) {
+  infer(inputs, { input, initial, inner }) {
+    const [x, h0, c0, weightIh, weightHh, bias] = inputs.slice(inner ? 8 : 6);
+    return [...(initial ? [h0, c0] : []), weightIh, weightHh, ...(bias === undefined ? [] : [bias]), ...(input ? [x] : [])];
+  },
+  compose(inputs, { reverse, input, initial, inner }) {
+    const [gOutput, gH, gC, gGates, gCells] = inputs;
+    const [x, h0, c0, ...weights] = inputs.slice(inner ? 8 : 6);
     const [weightIh, weightHh, bias] = weights;
     const { gates, cells, hiddens } = unroll(x, h0, c0, weights, reverse);
     const sums = new Array<Tensor>(x.shape[0]);
-    const forward = order(x.shape[0], reverse);
+    const forward = stepOrder(x.shape[0], reverse);
     let [dh, dc] = [gH, gC];
     for (let s = forward.length - 1; s >= 0; s--) {
       const t = forward[s];
@@ -97,23 +97,24 @@ export const lstmGradOp: Op<LstmGradAttrs> = defineOp<LstmGradAttrs>({
       const shown = cells[t].tanh();
       dh = dh.add(gOutput.select(0, t));
       dc = dc.add(dh.mul(o).mul(shown.square().neg().add(1)));
+      if (inner) dc = dc.add(gCells.select(0, t));
       const before = s === 0 ? c0 : cells[forward[s - 1]];
-      sums[t] = stack(
-        [
-          dc.mul(g).mul(i).mul(i.neg().add(1)),
-          dc.mul(before).mul(f).mul(f.neg().add(1)),
-          dc.mul(i).mul(g.square().neg().add(1)),
-          dh.mul(shown).mul(o).mul(o.neg().add(1)),
-        ],
-        1,
-      ).reshape(gates[t][0].shape[0], -1);
+      let slopes = [dc.mul(g), dc.mul(before), dc.mul(i), dh.mul(shown)];
+      if (inner) slopes = gGates.select(0, t).chunk(4, 1).map((more, k) => slopes[k].add(more)); // prettier-ignore
+      // σ' = σ·(1 - σ) for i, f and o, tanh' = 1 - tanh² for g
+      const steep = [i, f, g, o].map((gate, k) => (k === 2 ? gate.square().neg().add(1) : gate.mul(gate.neg().add(1))));
+      sums[t] = stack(slopes.map((slope, k) => slope.mul(steep[k])), 1).reshape(gates[t][0].shape[0], -1); // prettier-ignore
       dh = sums[t].matmul(weightHh); // [N, 4H] · W_hh [4H, H]
       dc = dc.mul(f);
     }
     const all = stack(sums); // [T, N, 4H]
     const rows = all.reshape(-1, all.shape[2]);
     const previous = stack(forward.map((_, t) => (t === forward[0] ? h0 : hiddens[reverse ? t + 1 : t - 1]))); // prettier-ignore
-    const results = [dh, dc, rows.t().matmul(x.reshape(rows.shape[0], -1)), rows.t().matmul(previous.reshape(rows.shape[0], -1))];
+    const results = [
+      ...(initial ? [dh, dc] : []),
+      rows.t().matmul(x.reshape(rows.shape[0], -1)),
+      rows.t().matmul(previous.reshape(rows.shape[0], -1)),
+    ];
     if (bias !== undefined) results.push(rows.sum(0));
     if (input) results.push(all.matmul(weightIh));
     return results;

@@ -1,10 +1,27 @@
-import { cat, DTypeError, isFloat, linear, ShapeError, showShape, zeros, type Shape, type Tensor } from '@flambeau/core';
+import {
+  ArgumentError,
+  cat,
+  describe,
+  DTypeError,
+  isFloat,
+  linear,
+  ShapeError,
+  showShape,
+  zeros,
+  type Shape,
+  type Tensor,
+} from '@flambeau/core';
+import { checkTensor, readCall } from './call.ts';
 import { dropout as applyDropout } from './dropout.ts';
 import { scaledDotProductAttention } from './attention.ts';
 
 /** The weights and options of `multiHeadAttentionForward`. E is the embedding's size, H the number of heads. */
 export interface MultiHeadAttentionOptions {
   numHeads: number;
+  /** E, where it is to be checked. */
+  embedDimToCheck?: number;
+  /** Says that the projections are three weights; they decide anyway. */
+  useSeparateProjWeight?: boolean;
   /** The three projections in one: [3·E, E]; instead of it, `qProjWeight` [E, E], `kProjWeight` [E, kdim] and `vProjWeight` [E, vdim]. */
   inProjWeight?: Tensor | null;
   qProjWeight?: Tensor | null;
@@ -17,7 +34,8 @@ export interface MultiHeadAttentionOptions {
   biasV?: Tensor | null;
   /** Adds a key and a value of zeros at the end. */
   addZeroAttn?: boolean;
-  dropout?: number;
+  /** How much of the attention is dropped in training. */
+  dropoutP?: number;
   /** [E, E] */
   outProjWeight: Tensor;
   outProjBias?: Tensor | null;
@@ -31,6 +49,11 @@ export interface MultiHeadAttentionOptions {
   /** Says that attnMask is the causal one. */
   isCausal?: boolean;
 }
+
+const optionNames = [
+  'numHeads', 'embedDimToCheck', 'useSeparateProjWeight', 'inProjWeight', 'qProjWeight', 'kProjWeight', 'vProjWeight', 'inProjBias', 'biasK', 'biasV',
+  'addZeroAttn', 'dropoutP', 'outProjWeight', 'outProjBias', 'training', 'keyPaddingMask', 'needWeights', 'attnMask', 'averageAttnWeights', 'isCausal',
+] as const satisfies readonly (keyof MultiHeadAttentionOptions)[]; // prettier-ignore
 
 /** A mask as floats to add to the scores: minus infinity where a bool is true. @throws DTypeError for integers */
 export function additiveMask(op: string, name: string, mask: Tensor, like: Tensor): Tensor {
@@ -80,6 +103,13 @@ export function multiHeadAttentionForward(
   value: Tensor,
   options: MultiHeadAttentionOptions,
 ): [output: Tensor, weights: Tensor | null] {
+  for (const [name, x] of Object.entries({ query, key, value })) checkTensor(op, name, x);
+  readCall<MultiHeadAttentionOptions>(op, [options], [], optionNames);
+  if (options === undefined || !Number.isInteger(options.numHeads) || options.numHeads < 1)
+    throw new ArgumentError({ op, expected: 'numHeads to be a positive integer', received: describe(options?.numHeads) });
+  checkTensor(op, 'outProjWeight', options.outProjWeight);
+  for (const name of ['attnMask', 'keyPaddingMask'] as const)
+    if (options[name] !== undefined && options[name] !== null) checkTensor(op, name, options[name]);
   const { numHeads, biasK, biasV, addZeroAttn = false, training = true, needWeights = true, averageAttnWeights = true } = options;
   const batched = query.ndim === 3;
   if ((query.ndim !== 2 && !batched) || key.ndim !== query.ndim || value.ndim !== query.ndim)
@@ -98,6 +128,8 @@ export function multiHeadAttentionForward(
     return [output.squeeze(1), weights && weights.squeeze(0)];
   }
   const [length, batch, features] = query.shape;
+  if (options.embedDimToCheck !== undefined && options.embedDimToCheck !== features)
+    throw new ShapeError({ op, expected: `features of embedDimToCheck, ${options.embedDimToCheck}`, received: String(features) });
   if (features % numHeads !== 0)
     throw new ShapeError({ op, expected: `features that ${numHeads} heads divide`, received: String(features) });
   if (key.shape[0] !== value.shape[0] || key.shape[1] !== value.shape[1] || key.shape[1] !== batch)
@@ -146,7 +178,7 @@ export function multiHeadAttentionForward(
   const rows = padding?.reshape(batch, 1, 1, width);
   const bias = rows === undefined ? mask : mask === undefined ? rows : mask.add(rows);
 
-  const p = training ? (options.dropout ?? 0) : 0;
+  const p = training ? (options.dropoutP ?? 0) : 0;
   const outward = (attended: Tensor): Tensor =>
     linear(attended.permute(2, 0, 1, 3).reshape(length, batch, features), options.outProjWeight, options.outProjBias ?? null);
   if (!needWeights) {

@@ -46,7 +46,12 @@ function windowCount(n: number, kernel: number, stride: number, padding: number,
 }
 
 /** Checks the arguments of a pooling over the last `dims` dimensions. */
-export function poolAttrs(op: string, dims: number, x: Tensor, options: PoolOptions & { kernelSize: Size; dilation?: Size }): PoolAttrs {
+export function poolAttrs(
+  op: string,
+  dims: number,
+  x: Pick<Tensor, 'ndim' | 'shape'>,
+  options: PoolOptions & { kernelSize: Size; dilation?: Size },
+): PoolAttrs {
   const kernel = spread(op, 'kernelSize', options.kernelSize, dims, 1);
   const stride =
     options.stride === undefined || options.stride === null || (Array.isArray(options.stride) && options.stride.length === 0)
@@ -117,13 +122,20 @@ function defineMaxPool(dims: 1 | 2 | 3): Op<PoolAttrs> {
       return [found.values, place];
     },
     save: (_, [, indices]) => [indices],
-    vjp: ({ cotangents: [g], saved: [indices], inputs: [x] }) => [g && dispatchOne(maxPoolGrads[dims], [g, indices], { shape: x.shape })],
+    vjp: ({ cotangents: [g], saved: [indices], inputs: [x], attrs: { kernel, stride, padding, dilation } }) => [
+      g && dispatchOne(maxPoolGrads[dims], [g, indices], { shape: x.shape, kernel, stride, padding, dilation }),
+    ],
   });
 }
 
 interface MaxPoolGradAttrs {
   /** The shape of the pooled input. */
   readonly shape: Shape;
+  /** How the windows moved, for kernels that look for the windows of a place; places that were named otherwise have none. */
+  readonly kernel?: readonly number[];
+  readonly stride?: readonly number[];
+  readonly padding?: readonly number[];
+  readonly dilation?: readonly number[];
 }
 
 /** Gradient of max pooling: g [..., ...O] added at the places in the flattened input that the indices name. */

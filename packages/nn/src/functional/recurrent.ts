@@ -1,15 +1,10 @@
 import { defineOp, linear, stack, type Op, type Spec, type Tensor } from '@flambeau/core';
-import { gruStep, rnnReluStep, rnnTanhStep, type RecurrentStep } from './recurrentStep.ts';
+import { stepOrder, type RecurrentAttrs } from './recurrentAttrs.ts';
+import { rnnReluStep, rnnTanhStep, type RecurrentStep } from './recurrentStep.ts';
 
+export { gruGradOp, gruOp } from './gru.ts';
 export { lstmGradOp, lstmOp } from './lstm.ts';
-
-/** One layer in one direction. The sequence is [T, N, I]; states are [N, H]. */
-export interface RecurrentAttrs {
-  /** Runs from the last step to the first. */
-  readonly reverse: boolean;
-}
-
-const steps = (length: number, reverse: boolean): number[] => Array.from({ length }, (_, i) => (reverse ? length - 1 - i : i));
+export type { RecurrentAttrs };
 
 function outputs(x: Tensor, hidden: Tensor, states: number): Spec[] {
   const state = { shape: hidden.shape, dtype: x.dtype };
@@ -26,13 +21,11 @@ const defineRecurrent = (name: string, step: RecurrentStep): Op<RecurrentAttrs> 
       const weights = { weightIh, weightHh, biasIh, biasHh };
       const hiddens = new Array<Tensor>(x.shape[0]);
       let h = h0;
-      for (const t of steps(x.shape[0], reverse)) [hiddens[t]] = [h] = step(projected.select(0, t), [h], weights);
+      for (const t of stepOrder(x.shape[0], reverse)) [hiddens[t]] = [h] = step(projected.select(0, t), [h], weights);
       return [stack(hiddens), h];
     },
   });
 
-/** A gated recurrent layer: W_ih [3H, I], W_hh [3H, H], biases [3H]; gates in the order r, z, n. @see Cho et al. 2014 */
-export const gruOp: Op<RecurrentAttrs> = defineRecurrent('gru', gruStep);
 /** A plain recurrent layer, h' = f(W_ih x + b_ih + W_hh h + b_hh): W_ih [H, I], W_hh [H, H], biases [H]. @see Elman 1990 */
 export const rnnTanhOp: Op<RecurrentAttrs> = defineRecurrent('rnnTanh', rnnTanhStep);
 export const rnnReluOp: Op<RecurrentAttrs> = defineRecurrent('rnnRelu', rnnReluStep);

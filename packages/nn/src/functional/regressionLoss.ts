@@ -1,4 +1,16 @@
-import { ArgumentError, describe, isFloat, ShapeError, showShape, Tensor, ValueError } from '@flambeau/core';
+import {
+  ArgumentError,
+  defineOp,
+  describe,
+  dispatchOne,
+  isFloat,
+  sameShape,
+  ShapeError,
+  showShape,
+  Tensor,
+  ValueError,
+  type Op,
+} from '@flambeau/core';
 import { noGrad } from '@flambeau/autograd';
 import { checkNumber, checkTensor, readCall, type Call } from './call.ts';
 import { checkReduction, reduce, type Reduction } from './reduction.ts';
@@ -32,9 +44,39 @@ function reduceWeighted(op: string, loss: Tensor, { weight, reduction = 'mean' }
 /** Integers count as floats, as their means need. */
 export const floats = (x: Tensor): Tensor => (isFloat(x.dtype) ? x : x.to('float32'));
 
+interface SquaredAttrs {
+  readonly reduction: 'mean' | 'sum';
+}
+
+/** The squared error of two float tensors of one shape, as one number. */
+export const mseLossOp: Op<SquaredAttrs> = defineOp<SquaredAttrs>({
+  name: 'mseLoss',
+  infer: ([x]) => [{ shape: [], dtype: x.dtype }],
+  compose([x, y], { reduction }) {
+    const squares = x.sub(y).square();
+    return [reduction === 'mean' ? squares.mean() : squares.sum()];
+  },
+  save: (inputs) => inputs,
+  vjp({ needs, cotangents: [g], saved: [x, y], attrs }) {
+    if (g === undefined) return [undefined, undefined];
+    const left = dispatchOne(mseLossGradOp, [g, x, y], attrs);
+    return [left, needs[1] ? left.neg() : undefined];
+  },
+});
+
+/** Gradient of the squared error with respect to x: 2·(x - y)·g, over their number for the mean. */
+export const mseLossGradOp: Op<SquaredAttrs> = defineOp<SquaredAttrs>({
+  name: 'mseLossGrad',
+  infer: ([, x]) => [x],
+  compose: ([g, x, y], { reduction }) => [x.sub(y).mul(g.mul(reduction === 'mean' ? 2 / x.count : 2))],
+});
+
 /** Mean squared error: the mean of `(x - y)²`. */
 export function mseLoss(input: Tensor, ...args: Call<WeightedLossOptions, ['target', 'reduction', 'weight']>): Tensor {
   const options = readLoss<WeightedLossOptions>('mseLoss', input, args, ['reduction', 'weight']);
+  const { target, reduction = 'mean' } = options;
+  const alike = isFloat(input.dtype) && input.dtype === target.dtype && sameShape(input.shape, target.shape);
+  if (alike && !options.weight && reduction !== 'none') return dispatchOne(mseLossOp, [input, target], { reduction });
   return reduceWeighted('mseLoss', floats(input.sub(options.target)).square(), options);
 }
 

@@ -143,7 +143,7 @@ export class MultiheadAttention extends Module {
       biasK: this.biasK,
       biasV: this.biasV,
       addZeroAttn: this.addZeroAttn,
-      dropout: this.dropout,
+      dropoutP: this.dropout,
       outProjWeight: this.outProj.weight,
       outProjBias: this.outProj.bias,
       training: this.training,

@@ -1,5 +1,7 @@
-import { ArgumentError, describe, IndexError, internalScope, type Tensor } from '@flambeau/core';
+import { checkIterable, ArgumentError, describe, IndexError, internalScope, type Tensor } from '@flambeau/core';
+import { checkEntries } from './entries.ts';
 import { Module } from '../module.ts';
+import { fuseModules } from './fusion.ts';
 import { passesTensorsOn } from './passing.ts';
 
 /** Numbered fields, in order: what Sequential and ModuleList are made of. */
@@ -52,7 +54,7 @@ abstract class NumberedModules<M extends Module> extends Module {
 
   /** Adds modules at the end. @returns this */
   extend(modules: Iterable<M>): this {
-    for (const module of modules) this.append(module);
+    for (const module of checkIterable(this.typeName, 'the modules', modules)) this.append(module);
     return this;
   }
 
@@ -115,16 +117,21 @@ export class Sequential extends NumberedModules<Module> {
   }
 
   forward(x: Tensor): Tensor {
-    const chain = (): Tensor => {
+    const modules = this.list();
+    // Where somebody can hold what passes between the modules, each runs on its own.
+    if (!modules.every(passesTensorsOn)) {
       let out: unknown = x;
-      for (const [, module] of this.ownModules()) out = module.forward(out);
+      for (const module of modules) out = module.forward(out);
       return out as Tensor;
-    };
-    // Where nobody can hold what passes between the modules, it is released with the graph.
-    for (const [, module] of this.ownModules()) if (!passesTensorsOn(module)) return chain();
-    let out: unknown;
+    }
+    // Elsewhere it is released with the graph, and modules that a device has one kernel for run as one.
+    let out: unknown = x;
     internalScope(() => {
-      out = chain();
+      for (let i = 0; i < modules.length;) {
+        const fused = fuseModules(modules, i, out);
+        out = fused === undefined ? modules[i].forward(out) : fused.output;
+        i += fused?.count ?? 1;
+      }
       return [out].flat() as Tensor[]; // a pooling may give its indices too
     });
     return out as Tensor;
@@ -218,6 +225,7 @@ export class ModuleDict<M extends Module = Module> extends Module {
 
   /** Adds modules, in the place of those with their names. @returns this */
   update(modules: Readonly<Record<string, M>> | Iterable<readonly [string, M]>): this {
+    checkEntries('ModuleDict', modules);
     const entries = modules instanceof ModuleDict ? modules.items() : Symbol.iterator in modules ? modules : Object.entries<M>(modules);
     for (const [name, module] of entries as Iterable<readonly [string, M]>) this.set(name, module);
     return this;

@@ -1,4 +1,4 @@
-import { defaultGenerator, ShapeError, showShape, type Tensor } from '@flambeau/core';
+import { ArgumentError, describe, defaultGenerator, ShapeError, showShape, type Tensor } from '@flambeau/core';
 import { Module } from '../module.ts';
 import { Buffer, Parameter, UninitializedBuffer, UninitializedParameter } from '../parameter.ts';
 
@@ -37,6 +37,8 @@ const isUninitialized = (x: unknown): x is UninitializedParameter | Uninitialize
 
 /** True while a module, or one below it, waits for its first input. */
 export function hasUninitializedParameters(module: Module): boolean {
+  if (!(module instanceof Module))
+    throw new ArgumentError({ op: 'hasUninitializedParameters', expected: 'a module', received: describe(module) });
   for (const tensor of [...module.parameters(), ...module.buffers()]) if (isUninitialized(tensor)) return true;
   return false;
 }

@@ -43,7 +43,7 @@ abstract class NormNd extends Module {
 
   constructor(args: NormArguments, defaults: { affine: boolean; trackRunningStats: boolean }) {
     super();
-    const read = { eps: 1e-5, momentum: 0.1, ...defaults, ...readCall<Arguments>(new.target.name, args, names, keywords) };
+    const read = { eps: 1e-5, momentum: 0.1, ...defaults, ...readCall<Arguments>(new.target.name, args, names, keywords, ['momentum']) };
     const factory = { device: read.device, dtype: read.dtype };
     const [size] = spread(new.target.name, 'numFeatures', read.numFeatures, 1);
     this.numFeatures = size;
@@ -103,11 +103,11 @@ abstract class BatchNormNd extends NormNd {
   forward(x: Tensor): Tensor {
     checkInput(this.constructor.name, x, this.ranks(), 1, this.numFeatures);
     const tracked = this.numBatchesTracked;
-    let momentum = this.momentum ?? 0;
+    let momentum: number | Tensor = this.momentum ?? 0;
     if (this.training && tracked !== null) {
       noGrad(() => tracked.add_(1));
       // The mean of all batches so far: each new one weighs 1/count.
-      if (this.momentum === null) momentum = 1 / tracked.itemSync();
+      if (this.momentum === null) momentum = x.device.synchronous ? 1 / tracked.itemSync() : noGrad(() => tracked.to(x.dtype).reciprocal());
     }
     const training = this.training || (this.runningMean === null && this.runningVar === null);
     return F.batchNorm(x, this.runningMean, this.runningVar, this.weight, this.bias, training, momentum, this.eps);

@@ -1,4 +1,5 @@
-import { ArgumentError, describe, IndexError, isFloat, Tensor, type DType } from '@flambeau/core';
+import { checkIterable, ArgumentError, describe, IndexError, isFloat, Tensor, type DType } from '@flambeau/core';
+import { checkEntries } from './entries.ts';
 import { Module } from '../module.ts';
 import { Parameter } from '../parameter.ts';
 
@@ -79,7 +80,7 @@ export class ParameterList extends ParameterContainer {
 
   /** Adds parameters at the end. @returns this */
   extend(parameters: Iterable<Tensor>): this {
-    for (const parameter of parameters) this.append(parameter);
+    for (const parameter of checkIterable('ParameterList', 'the parameters', parameters)) this.append(parameter);
     return this;
   }
 
@@ -163,6 +164,7 @@ export class ParameterDict extends ParameterContainer {
 
   /** Adds parameters, in the place of those with their names. @returns this */
   update(parameters: Readonly<Record<string, Tensor>> | Iterable<readonly [string, Tensor]>): this {
+    checkEntries('ParameterDict', parameters);
     const entries =
       parameters instanceof ParameterDict
         ? parameters.items()

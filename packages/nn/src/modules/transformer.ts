@@ -1,7 +1,7 @@
 import { ArgumentError, fromNumbers, getDefaultDevice, ShapeError, showShape, type Device, type DType, type Tensor } from '@flambeau/core';
 import { positiveInteger } from '../arguments.ts';
 import { deepCopy } from '../copy.ts';
-import { readCall, type Call } from '../functional/call.ts';
+import { checkTensor, readCall, type Call } from '../functional/call.ts';
 import { xavierUniform_ } from '../init.ts';
 import { Module } from '../module.ts';
 import { ModuleList } from './container.ts';
@@ -161,6 +161,8 @@ export class Transformer extends Module {
    */
   forward(src: Tensor, tgt: Tensor, ...args: Call<TransformerCallOptions, typeof callNames>): Tensor {
     const options = readCall<TransformerCallOptions>('Transformer', args, callNames);
+    checkTensor('Transformer', 'src', src);
+    checkTensor('Transformer', 'tgt', tgt);
     const batch = this.batchFirst ? 0 : 1;
     if (src.ndim === 3 && tgt.ndim === 3 && src.shape[batch] !== tgt.shape[batch])
       throw new ShapeError({

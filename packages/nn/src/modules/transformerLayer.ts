@@ -1,7 +1,7 @@
 import { ArgumentError, describe, type Tensor } from '@flambeau/core';
 import { boolean, positiveInteger, probability } from '../arguments.ts';
 import { gelu, relu } from '../functional/activation.ts';
-import { readCall, type Call } from '../functional/call.ts';
+import { checkTensor, readCall, type Call } from '../functional/call.ts';
 import { Module } from '../module.ts';
 import { Dropout } from './dropout.ts';
 import { MultiheadAttention } from './attention.ts';
@@ -144,6 +144,7 @@ export class TransformerEncoderLayer extends TransformerLayer {
   /** @param src - shape [T, N, E] ([N, T, E] with batchFirst, or [T, E]). @returns the same shape */
   forward(src: Tensor, ...args: Call<EncoderLayerCallOptions, typeof encoderLayerCallNames>): Tensor {
     const { srcMask = null, srcKeyPaddingMask = null, isCausal = false } = readCall<EncoderLayerCallOptions>('TransformerEncoderLayer', args, encoderLayerCallNames); // prettier-ignore
+    checkTensor('TransformerEncoderLayer', 'src', src);
     const attend = (x: Tensor): Tensor => {
       const [out] = this.selfAttn.forward(x, x, x, { attnMask: srcMask, keyPaddingMask: srcKeyPaddingMask, needWeights: false, isCausal });
       return this.dropout1.forward(out);
@@ -195,6 +196,8 @@ export class TransformerDecoderLayer extends TransformerLayer {
   forward(tgt: Tensor, memory: Tensor, ...args: Call<DecoderCallOptions, typeof decoderCallNames>): Tensor {
     const options = readCall<DecoderCallOptions>('TransformerDecoderLayer', args, decoderCallNames);
     const { tgtMask = null, memoryMask = null, tgtKeyPaddingMask = null, memoryKeyPaddingMask = null } = options;
+    checkTensor('TransformerDecoderLayer', 'tgt', tgt);
+    checkTensor('TransformerDecoderLayer', 'memory', memory);
     const attend = (x: Tensor): Tensor => {
       const isCausal = options.tgtIsCausal ?? false;
       const [out] = this.selfAttn.forward(x, x, x, { attnMask: tgtMask, keyPaddingMask: tgtKeyPaddingMask, needWeights: false, isCausal });

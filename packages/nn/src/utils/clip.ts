@@ -1,4 +1,4 @@
-import { ArgumentError, describe, internalScope, ones, stack, Tensor, ValueError, zeros } from '@flambeau/core';
+import { checkIterable, checkTensor, ArgumentError, describe, internalScope, ones, stack, Tensor, ValueError, zeros } from '@flambeau/core';
 import { noGrad, peekGrad } from '@flambeau/autograd';
 import { readCall, type Call } from '../functional/call.ts';
 
@@ -27,7 +27,7 @@ function vectorNorm(x: Tensor, p: number): Tensor {
 }
 
 const asList = (op: string, tensors: Iterable<Tensor> | Tensor): Tensor[] => {
-  const list = tensors instanceof Tensor ? [tensors] : [...tensors];
+  const list = tensors instanceof Tensor ? [tensors] : checkIterable(op, 'the tensors', tensors);
   for (const x of list) if (!(x instanceof Tensor)) throw new ArgumentError({ op, expected: 'tensors', received: describe(x) });
   return list;
 };
@@ -101,6 +101,7 @@ export function clipGradNorm_(
 /** Scales the gradients of parameters in place by `maxNorm / totalNorm` where that is below 1, for a norm that is known. */
 export function clipGradsWithNorm_(parameters: Iterable<Tensor> | Tensor, maxNorm: number, total: Tensor): void {
   checkMaximum('clipGradsWithNorm_', 'maxNorm', maxNorm);
+  checkTensor('clipGradsWithNorm_', 'totalNorm', total);
   noGrad(() =>
     internalScope(() => {
       scaleGradients(gradientsOf('clipGradsWithNorm_', parameters), maxNorm, total);

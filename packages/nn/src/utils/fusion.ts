@@ -1,4 +1,4 @@
-import { ArgumentError, type Tensor, zeros } from '@flambeau/core';
+import { describe, ArgumentError, Tensor, zeros } from '@flambeau/core';
 import { noGrad } from '@flambeau/autograd';
 import { deepCopy } from '../copy.ts';
 import type { Module } from '../module.ts';
@@ -18,6 +18,13 @@ interface Normalization extends Module {
 
 /** `f` and the normalization after it in one: y = (f(x) - mean)/√(var + eps)·γ + β, folded into weight and bias. */
 function fuse<M extends Module>(op: string, layer: M & Affine, norm: Normalization, outputDim: number): M {
+  const isTensor = (x: unknown): boolean => x instanceof Tensor;
+  if (!isTensor(layer?.weight) || norm === undefined || norm === null || !('runningMean' in Object(norm)))
+    throw new ArgumentError({
+      op,
+      expected: 'a layer with a weight, and a batch norm',
+      received: `${describe(layer)} and ${describe(norm)}`,
+    });
   const { runningMean, runningVar } = norm;
   if (layer.training || norm.training || runningMean === null || runningVar === null) {
     throw new ArgumentError({

@@ -44,7 +44,7 @@ interface NamedOptions {
  * @see Salimans & Kingma 2016
  */
 export function weightNorm<M extends Module>(module: M, ...args: Call<NamedOptions & { dim?: number | null }, ['name', 'dim']>): M {
-  const { name = 'weight', dim = 0 } = readCall<NamedOptions & { dim?: number | null }>('weightNorm', args, ['name', 'dim']);
+  const { name = 'weight', dim = 0 } = readCall<NamedOptions & { dim?: number | null }>('weightNorm', args, ['name', 'dim'], [], ['dim']);
   return registerParametrization(module, name, new _WeightNorm(dim ?? -1));
 }
 

@@ -1,8 +1,46 @@
-import { definedOps, dispatch, linear, type Op, type Tensor } from '@flambeau/core';
+import { definedOps, dispatch, dispatchOne, linear, tensor, type Op, type Tensor } from '@flambeau/core';
 import * as nn from '@flambeau/nn';
 import { fixed, indices, real, sample, type Sample, type Samples } from '../inputs.ts';
 
 const F = nn.functional;
+
+/** Convolution, relu and max pooling in one: windows that cover the plane, and windows that leave an edge of a strided and dilated one. */
+const convolutionBlocks: Samples = [
+  sample([real([2, 2, 6, 6]), real([3, 2, 3, 3]), real([3])], (x, w, b) =>
+    dispatchOne(F.convReluMaxPool2dOp, [x, w, b], {
+      stride: [1, 1],
+      padding: [1, 1],
+      dilation: [1, 1],
+      groups: 1,
+      pool: { kernel: [2, 2], stride: [2, 2], padding: [0, 0], dilation: [1, 1], output: [3, 3] },
+    }),
+  ),
+  sample([real([1, 1, 11, 8]), real([2, 1, 2, 3])], (x, w) =>
+    dispatchOne(F.convReluMaxPool2dOp, [x, w], {
+      stride: [2, 1],
+      padding: [0, 1],
+      dilation: [2, 1],
+      groups: 1,
+      pool: { kernel: [2, 3], stride: [2, 3], padding: [0, 0], dilation: [1, 1], output: [2, 2] },
+    }),
+  ),
+];
+
+const attentions: Samples = [
+  sample([real([2, 3, 2]), real([2, 4, 2]), real([2, 4, 3])], (q, k, v) => F.scaledDotProductAttention(q, k, v)),
+  sample([real([1, 3, 2]), real([1, 3, 2]), real([1, 3, 2])], (q, k, v) => F.scaledDotProductAttention(q, k, v, { isCausal: true })),
+  // One key more than a vector holds, heads that share a batch of keys, and an added mask with a gradient of its own.
+  sample([real([2, 2, 3, 2]), real([2, 1, 17, 2]), real([17, 1])], (q, k, v) => F.scaledDotProductAttention(q, k, v, { scale: 0.5 })),
+  sample([real([2, 3, 2]), real([2, 3, 2]), real([2, 3, 2]), real([3, 3])], (q, k, v, mask) =>
+    F.scaledDotProductAttention(q, k, v, { attnMask: mask }),
+  ),
+  // A query that sees no key.
+  sample([real([3, 2]), real([2, 2]), real([2, 3])], (q, k, v) =>
+    F.scaledDotProductAttention(q, k, v, {
+      attnMask: tensor([[true, false], [false, false], [true, true]], { device: q.device }), // prettier-ignore
+    }),
+  ),
+];
 
 /** A convolution in some dimensions: plain; strided, padded and dilated; grouped. */
 function convolution(dims: 1 | 2 | 3): Samples {
@@ -62,6 +100,11 @@ const crossEntropies: Sample[] = [
   sample([real([3, 4]), indices([3], [0, -100, 1])], (x, y) => F.crossEntropy(x, y, { reduction: 'sum' })),
   sample([real([1, 1]), indices([1], [0])], (x, y) => F.crossEntropy(x, y)),
 ];
+const squaredErrors: Sample[] = [
+  sample([real([2, 3]), real([2, 3])], (x, y) => F.mseLoss(x, y)),
+  sample([real([7, 5]), real([7, 5])], (x, y) => F.mseLoss(x, y, { reduction: 'sum' })),
+  sample([real([]), real([])], (x, y) => F.mseLoss(x, y)),
+];
 const layerNorms: Sample[] = [
   sample([real([2, 3]), real([3]), real([3])], (x, weight, bias) => F.layerNorm(x, [3], { weight, bias }).square()),
   sample([real([2, 2, 3])], (x) => F.layerNorm(x, [2, 3]).square()),
@@ -83,6 +126,13 @@ export const networks = {
     sample([real([1, 1]), real([1, 1])], (a, b) => a.matmul(b)),
     sample([real([0, 2]), real([2, 3])], (a, b) => a.matmul(b)),
   ],
+  linearGrad: [
+    sample([real([2, 3]), real([4, 3]), real([4])], (x, w, b) => linear(x, w, b)),
+    sample([real([2, 2, 3]), real([2, 3])], (x, w) => linear(x, w)),
+    sample([real([1, 1]), real([1, 1]), real([1])], (x, w, b) => linear(x, w, b)),
+  ],
+  mseLoss: squaredErrors,
+  mseLossGrad: squaredErrors,
   linear: [
     sample([real([2, 3]), real([4, 3]), real([4])], (x, w, b) => linear(x, w, b)),
     sample([real([3]), real([2, 3])], (x, w) => linear(x, w)),
@@ -106,6 +156,8 @@ export const networks = {
   conv3d: convolution(3),
   conv3dInputGrad: convolution(3),
   conv3dWeightGrad: convolution(3),
+  convReluMaxPool2d: convolutionBlocks,
+  convReluMaxPool2dGrad: convolutionBlocks,
   maxPool1d: pooling('max', 1),
   maxPool2d: pooling('max', 2),
   maxPool3d: pooling('max', 3),
@@ -121,10 +173,8 @@ export const networks = {
   ],
   crossEntropy: crossEntropies,
   crossEntropyGrad: crossEntropies,
-  scaledDotProductAttention: [
-    sample([real([2, 3, 2]), real([2, 4, 2]), real([2, 4, 3])], (q, k, v) => F.scaledDotProductAttention(q, k, v)),
-    sample([real([1, 3, 2]), real([1, 3, 2]), real([1, 3, 2])], (q, k, v) => F.scaledDotProductAttention(q, k, v, { isCausal: true })),
-  ],
+  scaledDotProductAttention: attentions,
+  attentionGrad: attentions,
   embedding: [
     sample([indices([2, 2], [0, 2, 2, 1]), real([3, 2])], (index, weight) => F.embedding(index, weight).square()),
     sample([indices([0], []), real([3, 2])], (index, weight) => F.embedding(index, weight)),
@@ -145,6 +195,7 @@ export const networks = {
   layerNormGrad: layerNorms,
   lstm: recurrence('lstm', 4, 2),
   lstmGrad: recurrence('lstm', 4, 2),
+  gruGrad: recurrence('gru', 3, 1),
   gru: recurrence('gru', 3, 1),
   rnnTanh: recurrence('rnnTanh', 1, 1),
   rnnRelu: recurrence('rnnRelu', 1, 1),

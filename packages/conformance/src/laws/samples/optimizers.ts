@@ -25,6 +25,21 @@ const step = (
 const steps = (name: string, states: number, attrs: object, scalars: readonly number[]): Samples =>
   [[2, 3], [1], []].map((shape) => step(name, Array.from({ length: states }, () => shape), attrs, scalars, shape)); // prettier-ignore
 
+/** One call for three parameters of different shapes, each with its gradient and state: `places` inputs each. */
+const several = (name: string, places: number, attrs: object, scalars: readonly number[]): Samples[number] => {
+  const shapes = [[2, 3], [17], []].flatMap((shape) => Array.from({ length: places }, () => shape));
+  return sample(
+    shapes.map((shape, i) => (i % places < 2 ? fixed(shape) : fixed(shape, 0.1, 1))),
+    (...inputs) =>
+      noGrad(() => {
+        const mine = inputs.map((x) => x.clone());
+        dispatch(definedOps().get(name) as Op, mine, attrs, scalars);
+        return mine;
+      }),
+    false,
+  );
+};
+
 const adam = [0.1, 0.9, 0.999, 1e-8];
 
 export const optimizers = {
@@ -32,6 +47,15 @@ export const optimizers = {
     ...steps('sgdStep', 0, { nesterov: false, maximize: false, momentum: false, first: false }, [0.1, 0, 0, 0.01]),
     ...steps('sgdStep', 1, { nesterov: true, maximize: true, momentum: true, first: false }, [0.1, 0.9, 0, 0.01]),
     ...steps('sgdStep', 1, { nesterov: false, maximize: false, momentum: true, first: true }, [0.1, 0.9, 0.5, 0]),
+  ],
+  sgdSteps: [
+    several('sgdSteps', 3, { nesterov: false, maximize: false, momentum: false, first: false }, [0.1, 0, 0, 0.01]),
+    several('sgdSteps', 3, { nesterov: true, maximize: true, momentum: true, first: false }, [0.1, 0.9, 0, 0.01]),
+    several('sgdSteps', 3, { nesterov: false, maximize: false, momentum: true, first: true }, [0.1, 0.9, 0.5, 0]),
+  ],
+  adamSteps: [
+    several('adamSteps', 5, { amsgrad: false, maximize: false, decoupled: false }, [...adam, 0.01, 1, 2, 7]),
+    several('adamSteps', 5, { amsgrad: true, maximize: true, decoupled: true }, [...adam, 0.01, 1, 2, 7]),
   ],
   adamStep: [
     ...steps('adamStep', 2, { amsgrad: false, maximize: false, decoupled: false }, [...adam, 0.01, 3]),

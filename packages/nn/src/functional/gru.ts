@@ -1,0 +1,112 @@
+import { defineOp, dispatch, linear, stack, type Op, type Tensor } from '@flambeau/core';
+import { stepOrder, type RecurrentAttrs } from './recurrentAttrs.ts';
+
+/** What a forward pass leaves behind at each step: the gates r, z, n after their functions, the hidden state's part of n, and the new state. */
+interface Trace {
+  readonly gates: Tensor[][];
+  readonly hiddens: Tensor[];
+}
+
+/** r, z ← σ(x + h parts), n ← tanh(xₙ + r·hₙ), h ← n + z·(h - n), step by step. */
+function unroll(x: Tensor, h0: Tensor, weights: readonly (Tensor | undefined)[], reverse: boolean): Trace {
+  const [weightIh, weightHh, biasIh, biasHh] = weights as [Tensor, Tensor, Tensor | undefined, Tensor | undefined];
+  const projected = linear(x, weightIh, biasIh ?? null); // for all steps at once
+  const trace: Trace = { gates: [], hiddens: [] };
+  let h = h0;
+  for (const t of stepOrder(x.shape[0], reverse)) {
+    const [xr, xz, xn] = projected.select(0, t).chunk(3, 1);
+    const [hr, hz, hn] = linear(h, weightHh, biasHh ?? null).chunk(3, 1);
+    const [r, z] = [xr.add(hr).sigmoid(), xz.add(hz).sigmoid()];
+    const n = xn.add(r.mul(hn)).tanh();
+    h = n.add(z.mul(h.sub(n)));
+    trace.gates[t] = [r, z, n, hn];
+    trace.hiddens[t] = h;
+  }
+  return trace;
+}
+
+/**
+ * A gated recurrent layer: inputs x, h0, W_ih [3H, I], W_hh [3H, H] and, maybe, b_ih and b_hh [3H]; gates in the order r, z, n. Outputs: all hidden
+ * states [T, N, H] and the last one; then, for the derivative, the gates and the hidden state's part of n [T, N, 4H].
+ * @see Cho et al. 2014; n applies r after the product with W_hh, as cuDNN and PyTorch do
+ */
+export const gruOp: Op<RecurrentAttrs> = defineOp<RecurrentAttrs>({
+  name: 'gru',
+  infer([x, h]) {
+    const [steps, batch] = x.shape;
+    const [size, { dtype }] = [h.shape[1], x];
+    return [
+      { shape: [steps, batch, size], dtype },
+      { shape: h.shape, dtype },
+      { shape: [steps, batch, 4 * size], dtype },
+    ];
+  },
+  compose([x, h0, ...weights], { reverse }) {
+    const { gates, hiddens } = unroll(x, h0, weights, reverse);
+    const width = 4 * h0.shape[1];
+    return [stack(hiddens), hiddens[reverse ? 0 : x.shape[0] - 1], stack(gates.map((g) => stack(g, 1).reshape(-1, width)))];
+  },
+  save: (inputs, [output, , gates]) => [output, gates, ...inputs],
+  vjp({ needs, cotangents: [gOutput, gH, gGates], saved: [output, gates, ...inputs], attrs: { reverse } }) {
+    const slopes = [gOutput ?? output.newZeros(output.shape), gH ?? inputs[1].newZeros(inputs[1].shape)];
+    if (gGates !== undefined) slopes.push(gGates);
+    const attrs = { reverse, input: needs[0], inner: gGates !== undefined };
+    const grads = dispatch(gruGradOp, [...slopes, output.detach(), gates.detach(), ...inputs], attrs);
+    const dx = needs[0] ? grads.pop() : undefined;
+    return [dx, ...grads];
+  },
+});
+
+interface GruGradAttrs extends RecurrentAttrs {
+  /** Whether the gradient of x is wanted. */
+  readonly input: boolean;
+  /** Whether the third input is a gradient of the gates; only a derivative of the derivative has one. */
+  readonly inner: boolean;
+}
+
+/**
+ * Gradients of a GRU layer: inputs the gradients of its output and last h (and of its gates); its output and gates, from which a kernel need not
+ * compute them again (the composition does, so that it has a derivative); then its inputs. Outputs: the gradients of h0, W_ih, W_hh, of
+ * the biases where there are any, and of x where it is wanted.
+ */
+export const gruGradOp: Op<GruGradAttrs> = defineOp<GruGradAttrs>({
+  name: 'gruGrad',
+  infer(inputs, { input, inner }) {
+    const [x, ...others] = inputs.slice(inner ? 5 : 4);
+    return input ? [...others, x] : others;
+  },
+  compose(inputs, { reverse, input, inner }) {
+    const [gOutput, gH, gGates] = inputs;
+    const [x, h0, ...weights] = inputs.slice(inner ? 5 : 4);
+    const [weightIh, weightHh, biasIh] = weights;
+    const { gates, hiddens } = unroll(x, h0, weights, reverse);
+    const forward = stepOrder(x.shape[0], reverse);
+    const [inputSums, hiddenSums] = [new Array<Tensor>(x.shape[0]), new Array<Tensor>(x.shape[0])];
+    let dh = gH;
+    for (let s = forward.length - 1; s >= 0; s--) {
+      const t = forward[s];
+      const [r, z, n, hn] = gates[t];
+      const before = s === 0 ? h0 : hiddens[forward[s - 1]];
+      dh = dh.add(gOutput.select(0, t));
+      const more = inner ? gGates.select(0, t).chunk(4, 1) : undefined;
+      const plus = (slope: Tensor, k: number): Tensor => (more === undefined ? slope : slope.add(more[k]));
+      const fresh = plus(dh.mul(z.neg().add(1)), 2).mul(n.square().neg().add(1));
+      const reset = plus(fresh.mul(hn), 0).mul(r).mul(r.neg().add(1));
+      const update = plus(dh.mul(before.sub(n)), 1)
+        .mul(z)
+        .mul(z.neg().add(1));
+      const toHidden = plus(fresh.mul(r), 3);
+      const rows = [x.shape[1], -1] as const;
+      inputSums[t] = stack([reset, update, fresh], 1).reshape(...rows);
+      hiddenSums[t] = stack([reset, update, toHidden], 1).reshape(...rows);
+      dh = dh.mul(z).add(hiddenSums[t].matmul(weightHh)); // [N, 3H] · W_hh [3H, H]
+    }
+    const [all, allHidden] = [stack(inputSums), stack(hiddenSums)]; // [T, N, 3H]
+    const [rows, hiddenRows] = [all.reshape(-1, all.shape[2]), allHidden.reshape(-1, all.shape[2])];
+    const previous = stack(forward.map((_, t) => (t === forward[0] ? h0 : hiddens[reverse ? t + 1 : t - 1]))); // prettier-ignore
+    const results = [dh, rows.t().matmul(x.reshape(rows.shape[0], -1)), hiddenRows.t().matmul(previous.reshape(rows.shape[0], -1))];
+    if (biasIh !== undefined) results.push(rows.sum(0), hiddenRows.sum(0));
+    if (input) results.push(all.matmul(weightIh));
+    return results;
+  },
+});

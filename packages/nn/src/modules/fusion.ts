@@ -1,0 +1,30 @@
+import type { Tensor } from '@flambeau/core';
+import { convReluMaxPool2d } from '../functional/convolutionPool.ts';
+import type { Module } from '../module.ts';
+import { ReLU } from './activation.ts';
+import { Conv2d } from './convolution.ts';
+import { MaxPool2d } from './pooling.ts';
+
+/** What several modules in a row gave as one op, and how many they were. */
+interface Fused {
+  readonly output: Tensor;
+  readonly count: number;
+}
+
+/**
+ * Runs the modules from `at` on as one op where the device has a kernel for them: a Conv2d, a ReLU and a MaxPool2d. Only for modules that pass
+ * tensors on (passing.ts): nobody could see what lies between. `explain` shows the op that ran. @returns undefined where nothing fits
+ */
+export function fuseModules(modules: readonly Module[], at: number, x: unknown): Fused | undefined {
+  const [conv, relu, pool] = [modules[at], modules[at + 1], modules[at + 2]];
+  if (!(conv instanceof Conv2d) || !(relu instanceof ReLU) || !(pool instanceof MaxPool2d)) return undefined;
+  if (pool.returnIndices || conv.paddingMode !== 'zeros') return undefined;
+  const { weight, bias, stride, padding, dilation, groups } = conv;
+  const { kernelSize, stride: poolStride, padding: poolPadding, dilation: poolDilation, ceilMode } = pool;
+  const output = convReluMaxPool2d(
+    x as Tensor,
+    { weight, bias, stride, padding, dilation, groups },
+    { kernelSize, stride: poolStride, padding: poolPadding, dilation: poolDilation, ceilMode },
+  );
+  return output === undefined ? undefined : { output, count: 3 };
+}
