@@ -91,13 +91,16 @@ function localHeader(entry: Entry, align: number, wideFrom: number): Uint8Array 
   return out;
 }
 
-/** A directory entry says in 64 bits only what needs it: size, packed size and offset, in this order. */
+/**
+ * A directory entry says size, packed size and offset in 64 bits, in this order, as soon as one of them needs it. (The format would let those that
+ * fit stay, but PyTorch before 2.0 misreads an entry whose field holds the offset alone.)
+ */
 function directoryEntry(entry: Entry, wideFrom: number): Uint8Array {
   const { name, size, packedSize, headerOffset } = entry;
   const values = [size, packedSize, headerOffset];
-  const fits = values.map((value) => value < wideFrom);
-  const extra = wideField(values.filter((_, i) => !fits[i]));
-  const [shownSize, shownPacked, shownOffset] = values.map((value, i) => (fits[i] ? value : allOnes));
+  const wide = values.some((value) => value >= wideFrom);
+  const extra = wideField(wide ? values : []);
+  const [shownSize, shownPacked, shownOffset] = wide ? values.map(() => allOnes) : values;
   const out = new Uint8Array(46 + name.length + extra.length);
   const view = new DataView(out.buffer);
   view.setUint32(0, 0x02014b50, true);
