@@ -251,13 +251,17 @@ function iota(count: number, start: number, step: number, options: TensorOptions
   return asLeaf(dispatchOne(arangeOp, [], { shape: [count], dtype, device: deviceOf('arange', options) }, [start, step]), options);
 }
 
+/** @throws ArgumentError unless `value` is a number or a tensor without dimensions */
+function checkEnd(op: string, value: number | Tensor): number | Tensor {
+  if (typeof value === 'number' || typeof value === 'boolean') return Number(value);
+  if (value instanceof Tensor && value.ndim === 0) return value;
+  throw new ArgumentError({ op, expected: 'ends that are numbers or tensors without dimensions', received: describe(value) });
+}
+
 /** A number, or a tensor without dimensions, which is read. */
 function endpoint(op: string, value: number | Tensor): number {
-  if (typeof value === 'number' || typeof value === 'boolean') return Number(value);
-  if (!(value instanceof Tensor) || value.ndim > 0) {
-    throw new ArgumentError({ op, expected: 'ends that are numbers or tensors without dimensions', received: describe(value) });
-  }
-  return value.itemSync();
+  const end = checkEnd(op, value);
+  return end instanceof Tensor ? end.itemSync() : end;
 }
 
 /** Arguments of `linspace`. */
@@ -288,7 +292,7 @@ export function linspace(...args: Call<LinspaceOptions, ['start', 'end', 'steps'
   const like = start instanceof Tensor ? start : end instanceof Tensor ? end : undefined;
   const device = options.device === undefined && like !== undefined ? like.device : deviceOf(op, options);
   if (!device.synchronous && (start instanceof Tensor || end instanceof Tensor))
-    return asLeaf(evenlyOnDevice(start, end, steps, dtype, device), options);
+    return asLeaf(evenlyOnDevice(checkEnd(op, start), checkEnd(op, end), steps, dtype, device), options);
   return asLeaf(fromNumbers(evenly(op, endpoint(op, start), endpoint(op, end), steps, dtype), [steps], dtype, device), options);
 }
 

@@ -61,47 +61,49 @@ function checkRepeats(op: string, repeats: Tensor): void {
   if (repeats.ndim > 1) throw new ShapeError({ op, expected: 'repeats of at most one dimension', received: showShape(repeats.shape) });
 }
 
+/** The arguments of a call. Where counts come as a tensor, or `x` itself counts, they are still to be read. */
+function readRepeats(op: string, x: Tensor, args: readonly unknown[]): { all: RepeatInterleaveOptions; counts: Tensor | undefined } {
+  checkInput(op, x);
+  const all = readCall<RepeatInterleaveOptions>(op, args, ['repeats', 'dim'], ['outputSize']);
+  const counts = all.repeats === undefined ? x : all.repeats instanceof Tensor ? all.repeats : undefined;
+  if (counts !== undefined) checkRepeats(op, counts);
+  return { all, counts };
+}
+
+const flattened = (x: Tensor, dim: number | null | undefined): Tensor => (dim === undefined || dim === null ? reshape(x, -1) : x);
+
+/** The result for counts that were read. */
+function repeatByCounts(op: string, x: Tensor, all: RepeatInterleaveOptions, counts: ArrayLike<number | bigint>): Tensor {
+  if (all.repeats === undefined) return newInt32(x, interleaved(op, counts, x.count, all));
+  const flat = flattened(x, all.dim);
+  const dim = normalizeDim(op, all.dim ?? 0, flat.ndim);
+  return indexSelect(flat, dim, newInt32(x, interleaved(op, counts, flat.ndim === 0 ? 1 : flat.shape[dim], all)));
+}
+
+/** The result for one number of repeats, whose shape is known. */
+function repeatByNumber(op: string, x: Tensor, { repeats, dim }: RepeatInterleaveOptions): Tensor {
+  const n = checkInteger(op, 'repeats', repeats, 0);
+  const flat = flattened(x, dim);
+  const d = normalizeDim(op, dim ?? 0, flat.ndim);
+  const spread = flat.ndim === 0 ? reshape(flat, 1) : flat;
+  const { shape } = spread;
+  const wide = spread.unsqueeze(d + 1).expand([...shape.slice(0, d + 1), n, ...shape.slice(d + 1)]);
+  return reshape(wide, shape.map((length, i) => (i === d ? length * n : length))); // prettier-ignore
+}
+
 /**
  * Each element (or slice of `dim`) several times in a row. A tensor of counts alone gives the indices: [2, 1] gives 0, 0, 1.
  * @throws AsyncOnlyError for tensor repeats on a device that only reads asynchronously; use `repeatInterleaveAsync`
  */
 export function repeatInterleave(x: Tensor, ...args: Call<RepeatInterleaveOptions, ['repeats', 'dim']> | []): Tensor {
   const op = 'repeatInterleave';
-  checkInput(op, x);
-  const all = readCall<RepeatInterleaveOptions>(op, args, ['repeats', 'dim'], ['outputSize']);
-  if (all.repeats === undefined) {
-    checkRepeats(op, x);
-    return newInt32(x, interleaved(op, x.dataSync(), x.count, all));
-  }
-  const { repeats, dim } = all;
-  const flat = dim === undefined || dim === null ? reshape(x, -1) : x;
-  const d = normalizeDim(op, dim ?? 0, flat.ndim);
-  if (repeats instanceof Tensor) {
-    checkRepeats(op, repeats);
-    return indexSelect(flat, d, newInt32(x, interleaved(op, repeats.dataSync(), flat.ndim === 0 ? 1 : flat.shape[d], all)));
-  }
-  checkInteger(op, 'repeats', repeats, 0);
-  const shape = flat.ndim === 0 ? [1] : flat.shape;
-  const spread = flat.ndim === 0 ? reshape(flat, 1) : flat;
-  const wide = spread.unsqueeze(d + 1).expand([...shape.slice(0, d + 1), repeats, ...shape.slice(d + 1)]);
-  return reshape(wide, shape.map((n, i) => (i === d ? n * repeats : n))); // prettier-ignore
+  const { all, counts } = readRepeats(op, x, args);
+  return counts === undefined ? repeatByNumber(op, x, all) : repeatByCounts(op, x, all, counts.dataSync());
 }
 
-/** The promise of `repeatInterleave` by a tensor, or of a tensor of counts alone, on every device. */
-export async function repeatInterleaveAsync(
-  x: Tensor,
-  repeats?: Tensor,
-  options: Omit<RepeatInterleaveOptions, 'repeats'> = {},
-): Promise<Tensor> {
+/** The promise of `repeatInterleave`, on every device. */
+export async function repeatInterleaveAsync(x: Tensor, ...args: Call<RepeatInterleaveOptions, ['repeats', 'dim']> | []): Promise<Tensor> {
   const op = 'repeatInterleave';
-  checkInput(op, x);
-  if (repeats === undefined) {
-    checkRepeats(op, x);
-    return newInt32(x, interleaved(op, await x.readData(), x.count, options));
-  }
-  checkRepeats(op, repeats);
-  const { dim } = options;
-  const flat = dim === undefined || dim === null ? reshape(x, -1) : x;
-  const d = normalizeDim(op, dim ?? 0, flat.ndim);
-  return indexSelect(flat, d, newInt32(x, interleaved(op, await repeats.readData(), flat.ndim === 0 ? 1 : flat.shape[d], options)));
+  const { all, counts } = readRepeats(op, x, args);
+  return counts === undefined ? repeatByNumber(op, x, all) : repeatByCounts(op, x, all, await counts.readData());
 }
