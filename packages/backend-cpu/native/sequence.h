@@ -60,22 +60,6 @@ FLAMBEAU_INLINE void putSome(float* p, Vf v, Index count) {
   else storePart(p, v, count);
 }
 
-/** c [m, n] = bias + a [m, k] · b, where b was packed by packRight and the bias fills whole panels. */
-static inline void packedSum(Index m, Index n, Index k, const Matrix<float>& a, const float* packed, float* c, Index cm, const float* bias) {
-  for (Index n0 = 0; n0 < n; n0 += tileVectors * W) {
-    const Index left = n - n0, w = panelWidth<float>(left);
-    Tile<float> tile = {};
-    tile.k1 = 1;
-    tile.k2 = k;
-    tile.a = a.at;
-    tile.am = a.row;
-    tile.a2 = a.column;
-    tile.b = packed + n0 * k;
-    tile.b2 = w;
-    runPanel(tile, m, left < w ? left : w, w, c + n0, cm, bias + n0, false);
-  }
-}
-
 /** out [columns] = the sum of `rows` rows that lie `step` apart. */
 static inline void sumRows(const float* from, Index rows, Index step, Index columns, float* out) {
   for (Index i = 0; i < columns; i++) out[i] = 0;

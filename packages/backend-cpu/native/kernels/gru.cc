@@ -57,8 +57,8 @@ int gru(const double* command, ErrorSlot& slot) {
       const Index t = q.at(s);
       float* now = gates + (t * q.batch + first) * row;
       float* shown = output + t * states + shift;
-      packedSum(samples, width, q.features, x.rows(t, first), packedIh, now, row, bias);             // x [N, I] · W_ihᵀ [I, 3H]
-      packedProduct(samples, width, size, Matrix<float>{h, size, 1}, packedHh, hidden, width, false); // h [N, H] · W_hhᵀ [H, 3H]
+      packedProduct(samples, width, q.features, x.rows(t, first), packedIh, now, row, bias, false); // x [N, I] · W_ihᵀ [I, 3H]
+      packedProduct(samples, width, size, Matrix<float>{h, size, 1}, packedHh, hidden, width, (const float*)nullptr, false); // h [N, H] · W_hhᵀ [H, 3H]
       for (Index n = 0; n < samples; n++) openGru(now + n * row, hidden + n * width, biasHidden, h + n * size, shown + n * size, size);
       h = shown;
     }
@@ -133,11 +133,11 @@ int gruGrad(const double* command, ErrorSlot& slot) {
         for (Index i = 0; i < size; i++) total[i] += slope.at[n * slope.row + i];
         closeGru(gates + (t * q.batch + first + n) * row, before + n * size, total, now + n * row, size);
       }
-      packedProduct(samples, size, width, Matrix<float>{now + size, row, 1}, packedHh, slopeH, size, true); // [N, 3H] · W_hh [3H, H]
+      packedProduct(samples, size, width, Matrix<float>{now + size, row, 1}, packedHh, slopeH, size, (const float*)nullptr, true); // [N, 3H] · W_hh [3H, H]
       if (dx == nullptr) continue;
       float* to = dx + (t * q.batch + first) * q.features;
-      packedProduct(samples, q.features, 2 * size, Matrix<float>{now + size, row, 1}, packedGates, to, q.features, false);
-      packedProduct(samples, q.features, size, Matrix<float>{now, row, 1}, packedFresh, to, q.features, true);
+      packedProduct(samples, q.features, 2 * size, Matrix<float>{now + size, row, 1}, packedGates, to, q.features, (const float*)nullptr, false);
+      packedProduct(samples, q.features, size, Matrix<float>{now, row, 1}, packedFresh, to, q.features, (const float*)nullptr, true);
     }
   });
   const float* gateSums = sums + size;

@@ -56,8 +56,8 @@ int lstm(const double* command, ErrorSlot& slot) {
       float* now = gates + (t * q.batch + first) * width;
       float* shown = output + t * states + shift;
       float* cell = cells + t * states + shift;
-      packedSum(samples, width, q.features, x.rows(t, first), packedIh, now, width, bias);                 // x [N, I] · W_ihᵀ [I, 4H]
-      packedProduct(samples, width, size, Matrix<float>{h, size, 1}, packedHh, now, width, true); // h [N, H] · W_hhᵀ [H, 4H]
+      packedProduct(samples, width, q.features, x.rows(t, first), packedIh, now, width, bias, false); // x [N, I] · W_ihᵀ [I, 4H]
+      packedProduct(samples, width, size, Matrix<float>{h, size, 1}, packedHh, now, width, (const float*)nullptr, true); // h [N, H] · W_hhᵀ [H, 4H]
       for (Index n = 0; n < samples; n++) openGates(now + n * width, c + n * size, cell + n * size, shown + n * size, size);
       h = shown;
       c = cell;
@@ -145,8 +145,8 @@ int lstmGrad(const double* command, ErrorSlot& slot) {
         closeGates(gates + (t * q.batch + first + n) * width, before + n * size, cells + t * states + shift + n * size, total, slopeC + n * size, now + n * width, size);
       }
       const Matrix<float> sum = {now, width, 1};
-      if (s > 0 || initial) packedProduct(samples, size, width, sum, packedHh, slopeH, size, false); // [N, 4H] · W_hh [4H, H]
-      if (dx != nullptr) packedProduct(samples, q.features, width, sum, packedIh, dx + (t * q.batch + first) * q.features, q.features, false);
+      if (s > 0 || initial) packedProduct(samples, size, width, sum, packedHh, slopeH, size, (const float*)nullptr, false); // [N, 4H] · W_hh [4H, H]
+      if (dx != nullptr) packedProduct(samples, q.features, width, sum, packedIh, dx + (t * q.batch + first) * q.features, q.features, (const float*)nullptr, false);
     }
   });
   const WeightGrads grads = {slot, room, each};

@@ -1,0 +1,150 @@
+// Matrices cut into panels: packing, and products of all tiles of a panel.
+#pragma once
+#include "tile.h"
+
+namespace FLAMBEAU_NAMESPACE {
+
+/** dst[c*dstStep + r] = src[r*srcStep + c] for a matrix of rows x columns. */
+template <typename T> FLAMBEAU_NOINLINE void transposeInto(const T* src, Index srcStep, Index rows, Index columns, T* dst, Index dstStep) {
+  Index r = 0;
+  if (sizeof(T) == 4) {
+    typedef float Four __attribute__((vector_size(16)));
+    typedef float LooseFour __attribute__((vector_size(16), aligned(4), may_alias));
+    for (; r + 4 <= rows; r += 4) {
+      const T* s = src + r * srcStep;
+      T* d = dst + r;
+      Index c = 0;
+      for (; c + 4 <= columns; c += 4) {
+        const Four p = *(const LooseFour*)(s + c), q = *(const LooseFour*)(s + c + srcStep);
+        const Four u = *(const LooseFour*)(s + c + 2 * srcStep), w = *(const LooseFour*)(s + c + 3 * srcStep);
+        const Four pq = __builtin_shufflevector(p, q, 0, 4, 1, 5), uw = __builtin_shufflevector(u, w, 0, 4, 1, 5);
+        const Four pqHigh = __builtin_shufflevector(p, q, 2, 6, 3, 7), uwHigh = __builtin_shufflevector(u, w, 2, 6, 3, 7);
+        T* e = d + c * dstStep;
+        *(LooseFour*)e = __builtin_shufflevector(pq, uw, 0, 1, 4, 5);
+        *(LooseFour*)(e + dstStep) = __builtin_shufflevector(pq, uw, 2, 3, 6, 7);
+        *(LooseFour*)(e + 2 * dstStep) = __builtin_shufflevector(pqHigh, uwHigh, 0, 1, 4, 5);
+        *(LooseFour*)(e + 3 * dstStep) = __builtin_shufflevector(pqHigh, uwHigh, 2, 3, 6, 7);
+      }
+      for (; c < columns; c++)
+        for (Index i = 0; i < 4; i++) d[c * dstStep + i] = s[i * srcStep + c];
+    }
+  }
+  for (; r < rows; r++)
+    for (Index c = 0; c < columns; c++) dst[c * dstStep + r] = src[r * srcStep + c];
+}
+
+template <typename T> inline void copyRun(const T* from, T* to, Index n) { // written out, since there is no memcpy in WASM
+  constexpr int lanes = LanesOf<T>::count;
+  Index i = 0;
+  for (; i + lanes <= n; i += lanes) storeVector(to + i, loadVector(from + i));
+  for (; i < n; i++) to[i] = from[i];
+}
+template <typename T> inline void fillRun(T* to, T value, Index n) {
+  for (Index i = 0; i < n; i++) to[i] = value;
+}
+
+/** A matrix [rows, columns] with any strides. */
+template <typename T> struct Matrix {
+  const T* at;
+  Index row, column;
+};
+
+/** The width of the panel of n that begins at n0: two vectors, or one where that is enough. */
+template <typename T> inline Index panelWidth(Index left) { return left > LanesOf<T>::count ? tileVectors * LanesOf<T>::count : LanesOf<T>::count; }
+
+/** Packs columns [0, n) of rows [0, k) of b into one panel [k][width], zeros behind. */
+template <typename T> FLAMBEAU_NOINLINE void packPanel(const Matrix<T>& b, Index k, Index n, Index width, T* to) {
+  if (n < width)
+    for (Index i = 0; i < k; i++) fillRun(to + i * width + n, T(0), width - n);
+  if (b.column == 1) {
+    if (n == width && width == 2 * LanesOf<T>::count) {
+      constexpr int lanes = LanesOf<T>::count;
+      for (Index i = 0; i < k; i++) {
+        storeVector(to + i * width, loadVector(b.at + i * b.row));
+        storeVector(to + i * width + lanes, loadVector(b.at + i * b.row + lanes));
+      }
+    } else
+      for (Index i = 0; i < k; i++) copyRun(b.at + i * b.row, to + i * width, n);
+  } else if (b.row == 1) transposeInto(b.at, b.column, n, k, to, width);
+  else
+    for (Index i = 0; i < k; i++)
+      for (Index j = 0; j < n; j++) to[i * width + j] = b.at[i * b.row + j * b.column];
+}
+
+/** Copies the valid columns of a tile that hangs over the edge of c. */
+template <typename T> FLAMBEAU_NOINLINE void storeEdge(const T* tile, Index width, Index rows, Index n, T* c, Index cm, bool accumulate) {
+  for (Index r = 0; r < rows; r++)
+    for (Index j = 0; j < n; j++) c[r * cm + j] = accumulate ? c[r * cm + j] + tile[r * width + j] : tile[r * width + j];
+}
+
+alignas(64) static const float zeroBlock[8 * W] = {};
+
+/**
+ * All row tiles of one panel of c: c[0..m, 0..n] = start + a·b. `tile` holds the strides and b; m is cut into tiles of nearly equal height,
+ * since 50 rows as 13+13+12+12 keep the pipeline fuller than 14+14+14+8.
+ */
+template <typename T> FLAMBEAU_NOINLINE void runPanel(Tile<T> tile, Index m, Index n, Index width, T* c, Index cm, const T* bias, bool accumulate) {
+  constexpr int most = rowsOfTile<T>;
+  const Index tiles = (m + most - 1) / most;
+  if (tiles == 0) return;
+  const Index base = m / tiles, larger = m % tiles;
+  const TileFunction<T> small = width > LanesOf<T>::count ? tileFunction<T, 2>((int)base) : tileFunction<T, 1>((int)base);
+  const TileFunction<T> large = width > LanesOf<T>::count ? tileFunction<T, 2>((int)base + 1) : tileFunction<T, 1>((int)base + 1);
+  const T* origin = tile.a;
+  Index row = 0;
+  const T* zeros = (const T*)zeroBlock;
+  if (n == width) {
+    tile.cm = cm;
+    tile.startM = accumulate ? cm : 0;
+    for (Index i = 0; i < tiles; i++) {
+      tile.a = origin + row * tile.am;
+      tile.c = c + row * cm;
+      tile.start = accumulate ? tile.c : bias != nullptr ? bias : zeros;
+      if (i < larger) large(tile), row += base + 1;
+      else small(tile), row += base;
+    }
+    return;
+  }
+  T edge[most * tileVectors * LanesOf<T>::count];
+  tile.cm = width;
+  tile.startM = 0;
+  tile.start = !accumulate && bias != nullptr ? bias : zeros;
+  tile.c = edge;
+  for (Index i = 0; i < tiles; i++) {
+    const Index rows = i < larger ? base + 1 : base;
+    tile.a = origin + row * tile.am;
+    (i < larger ? large : small)(tile);
+    storeEdge(edge, width, rows, n, c + row * cm, cm, accumulate);
+    row += rows;
+  }
+}
+
+/** Packs all of b [k, n] into panels, for products that are made many times over; `to` holds k times n rounded up to whole panels. */
+template <typename T> void packRight(const Matrix<T>& b, Index k, Index n, T* to) {
+  for (Index n0 = 0; n0 < n; n0 += tileVectors * LanesOf<T>::count) {
+    const Index left = n - n0, w = panelWidth<T>(left);
+    packPanel(Matrix<T>{b.at + n0 * b.column, b.row, b.column}, k, left < w ? left : w, w, to + n0 * k);
+  }
+}
+
+/** c [m, n] = bias + a [m, k] · b, or c + a·b with `accumulate`, where b was packed by packRight; `bias` fills whole panels, or is null. */
+template <typename T>
+void packedProduct(Index m, Index n, Index k, const Matrix<T>& a, const T* packed, T* c, Index cm, const T* bias, bool accumulate) {
+  for (Index n0 = 0; n0 < n; n0 += tileVectors * LanesOf<T>::count) {
+    const Index left = n - n0, w = panelWidth<T>(left);
+    Tile<T> tile = {};
+    tile.k1 = 1;
+    tile.k2 = k;
+    tile.a = a.at;
+    tile.am = a.row;
+    tile.a2 = a.column;
+    tile.b = packed + n0 * k;
+    tile.b2 = w;
+    runPanel(tile, m, left < w ? left : w, w, c + n0, cm, bias != nullptr ? bias + n0 : nullptr, accumulate);
+  }
+}
+
+// Instantiated once, in kernels/product.cc.
+extern template void runPanel<float>(Tile<float>, Index, Index, Index, float*, Index, const float*, bool);
+
+}  // namespace FLAMBEAU_NAMESPACE
