@@ -137,6 +137,23 @@ export function broadcast(x: Tensor, ...args: Call<CollectiveOptions & { src?: n
   );
 }
 
+/** Every rank's x, one behind the other, into the tensors `into`. */
+function allGathered<T>(op: string, group: ProcessGroup, x: Tensor, into: readonly Tensor[], timeout: unknown, value: T): Work<T> {
+  return carryOut(
+    {
+      op,
+      kind: 'allGather',
+      group,
+      like: x,
+      send: { tensors: [x], read: true, write: false },
+      receive: { tensors: into, read: false, write: true },
+      timeout: checkTimeout(op, timeout),
+      detail: '',
+    },
+    () => value,
+  );
+}
+
 /**
  * Gives every rank the tensors of all. Arguments: group.
  * @param list - one tensor for each rank, which they are written into
@@ -150,19 +167,7 @@ export function allGather(list: Tensor[], x: Tensor, ...args: Call<CollectiveOpt
   const { group: given, timeout } = readCall<CollectiveOptions>(name, args, ['group'], keywords);
   const group = groupOf(name, given);
   checkList(name, 'the list', list, x, group);
-  return carryOut(
-    {
-      op: name,
-      kind: 'allGather',
-      group,
-      like: x,
-      send: { tensors: [x], read: true, write: false },
-      receive: { tensors: list, read: false, write: true },
-      timeout: checkTimeout(name, timeout),
-      detail: '',
-    },
-    () => list,
-  );
+  return allGathered(name, group, x, list, timeout, list);
 }
 
 function checkWhole(op: string, name: string, whole: Tensor, part: Tensor, group: ProcessGroup): void {
@@ -182,16 +187,30 @@ export function allGatherIntoTensor(output: Tensor, x: Tensor, ...args: Call<Col
   const { group: given, timeout } = readCall<CollectiveOptions>(name, args, ['group'], keywords);
   const group = groupOf(name, given);
   checkWhole(name, 'an output', output, x, group);
+  return allGathered(name, group, x, [output], timeout, output);
+}
+
+/** What the ranks give, one part for each rank behind the other, reduced; each takes its part. */
+function reduceScattered(
+  op: string,
+  group: ProcessGroup,
+  parts: readonly Tensor[],
+  output: Tensor,
+  how: unknown,
+  timeout: unknown,
+): Work<Tensor> {
+  const reduction = checkReduction(op, how, output);
   return carryOut(
     {
-      op: name,
-      kind: 'allGather',
+      op,
+      kind: 'reduceScatter',
       group,
-      like: x,
-      send: { tensors: [x], read: true, write: false },
+      like: output,
+      reduction,
+      send: { tensors: parts, read: true, write: false },
       receive: { tensors: [output], read: false, write: true },
-      timeout: checkTimeout(name, timeout),
-      detail: '',
+      timeout: checkTimeout(op, timeout),
+      detail: `(${reduction})`,
     },
     () => output,
   );
@@ -210,21 +229,7 @@ export function reduceScatter(output: Tensor, list: readonly Tensor[], ...args: 
   const { op = 'sum', ...rest } = readCall<ReduceOptions>(name, args, ['op', 'group'], keywords);
   const group = groupOf(name, rest.group);
   checkList(name, 'the list', list, output, group);
-  const reduction = checkReduction(name, op, output);
-  return carryOut(
-    {
-      op: name,
-      kind: 'reduceScatter',
-      group,
-      like: output,
-      reduction,
-      send: { tensors: list, read: true, write: false },
-      receive: { tensors: [output], read: false, write: true },
-      timeout: checkTimeout(name, rest.timeout),
-      detail: `(${reduction})`,
-    },
-    () => output,
-  );
+  return reduceScattered(name, group, list, output, op, rest.timeout);
 }
 
 /** As `reduceScatter`, from one tensor: [size · N, ...] or [size, N, ...] into [N, ...]. */
@@ -235,21 +240,7 @@ export function reduceScatterTensor(output: Tensor, x: Tensor, ...args: Call<Red
   const { op = 'sum', ...rest } = readCall<ReduceOptions>(name, args, ['op', 'group'], keywords);
   const group = groupOf(name, rest.group);
   checkWhole(name, 'an input', x, output, group);
-  const reduction = checkReduction(name, op, output);
-  return carryOut(
-    {
-      op: name,
-      kind: 'reduceScatter',
-      group,
-      like: output,
-      reduction,
-      send: { tensors: [x], read: true, write: false },
-      receive: { tensors: [output], read: false, write: true },
-      timeout: checkTimeout(name, rest.timeout),
-      detail: `(${reduction})`,
-    },
-    () => output,
-  );
+  return reduceScattered(name, group, [x], output, op, rest.timeout);
 }
 
 /**

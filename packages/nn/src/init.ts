@@ -1,18 +1,19 @@
 import {
-  checkInput,
   ArgumentError,
+  checkInput,
   defaultGenerator,
   describe,
   fromNumbers,
+  Generator,
   normalValues,
   permutationValues,
+  readCall,
   ShapeError,
   showShape,
-  Generator,
+  type Call,
   type Tensor,
 } from '@flambeau/core';
 import { noGrad } from '@flambeau/autograd';
-import { readCall, type Call } from './functional/call.ts';
 import { orthonormalColumns } from './orthonormal.ts';
 import { truncatedNormalValues } from './truncatedNormal.ts';
 

@@ -1,6 +1,19 @@
-import { arange, ArgumentError, cat, describe, dispatch, dispatchOne, isFloat, ShapeError, showShape, type Tensor } from '@flambeau/core';
+import {
+  arange,
+  ArgumentError,
+  cat,
+  checkTensor,
+  describe,
+  dispatch,
+  dispatchOne,
+  isFloat,
+  readCall,
+  ShapeError,
+  showShape,
+  type Call,
+  type Tensor,
+} from '@flambeau/core';
 import { averagePools } from './averagePooling.ts';
-import { checkTensor, readCall, type Call } from './call.ts';
 import { maxPools } from './pooling.ts';
 import { product } from './size.ts';
 

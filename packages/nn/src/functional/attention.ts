@@ -1,18 +1,21 @@
 import {
   ArgumentError,
   broadcastShapes,
+  checkNumber,
+  checkTensor,
   defineOp,
   dispatch,
   DTypeError,
   isFloat,
   ones,
+  readCall,
   ShapeError,
   showShape,
+  type Call,
   type Op,
   type Shape,
   type Tensor,
 } from '@flambeau/core';
-import { checkNumber, checkTensor, readCall, type Call } from './call.ts';
 import { dropout } from './dropout.ts';
 import { firstOutput } from './firstOutput.ts';
 

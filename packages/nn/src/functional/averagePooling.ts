@@ -1,16 +1,19 @@
 import {
   ArgumentError,
+  checkNumber,
+  checkTensor,
   contiguousStrides,
   defineOp,
   describe,
   dispatchOne,
   foldOp,
   isFloat,
+  readCall,
+  type Call,
   type Op,
   type Shape,
   type Tensor,
 } from '@flambeau/core';
-import { checkNumber, checkTensor, readCall, type Call } from './call.ts';
 import { poolAttrs, poolWindows, type PoolAttrs, type PoolOptions } from './pooling.ts';
 import { product, type Size } from './size.ts';
 

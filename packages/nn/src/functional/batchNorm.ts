@@ -1,6 +1,16 @@
-import { ArgumentError, defineOp, dispatch, ShapeError, showShape, type Op, type Tensor } from '@flambeau/core';
+import {
+  ArgumentError,
+  checkTensor,
+  defineOp,
+  dispatch,
+  readCall,
+  ShapeError,
+  showShape,
+  type Call,
+  type Op,
+  type Tensor,
+} from '@flambeau/core';
 import { noGrad } from '@flambeau/autograd';
-import { checkTensor, readCall, type Call } from './call.ts';
 import { affine, checkChannels } from './channels.ts';
 import { product } from './size.ts';
 

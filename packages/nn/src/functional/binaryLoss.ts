@@ -1,7 +1,17 @@
-import { defineOp, dispatchOne, ShapeError, showShape, ValueError, type Op, type Tensor } from '@flambeau/core';
+import {
+  checkTensor,
+  defineOp,
+  dispatchOne,
+  readCall,
+  ShapeError,
+  showShape,
+  ValueError,
+  type Call,
+  type Op,
+  type Tensor,
+} from '@flambeau/core';
 import { noGrad } from '@flambeau/autograd';
 import { softplusOfNegative } from './softplus.ts';
-import { checkTensor, readCall, type Call } from './call.ts';
 import { checkReduction, reduce, type Reduction } from './reduction.ts';
 import { checkSameShape, checkWeight } from './regressionLoss.ts';
 

@@ -1,5 +1,4 @@
-import { ShapeError, showShape, type Tensor } from '@flambeau/core';
-import { checkTensor } from './call.ts';
+import { checkTensor, ShapeError, showShape, type Tensor } from '@flambeau/core';
 
 /** Scales and shifts channels (dim 1). */
 export function affine(x: Tensor, weight: Tensor | null | undefined, bias: Tensor | null | undefined): Tensor {

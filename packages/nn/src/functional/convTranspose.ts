@@ -1,5 +1,4 @@
-import { ArgumentError, describe, dispatchOne, ShapeError, showShape, type Tensor } from '@flambeau/core';
-import { readCall, type Call } from './call.ts';
+import { ArgumentError, describe, dispatchOne, readCall, ShapeError, showShape, type Call, type Tensor } from '@flambeau/core';
 import { checkBias, checkConvolutionTensors, convolutions, type ConvAttrs } from './convolution.ts';
 import { spread, type Size } from './size.ts';
 

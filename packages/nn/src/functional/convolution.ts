@@ -1,18 +1,20 @@
 import {
   ArgumentError,
+  checkTensor,
   contiguousStrides,
   defineOp,
   describe,
   dispatchOne,
-  foldOp,
   DTypeError,
+  foldOp,
+  readCall,
   ShapeError,
   showShape,
   Tensor,
+  type Call,
   type Op,
   type Shape,
 } from '@flambeau/core';
-import { checkTensor, readCall, type Call } from './call.ts';
 import { constantPad } from './padding.ts';
 import { product, spread, type Size } from './size.ts';
 

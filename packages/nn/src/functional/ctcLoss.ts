@@ -1,18 +1,20 @@
 import {
-  checkIterable,
   ArgumentError,
   cat,
+  checkIterable,
+  checkTensor,
   defineOp,
   describe,
   dispatchOne,
   fromNumbers,
+  readCall,
   ShapeError,
   showShape,
   Tensor,
+  type Call,
   type Op,
 } from '@flambeau/core';
 import { valueAndGrad } from '@flambeau/autograd';
-import { checkTensor, readCall, type Call } from './call.ts';
 import { checkReduction, type Reduction } from './reduction.ts';
 
 interface CtcAttrs {

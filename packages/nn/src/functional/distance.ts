@@ -1,5 +1,15 @@
-import { ArgumentError, broadcastShapes, isFloat, ShapeError, showShape, type Tensor } from '@flambeau/core';
-import { checkNumber, checkTensor, readCall, type Call } from './call.ts';
+import {
+  ArgumentError,
+  broadcastShapes,
+  checkNumber,
+  checkTensor,
+  isFloat,
+  readCall,
+  ShapeError,
+  showShape,
+  type Call,
+  type Tensor,
+} from '@flambeau/core';
 
 /**
  * `(Σ |x|ᵖ)^(1/p)` over `dim`, whose gradient is 0 where it is 0. p may be 0 (how many are not zero) and infinite.

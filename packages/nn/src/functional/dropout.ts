@@ -1,16 +1,18 @@
 import {
   ArgumentError,
   bernoulliValues,
+  checkTensor,
   defaultGenerator,
   describe,
   fromNumbers,
   rand,
+  readCall,
   ShapeError,
   showShape,
+  type Call,
   type Generator,
   type Tensor,
 } from '@flambeau/core';
-import { checkTensor, readCall, type Call } from './call.ts';
 import { apply, type InPlaceOption } from './inplace.ts';
 
 interface DropoutOptions extends InPlaceOption {

@@ -1,22 +1,25 @@
 import {
   arange,
   ArgumentError,
+  checkChoice,
+  checkTensor,
   defineOp,
   describe,
   dispatchOne,
   DTypeError,
-  IndexError,
   indexAddOp,
+  IndexError,
   indexSelectGradOp,
   isFloat,
+  readCall,
   ShapeError,
   showShape,
   zeros,
+  type Call,
   type Op,
   type Tensor,
 } from '@flambeau/core';
 import { noGrad } from '@flambeau/autograd';
-import { checkChoice, checkTensor, readCall, type Call } from './call.ts';
 import { pNorm } from './distance.ts';
 import { checkWeight } from './regressionLoss.ts';
 

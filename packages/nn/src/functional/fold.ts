@@ -1,5 +1,14 @@
-import { contiguousStrides, dispatchOne, foldOp, ShapeError, showShape, type Tensor } from '@flambeau/core';
-import { checkTensor, readCall, type Call } from './call.ts';
+import {
+  checkTensor,
+  contiguousStrides,
+  dispatchOne,
+  foldOp,
+  readCall,
+  ShapeError,
+  showShape,
+  type Call,
+  type Tensor,
+} from '@flambeau/core';
 import { constantPad } from './padding.ts';
 import { product, spread, type Size } from './size.ts';
 

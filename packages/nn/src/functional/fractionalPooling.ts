@@ -1,5 +1,15 @@
-import { ArgumentError, defaultGenerator, describe, ShapeError, showShape, type Generator, type Tensor } from '@flambeau/core';
-import { checkTensor, readCall, type Call } from './call.ts';
+import {
+  ArgumentError,
+  checkTensor,
+  defaultGenerator,
+  describe,
+  readCall,
+  ShapeError,
+  showShape,
+  type Call,
+  type Generator,
+  type Tensor,
+} from '@flambeau/core';
 import { product, spread, type Size } from './size.ts';
 
 /** Options of fractional max pooling; exactly one of `outputSize` and `outputRatio` is given. */

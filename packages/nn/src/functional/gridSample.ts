@@ -1,5 +1,19 @@
-import { ArgumentError, cat, describe, DTypeError, fromNumbers, isFloat, ShapeError, showShape, type Tensor } from '@flambeau/core';
-import { checkChoice, checkNumber, checkTensor, readCall, type Call } from './call.ts';
+import {
+  ArgumentError,
+  cat,
+  checkChoice,
+  checkNumber,
+  checkTensor,
+  describe,
+  DTypeError,
+  fromNumbers,
+  isFloat,
+  readCall,
+  ShapeError,
+  showShape,
+  type Call,
+  type Tensor,
+} from '@flambeau/core';
 import { product } from './size.ts';
 
 /** Options of `gridSample`. */

@@ -1,6 +1,7 @@
-export type { Call } from './call.ts';
+export type { Call } from '@flambeau/core';
 export type { Size } from './size.ts';
 export * from './activation.ts';
+export * from './softmax.ts';
 export * from './adaptivePooling.ts';
 export * from './attention.ts';
 export * from './averagePooling.ts';

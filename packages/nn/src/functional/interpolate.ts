@@ -1,6 +1,18 @@
-import { ArgumentError, describe, DTypeError, fromNumbers, isFloat, ShapeError, showShape, type Tensor } from '@flambeau/core';
+import {
+  ArgumentError,
+  checkChoice,
+  checkTensor,
+  describe,
+  DTypeError,
+  fromNumbers,
+  isFloat,
+  readCall,
+  ShapeError,
+  showShape,
+  type Call,
+  type Tensor,
+} from '@flambeau/core';
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from './adaptivePooling.ts';
-import { checkChoice, checkTensor, readCall, type Call } from './call.ts';
 
 /** How values between the places of the input are found. */
 export type InterpolateMode = 'nearest' | 'nearest-exact' | 'linear' | 'bilinear' | 'bicubic' | 'trilinear' | 'area';

@@ -1,5 +1,4 @@
-import { DTypeError, linear as apply, ShapeError, showShape, type Tensor } from '@flambeau/core';
-import { checkTensor, readCall, type Call } from './call.ts';
+import { checkTensor, DTypeError, linear as apply, readCall, ShapeError, showShape, type Call, type Tensor } from '@flambeau/core';
 import { product } from './size.ts';
 
 interface LinearOptions {

@@ -1,5 +1,4 @@
-import { ArgumentError, isFloat, linear, ShapeError, showShape, type Tensor } from '@flambeau/core';
-import { checkTensor, readCall, type Call } from './call.ts';
+import { ArgumentError, checkTensor, isFloat, linear, readCall, ShapeError, showShape, type Call, type Tensor } from '@flambeau/core';
 import { crossEntropy } from './loss.ts';
 import type { Reduction } from './reduction.ts';
 

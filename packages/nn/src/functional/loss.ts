@@ -1,18 +1,20 @@
 import {
   ArgumentError,
-  DTypeError,
-  IndexError,
-  ShapeError,
+  checkTensor,
   defineOp,
   dispatch,
   dispatchOne,
+  DTypeError,
+  IndexError,
   isFloat,
+  readCall,
+  ShapeError,
   showShape,
+  type Call,
   type Op,
   type Tensor,
 } from '@flambeau/core';
 import { firstOutput } from './firstOutput.ts';
-import { checkTensor, readCall, type Call } from './call.ts';
 import { checkReduction, reduce, type Reduction } from './reduction.ts';
 import { checkWeight } from './regressionLoss.ts';
 

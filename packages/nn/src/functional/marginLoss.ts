@@ -1,5 +1,17 @@
-import { ArgumentError, arange, describe, DTypeError, isFloat, ShapeError, showShape, type Tensor } from '@flambeau/core';
-import { checkNumber, checkTensor, readCall, type Call } from './call.ts';
+import {
+  arange,
+  ArgumentError,
+  checkNumber,
+  checkTensor,
+  describe,
+  DTypeError,
+  isFloat,
+  readCall,
+  ShapeError,
+  showShape,
+  type Call,
+  type Tensor,
+} from '@flambeau/core';
 import { pairwiseDistance } from './distance.ts';
 import { checkReduction, reduce, type Reduction } from './reduction.ts';
 import { checkWeight, floats } from './regressionLoss.ts';

@@ -1,17 +1,18 @@
 import {
   ArgumentError,
   cat,
+  checkTensor,
   describe,
   DTypeError,
   isFloat,
   linear,
+  readCall,
   ShapeError,
   showShape,
   zeros,
   type Shape,
   type Tensor,
 } from '@flambeau/core';
-import { checkTensor, readCall } from './call.ts';
 import { dropout as applyDropout } from './dropout.ts';
 import { scaledDotProductAttention } from './attention.ts';
 

@@ -1,18 +1,20 @@
 import {
   ArgumentError,
+  checkTensor,
   defineOp,
   describe,
   dispatch,
   dispatchOne,
   isFloat,
+  readCall,
   ShapeError,
   showShape,
+  type Call,
   type DType,
   type Op,
   type Shape,
   type Tensor,
 } from '@flambeau/core';
-import { checkTensor, readCall, type Call } from './call.ts';
 import { affine, checkChannels } from './channels.ts';
 import { firstOutput } from './firstOutput.ts';
 import { constantPad } from './padding.ts';

@@ -1,5 +1,17 @@
-import { ArgumentError, defineOp, describe, dispatchOne, ShapeError, showShape, type Op, type Tensor } from '@flambeau/core';
-import { checkChoice, checkTensor, readCall, type Call } from './call.ts';
+import {
+  ArgumentError,
+  checkChoice,
+  checkTensor,
+  defineOp,
+  describe,
+  dispatchOne,
+  readCall,
+  ShapeError,
+  showShape,
+  type Call,
+  type Op,
+  type Tensor,
+} from '@flambeau/core';
 
 interface PadAttrs {
   /** Elements added before and after each dimension. */

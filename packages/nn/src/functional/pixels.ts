@@ -1,5 +1,4 @@
-import { ArgumentError, describe, ShapeError, showShape, type Tensor } from '@flambeau/core';
-import { checkTensor, readCall, type Call } from './call.ts';
+import { ArgumentError, checkTensor, describe, readCall, ShapeError, showShape, type Call, type Tensor } from '@flambeau/core';
 
 function checkFactor(op: string, name: string, factor: unknown): asserts factor is number {
   if (!Number.isInteger(factor) || (factor as number) < 1)

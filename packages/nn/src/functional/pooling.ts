@@ -1,19 +1,21 @@
 import {
-  ArgumentError,
   arange,
+  ArgumentError,
+  checkTensor,
   defineOp,
   dispatch,
   dispatchOne,
   isFloat,
   limits,
   numel,
+  readCall,
   ShapeError,
   showShape,
+  type Call,
   type Op,
   type Shape,
   type Tensor,
 } from '@flambeau/core';
-import { checkTensor, readCall, type Call } from './call.ts';
 import { firstOutput } from './firstOutput.ts';
 import { constantPad } from './padding.ts';
 import { spread, type Size } from './size.ts';

@@ -1,5 +1,4 @@
-import { type Tensor } from '@flambeau/core';
-import { checkChoice } from './call.ts';
+import { checkChoice, type Tensor } from '@flambeau/core';
 
 /** How a loss over elements becomes one number. */
 export type Reduction = 'mean' | 'sum' | 'none';
@@ -11,4 +10,5 @@ export function reduce(op: string, loss: Tensor, reduction: Reduction = 'mean'):
 }
 
 /** @throws ArgumentError unless it is one of mean, sum and none. */
-export const checkReduction = (op: string, reduction: unknown): void => checkChoice(op, 'reduction', reduction, ['mean', 'sum', 'none']);
+export const checkReduction = (op: string, reduction: unknown): Reduction =>
+  checkChoice(op, 'reduction', reduction, ['mean', 'sum', 'none']);

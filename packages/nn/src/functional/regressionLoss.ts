@@ -1,18 +1,21 @@
 import {
   ArgumentError,
+  checkNumber,
+  checkTensor,
   defineOp,
   describe,
   dispatchOne,
   isFloat,
+  readCall,
   sameShape,
   ShapeError,
   showShape,
   Tensor,
   ValueError,
+  type Call,
   type Op,
 } from '@flambeau/core';
 import { noGrad } from '@flambeau/autograd';
-import { checkNumber, checkTensor, readCall, type Call } from './call.ts';
 import { checkReduction, reduce, type Reduction } from './reduction.ts';
 
 /** What every loss of an input and a target takes. */

@@ -1,5 +1,4 @@
-import { ArgumentError, DTypeError, describe, ShapeError, showShape, type Tensor } from '@flambeau/core';
-import { checkTensor, readCall, type Call } from './call.ts';
+import { ArgumentError, checkTensor, describe, DTypeError, readCall, ShapeError, showShape, type Call, type Tensor } from '@flambeau/core';
 import { product, spread, type Size } from './size.ts';
 
 /** Options of max unpooling: those of the pooling that it undoes. */

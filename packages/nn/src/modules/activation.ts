@@ -1,6 +1,5 @@
-import { full, ShapeError, showShape, type Tensor } from '@flambeau/core';
+import { full, readCall, ShapeError, showShape, type Call, type Tensor } from '@flambeau/core';
 import * as F from '../functional/index.ts';
-import { readCall, type Call } from '../functional/call.ts';
 import { Module } from '../module.ts';
 import { Parameter } from '../parameter.ts';
 import { functionLayer } from './functionLayer.ts';

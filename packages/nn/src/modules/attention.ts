@@ -1,6 +1,5 @@
-import { ArgumentError, empty, type Tensor } from '@flambeau/core';
+import { ArgumentError, checkTensor, empty, readCall, type Call, type Tensor } from '@flambeau/core';
 import { boolean, positiveInteger, probability } from '../arguments.ts';
-import { checkTensor, readCall, type Call } from '../functional/call.ts';
 import { multiHeadAttentionForward } from '../functional/multiheadAttention.ts';
 import { constant_, xavierNormal_, xavierUniform_ } from '../init.ts';
 import { Module } from '../module.ts';

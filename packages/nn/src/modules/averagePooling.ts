@@ -1,6 +1,5 @@
-import type { Tensor } from '@flambeau/core';
+import { readCall, type Call, type Tensor } from '@flambeau/core';
 import * as F from '../functional/index.ts';
-import { readCall, type Call } from '../functional/call.ts';
 import { spread, type Size } from '../functional/size.ts';
 import { Module } from '../module.ts';
 import { passTensorsOn } from './passing.ts';

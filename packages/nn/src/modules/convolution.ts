@@ -1,6 +1,5 @@
-import { ArgumentError, describe, empty, ShapeError, showShape, type Tensor } from '@flambeau/core';
+import { ArgumentError, checkChoice, describe, empty, readCall, ShapeError, showShape, type Call, type Tensor } from '@flambeau/core';
 import * as F from '../functional/index.ts';
-import { checkChoice, readCall, type Call } from '../functional/call.ts';
 import { spread, type Size } from '../functional/size.ts';
 import { fanInAndOut, kaimingUniform_, uniform_ } from '../init.ts';
 import { Module } from '../module.ts';

@@ -1,6 +1,5 @@
-import type { Tensor } from '@flambeau/core';
+import { readCall, type Call, type Tensor } from '@flambeau/core';
 import * as F from '../functional/index.ts';
-import { readCall, type Call } from '../functional/call.ts';
 import { Module } from '../module.ts';
 
 /** `x1·x2 / (|x1|·|x2|)` along `dim`. */

@@ -1,6 +1,5 @@
-import { ArgumentError, describe, type Tensor } from '@flambeau/core';
+import { ArgumentError, describe, readCall, type Call, type Tensor } from '@flambeau/core';
 import * as F from '../functional/index.ts';
-import { readCall, type Call } from '../functional/call.ts';
 import { Module } from '../module.ts';
 import { bool, number } from './repr.ts';
 import { passTensorsOn } from './passing.ts';

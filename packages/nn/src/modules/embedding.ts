@@ -1,7 +1,6 @@
-import { ArgumentError, describe, empty, ShapeError, showShape, type Tensor } from '@flambeau/core';
+import { ArgumentError, describe, empty, readCall, ShapeError, showShape, type Call, type Tensor } from '@flambeau/core';
 import { noGrad } from '@flambeau/autograd';
 import * as F from '../functional/index.ts';
-import { readCall, type Call } from '../functional/call.ts';
 import { spread } from '../functional/size.ts';
 import { normal_ } from '../init.ts';
 import { Module } from '../module.ts';

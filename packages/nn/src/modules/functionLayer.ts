@@ -1,5 +1,4 @@
-import type { Tensor } from '@flambeau/core';
-import { checkTensor, readCall, type Call } from '../functional/call.ts';
+import { checkTensor, readCall, type Call, type Tensor } from '@flambeau/core';
 import { Module } from '../module.ts';
 
 /** What makes a layer of a function: its options in PyTorch's order, their defaults, the call, and what is printed between parentheses. */

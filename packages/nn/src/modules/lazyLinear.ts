@@ -1,5 +1,4 @@
-import type { Tensor } from '@flambeau/core';
-import { readCall, type Call } from '../functional/call.ts';
+import { readCall, type Call, type Tensor } from '@flambeau/core';
 import { firstForward, postpone, randomState } from './lazy.ts';
 import { Linear, type FactoryOptions } from './linear.ts';
 

@@ -1,5 +1,4 @@
-import type { Tensor } from '@flambeau/core';
-import { readCall, type Call } from '../functional/call.ts';
+import { readCall, type Call, type Tensor } from '@flambeau/core';
 import { channelsOf, firstForward, postpone, randomState } from './lazy.ts';
 import {
   BatchNorm1d,

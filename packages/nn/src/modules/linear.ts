@@ -1,6 +1,5 @@
-import { ArgumentError, describe, empty, type Device, type DType, type Tensor } from '@flambeau/core';
+import { ArgumentError, describe, empty, readCall, type Call, type Device, type DType, type Tensor } from '@flambeau/core';
 import * as F from '../functional/index.ts';
-import { readCall, type Call } from '../functional/call.ts';
 import { spread } from '../functional/size.ts';
 import { fanInAndOut, kaimingUniform_, uniform_ } from '../init.ts';
 import { Module } from '../module.ts';

@@ -1,6 +1,5 @@
-import { ArgumentError, describe, ShapeError, showShape, type Device, type DType, type Tensor } from '@flambeau/core';
+import { ArgumentError, describe, readCall, ShapeError, showShape, type Call, type Device, type DType, type Tensor } from '@flambeau/core';
 import * as F from '../functional/index.ts';
-import { readCall, type Call } from '../functional/call.ts';
 import { checkReduction } from '../functional/reduction.ts';
 import { Module } from '../module.ts';
 import { Buffer } from '../parameter.ts';

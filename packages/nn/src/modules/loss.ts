@@ -1,7 +1,6 @@
-import { Tensor } from '@flambeau/core';
+import { readCall, Tensor, type Call } from '@flambeau/core';
 import * as F from '../functional/index.ts';
 import { checkReduction } from '../functional/reduction.ts';
-import { readCall, type Call } from '../functional/call.ts';
 import { Module } from '../module.ts';
 import { Buffer } from '../parameter.ts';
 import { PairwiseDistance } from './distance.ts';

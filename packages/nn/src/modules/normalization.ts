@@ -1,7 +1,6 @@
-import { ones, ShapeError, showShape, zeros, type Tensor } from '@flambeau/core';
+import { checkTensor, ones, readCall, ShapeError, showShape, zeros, type Call, type Tensor } from '@flambeau/core';
 import { noGrad } from '@flambeau/autograd';
 import * as F from '../functional/index.ts';
-import { checkTensor, readCall, type Call } from '../functional/call.ts';
 import { spread } from '../functional/size.ts';
 import { Module } from '../module.ts';
 import { Buffer, Parameter } from '../parameter.ts';

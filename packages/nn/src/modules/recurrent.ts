@@ -1,7 +1,18 @@
-import { ArgumentError, cat, DTypeError, empty, ShapeError, showShape, stack, type Tensor } from '@flambeau/core';
+import {
+  ArgumentError,
+  cat,
+  checkTensor,
+  DTypeError,
+  empty,
+  readCall,
+  ShapeError,
+  showShape,
+  stack,
+  type Call,
+  type Tensor,
+} from '@flambeau/core';
 import { boolean, positiveInteger, probability } from '../arguments.ts';
 import { dropout } from '../functional/dropout.ts';
-import { checkTensor, readCall, type Call } from '../functional/call.ts';
 import type { RecurrentWeights } from '../functional/recurrentStep.ts';
 import { uniform_ } from '../init.ts';
 import { Module } from '../module.ts';

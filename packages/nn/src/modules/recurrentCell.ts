@@ -1,6 +1,5 @@
-import { ArgumentError, empty, linear, ShapeError, showShape, type Tensor } from '@flambeau/core';
+import { ArgumentError, checkTensor, empty, linear, readCall, ShapeError, showShape, type Call, type Tensor } from '@flambeau/core';
 import { boolean, positiveInteger } from '../arguments.ts';
-import { checkTensor, readCall, type Call } from '../functional/call.ts';
 import { uniform_ } from '../init.ts';
 import { Module } from '../module.ts';
 import { Parameter } from '../parameter.ts';

@@ -1,7 +1,18 @@
-import { ArgumentError, fromNumbers, getDefaultDevice, ShapeError, showShape, type Device, type DType, type Tensor } from '@flambeau/core';
+import {
+  ArgumentError,
+  checkTensor,
+  fromNumbers,
+  getDefaultDevice,
+  readCall,
+  ShapeError,
+  showShape,
+  type Call,
+  type Device,
+  type DType,
+  type Tensor,
+} from '@flambeau/core';
 import { positiveInteger } from '../arguments.ts';
 import { deepCopy } from '../copy.ts';
-import { checkTensor, readCall, type Call } from '../functional/call.ts';
 import { xavierUniform_ } from '../init.ts';
 import { Module } from '../module.ts';
 import { ModuleList } from './container.ts';

@@ -1,7 +1,6 @@
-import { ArgumentError, describe, type Tensor } from '@flambeau/core';
+import { ArgumentError, checkTensor, describe, readCall, type Call, type Tensor } from '@flambeau/core';
 import { boolean, positiveInteger, probability } from '../arguments.ts';
 import { gelu, relu } from '../functional/activation.ts';
-import { checkTensor, readCall, type Call } from '../functional/call.ts';
 import { Module } from '../module.ts';
 import { Dropout } from './dropout.ts';
 import { MultiheadAttention } from './attention.ts';

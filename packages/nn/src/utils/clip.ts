@@ -1,6 +1,18 @@
-import { checkIterable, checkTensor, ArgumentError, describe, internalScope, ones, stack, Tensor, ValueError, zeros } from '@flambeau/core';
+import {
+  ArgumentError,
+  checkIterable,
+  checkTensor,
+  describe,
+  internalScope,
+  ones,
+  readCall,
+  stack,
+  Tensor,
+  ValueError,
+  zeros,
+  type Call,
+} from '@flambeau/core';
 import { noGrad, peekGrad } from '@flambeau/autograd';
-import { readCall, type Call } from '../functional/call.ts';
 
 /** Options of norms of gradients. */
 export interface TotalNormOptions {

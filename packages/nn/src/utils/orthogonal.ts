@@ -1,6 +1,17 @@
-import { ArgumentError, cat, describe, eye, fromNumbers, randn, ShapeError, showShape, type Tensor } from '@flambeau/core';
+import {
+  ArgumentError,
+  cat,
+  describe,
+  eye,
+  fromNumbers,
+  randn,
+  readCall,
+  ShapeError,
+  showShape,
+  type Call,
+  type Tensor,
+} from '@flambeau/core';
 import { noGrad } from '@flambeau/autograd';
-import { readCall, type Call } from '../functional/call.ts';
 import { Module } from '../module.ts';
 import { orthonormalColumns, reflections } from '../orthonormal.ts';
 import { Buffer } from '../parameter.ts';

@@ -1,6 +1,16 @@
-import { ArgumentError, describe, dot, mv, normalValues, fromNumbers, defaultGenerator, type Tensor } from '@flambeau/core';
+import {
+  ArgumentError,
+  defaultGenerator,
+  describe,
+  dot,
+  fromNumbers,
+  mv,
+  normalValues,
+  readCall,
+  type Call,
+  type Tensor,
+} from '@flambeau/core';
 import { noGrad } from '@flambeau/autograd';
-import { readCall, type Call } from '../functional/call.ts';
 import { Module } from '../module.ts';
 import { Buffer } from '../parameter.ts';
 import { registerParametrization } from './parametrize.ts';

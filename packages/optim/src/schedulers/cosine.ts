@@ -1,5 +1,6 @@
+import { checkInteger } from '@flambeau/core';
 import type { Call } from '@flambeau/core';
-import { checkCount, checkNumber, gatherOptions, LRScheduler, type LastEpoch, type Schedulable } from './scheduler.ts';
+import { checkFinite, gatherOptions, LRScheduler, type LastEpoch, type Schedulable } from './scheduler.ts';
 
 /** Options of CosineAnnealingLR. */
 export interface CosineAnnealingLROptions extends LastEpoch {
@@ -17,8 +18,8 @@ export class CosineAnnealingLR extends LRScheduler {
   constructor(optimizer: Schedulable, ...args: Call<CosineAnnealingLROptions, ['tMax', 'etaMin']>) {
     const { tMax, etaMin = 0, lastEpoch } = gatherOptions<CosineAnnealingLROptions>('CosineAnnealingLR', args, ['tMax', 'etaMin'], { tMax: NaN, etaMin: 0 }); // prettier-ignore
     super(optimizer, lastEpoch);
-    checkCount('CosineAnnealingLR', 'tMax', tMax);
-    checkNumber('CosineAnnealingLR', 'etaMin', etaMin);
+    checkInteger('CosineAnnealingLR', 'tMax', tMax, 1);
+    checkFinite('CosineAnnealingLR', 'etaMin', etaMin);
     this.tMax = tMax;
     this.etaMin = etaMin;
     this.start();
@@ -68,9 +69,9 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
     const known = { t0: NaN, tMult: 1, etaMin: 0, lastEpoch: -1 };
     const options = { ...known, ...gatherOptions<CosineAnnealingWarmRestartsOptions>(name, args, ['t0', 'tMult', 'etaMin'], known) };
     super(optimizer, options.lastEpoch);
-    checkCount(name, 't0', options.t0);
-    checkCount(name, 'tMult', options.tMult);
-    checkNumber(name, 'etaMin', options.etaMin);
+    checkInteger(name, 't0', options.t0, 1);
+    checkInteger(name, 'tMult', options.tMult, 1);
+    checkFinite(name, 'etaMin', options.etaMin);
     this.t0 = options.t0;
     this.tMult = options.tMult;
     this.etaMin = options.etaMin;
@@ -96,8 +97,8 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
         this.tI *= this.tMult;
       }
     } else {
-      checkNumber(name, 'epoch', target);
-      if (target < 0) checkCount(name, 'epoch', target, 0);
+      checkFinite(name, 'epoch', target);
+      if (target < 0) checkInteger(name, 'epoch', target, 0);
       const { t0, tMult } = this;
       this.tI = t0;
       this.tCur = target;

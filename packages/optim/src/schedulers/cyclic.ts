@@ -1,6 +1,6 @@
 import { ArgumentError, describe, type Call } from '@flambeau/core';
 import { checkMomentum, setMomentum } from './momentum.ts';
-import { checkNumber, checkOptimizer, gatherOptions, LRScheduler, perGroup, type LastEpoch, type Schedulable } from './scheduler.ts'; // prettier-ignore
+import { checkFinite, checkOptimizer, gatherOptions, LRScheduler, perGroup, type LastEpoch, type Schedulable } from './scheduler.ts'; // prettier-ignore
 
 type PerGroup = number | readonly number[];
 
@@ -61,7 +61,7 @@ export class CyclicLR extends LRScheduler {
     checkOptimizer(name, optimizer);
     const baseLrs = perGroup<number>(name, 'baseLr', optimizer, options.baseLr);
     const maxLrs = perGroup<number>(name, 'maxLr', optimizer, options.maxLr);
-    [...baseLrs, ...maxLrs].forEach((lr) => checkNumber(name, 'baseLr and maxLr', lr));
+    [...baseLrs, ...maxLrs].forEach((lr) => checkFinite(name, 'baseLr and maxLr', lr));
     const { stepSizeUp, mode, scaleFn, scaleMode, cycleMomentum } = options;
     const stepSizeDown = options.stepSizeDown ?? stepSizeUp;
     if (!(stepSizeUp > 0) || !(stepSizeDown > 0))

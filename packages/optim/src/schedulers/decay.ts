@@ -1,5 +1,5 @@
-import { ArgumentError, describe, type Call } from '@flambeau/core';
-import { checkCount, checkNumber, gatherOptions, LRScheduler, type LastEpoch, type Schedulable, type SchedulerState } from './scheduler.ts'; // prettier-ignore
+import { checkInteger, ArgumentError, describe, type Call } from '@flambeau/core';
+import { checkFinite, gatherOptions, LRScheduler, type LastEpoch, type Schedulable, type SchedulerState } from './scheduler.ts'; // prettier-ignore
 
 // Schedules that multiply by gamma: every so many epochs, at given ones, or at each.
 
@@ -19,8 +19,8 @@ export class StepLR extends LRScheduler {
   constructor(optimizer: Schedulable, ...args: Call<StepLROptions, ['stepSize', 'gamma']>) {
     const { stepSize, gamma = 0.1, lastEpoch } = gatherOptions<StepLROptions>('StepLR', args, ['stepSize', 'gamma'], { stepSize: NaN, gamma: 0.1 }); // prettier-ignore
     super(optimizer, lastEpoch);
-    checkCount('StepLR', 'stepSize', stepSize);
-    checkNumber('StepLR', 'gamma', gamma);
+    checkInteger('StepLR', 'stepSize', stepSize, 1);
+    checkFinite('StepLR', 'gamma', gamma);
     this.stepSize = stepSize;
     this.gamma = gamma;
     this.start();
@@ -54,7 +54,7 @@ export class MultiStepLR extends LRScheduler {
     super(optimizer, lastEpoch);
     if (!Array.isArray(milestones) || !milestones.every(Number.isInteger))
       throw new ArgumentError({ op: 'MultiStepLR', expected: 'milestones as integers', received: describe(milestones) });
-    checkNumber('MultiStepLR', 'gamma', gamma);
+    checkFinite('MultiStepLR', 'gamma', gamma);
     this.milestones = [...(milestones as readonly number[])].sort((p, q) => p - q);
     this.gamma = gamma;
     this.start();
@@ -92,7 +92,7 @@ export class ExponentialLR extends LRScheduler {
   constructor(optimizer: Schedulable, ...args: Call<ExponentialLROptions, ['gamma']>) {
     const { gamma, lastEpoch } = gatherOptions<ExponentialLROptions>('ExponentialLR', args, ['gamma'], { gamma: NaN });
     super(optimizer, lastEpoch);
-    checkNumber('ExponentialLR', 'gamma', gamma);
+    checkFinite('ExponentialLR', 'gamma', gamma);
     this.gamma = gamma;
     this.start();
   }

@@ -1,6 +1,6 @@
-import { ArgumentError, describe, ValueError, type Call } from '@flambeau/core';
+import { checkInteger, ArgumentError, describe, ValueError, type Call } from '@flambeau/core';
 import { checkMomentum, setMomentum } from './momentum.ts';
-import { checkCount, checkNumber, checkOptimizer, gatherOptions, LRScheduler, perGroup, type LastEpoch, type Schedulable, type ScheduledGroup } from './scheduler.ts'; // prettier-ignore
+import { checkFinite, checkOptimizer, gatherOptions, LRScheduler, perGroup, type LastEpoch, type Schedulable, type ScheduledGroup } from './scheduler.ts'; // prettier-ignore
 
 type PerGroup = number | readonly number[];
 
@@ -68,13 +68,13 @@ function phasesOf(totalSteps: number, pctStart: number, threePhase: boolean): Ph
 
 function stepsOf({ totalSteps, epochs, stepsPerEpoch }: typeof defaults): number {
   if (totalSteps !== null) {
-    checkCount('OneCycleLR', 'totalSteps', totalSteps);
+    checkInteger('OneCycleLR', 'totalSteps', totalSteps, 1);
     return totalSteps;
   }
   if (epochs === null || stepsPerEpoch === null)
     throw new ArgumentError({ op: 'OneCycleLR', expected: 'totalSteps, or epochs and stepsPerEpoch', received: 'neither' });
-  checkCount('OneCycleLR', 'epochs', epochs);
-  checkCount('OneCycleLR', 'stepsPerEpoch', stepsPerEpoch);
+  checkInteger('OneCycleLR', 'epochs', epochs, 1);
+  checkInteger('OneCycleLR', 'stepsPerEpoch', stepsPerEpoch, 1);
   return epochs * stepsPerEpoch;
 }
 
@@ -96,7 +96,7 @@ export class OneCycleLR extends LRScheduler {
     if (annealStrategy !== 'cos' && annealStrategy !== 'linear')
       throw new ArgumentError({ op: name, expected: 'annealStrategy cos or linear', received: describe(annealStrategy) });
     const maxLrs = perGroup<number>(name, 'maxLr', optimizer, options.maxLr);
-    maxLrs.forEach((lr) => checkNumber(name, 'maxLr', lr));
+    maxLrs.forEach((lr) => checkFinite(name, 'maxLr', lr));
     const baseMomentums = perGroup<number>(name, 'baseMomentum', optimizer, options.baseMomentum);
     const maxMomentums = perGroup<number>(name, 'maxMomentum', optimizer, options.maxMomentum);
     if (cycleMomentum) checkMomentum(name, optimizer);

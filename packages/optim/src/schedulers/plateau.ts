@@ -1,5 +1,5 @@
-import { ArgumentError, describe, Tensor, type Call } from '@flambeau/core';
-import { checkCount, checkNumber, checkOptimizer, gatherOptions, LRScheduler, perGroup, type Schedulable } from './scheduler.ts'; // prettier-ignore
+import { checkInteger, ArgumentError, describe, Tensor, type Call } from '@flambeau/core';
+import { checkFinite, checkOptimizer, gatherOptions, LRScheduler, perGroup, type Schedulable } from './scheduler.ts'; // prettier-ignore
 
 /** Options of ReduceLROnPlateau. */
 export interface ReduceLROnPlateauOptions {
@@ -58,9 +58,9 @@ export class ReduceLROnPlateau extends LRScheduler {
     if (options.thresholdMode !== 'rel' && options.thresholdMode !== 'abs')
       throw new ArgumentError({ op: name, expected: 'thresholdMode rel or abs', received: describe(options.thresholdMode) });
     if (!(options.factor < 1)) throw new ArgumentError({ op: name, expected: 'factor below 1', received: describe(options.factor) });
-    checkCount(name, 'patience', options.patience, 0);
-    checkCount(name, 'cooldown', options.cooldown, 0);
-    checkNumber(name, 'threshold', options.threshold);
+    checkInteger(name, 'patience', options.patience, 0);
+    checkInteger(name, 'cooldown', options.cooldown, 0);
+    checkFinite(name, 'threshold', options.threshold);
     this.mode = options.mode;
     this.factor = options.factor;
     this.patience = options.patience;

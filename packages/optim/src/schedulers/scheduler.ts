@@ -1,4 +1,4 @@
-import { ArgumentError, describe, readCall } from '@flambeau/core';
+import { checkInteger, ArgumentError, describe, readCall } from '@flambeau/core';
 import { Optimizer } from '../optimizer.ts';
 
 /** What schedulers read and write of a parameter group. */
@@ -43,14 +43,8 @@ export function gatherOptions<Options extends object>(
   return { lastEpoch: -1, ...known, ...readCall<Options>(op, args, names, keywords) };
 }
 
-/** @throws ArgumentError unless `value` is an integer of at least `low`. */
-export function checkCount(op: string, name: string, value: unknown, low = 1): void {
-  if (!Number.isInteger(value) || (value as number) < low)
-    throw new ArgumentError({ op, expected: `${name} as an integer of at least ${low}`, received: describe(value) });
-}
-
 /** @throws ArgumentError unless `value` is a finite number. */
-export function checkNumber(op: string, name: string, value: unknown): void {
+export function checkFinite(op: string, name: string, value: unknown): void {
   if (typeof value !== 'number' || !Number.isFinite(value))
     throw new ArgumentError({ op, expected: `${name} as a finite number`, received: describe(value) });
 }
@@ -109,7 +103,7 @@ export abstract class LRScheduler {
   constructor(optimizer: Schedulable, lastEpoch = -1) {
     const name = this.constructor.name;
     checkOptimizer(name, optimizer);
-    checkCount(name, 'lastEpoch', lastEpoch, -1);
+    checkInteger(name, 'lastEpoch', lastEpoch, -1);
     this.optimizer = optimizer;
     this.lastEpoch = lastEpoch;
     optimizer.paramGroups.forEach((group, i) => {

@@ -1,14 +1,5 @@
-import { ArgumentError, describe, type Call } from '@flambeau/core';
-import {
-  checkCount,
-  checkNumber,
-  checkOptimizer,
-  gatherOptions,
-  LRScheduler,
-  perGroup,
-  type LastEpoch,
-  type Schedulable,
-} from './scheduler.ts';
+import { checkInteger, ArgumentError, describe, type Call } from '@flambeau/core';
+import { checkFinite, checkOptimizer, gatherOptions, LRScheduler, perGroup, type LastEpoch, type Schedulable } from './scheduler.ts';
 
 /** Options of SWALR. */
 export interface SWALROptions extends LastEpoch {
@@ -32,11 +23,11 @@ export class SWALR extends LRScheduler {
     const options = gatherOptions<SWALROptions>('SWALR', args, names, known);
     const { annealEpochs = 10, annealStrategy = 'cos' } = options;
     checkOptimizer('SWALR', optimizer);
-    checkCount('SWALR', 'annealEpochs', annealEpochs, 0);
+    checkInteger('SWALR', 'annealEpochs', annealEpochs, 0);
     if (annealStrategy !== 'cos' && annealStrategy !== 'linear')
       throw new ArgumentError({ op: 'SWALR', expected: 'annealStrategy cos or linear', received: describe(annealStrategy) });
     const swaLrs = perGroup<number>('SWALR', 'swaLr', optimizer, options.swaLr);
-    swaLrs.forEach((lr) => checkNumber('SWALR', 'swaLr', lr));
+    swaLrs.forEach((lr) => checkFinite('SWALR', 'swaLr', lr));
     super(optimizer, options.lastEpoch);
     this.annealEpochs = annealEpochs;
     this.annealStrategy = annealStrategy;

@@ -1,5 +1,5 @@
-import { ArgumentError, describe, type Call } from '@flambeau/core';
-import { checkCount, checkNumber, gatherOptions, LRScheduler, type LastEpoch, type Schedulable } from './scheduler.ts';
+import { checkInteger, ArgumentError, describe, type Call } from '@flambeau/core';
+import { checkFinite, gatherOptions, LRScheduler, type LastEpoch, type Schedulable } from './scheduler.ts';
 
 // Schedules that run over the first `totalIters` epochs, and then leave the rate alone.
 
@@ -21,7 +21,7 @@ export class ConstantLR extends LRScheduler {
     super(optimizer, lastEpoch);
     if (!(factor >= 0 && factor <= 1))
       throw new ArgumentError({ op: 'ConstantLR', expected: 'factor between 0 and 1', received: describe(factor) });
-    checkCount('ConstantLR', 'totalIters', totalIters, 0);
+    checkInteger('ConstantLR', 'totalIters', totalIters, 0);
     this.factor = factor;
     this.totalIters = totalIters;
     this.start();
@@ -63,7 +63,7 @@ export class LinearLR extends LRScheduler {
       throw new ArgumentError({ op: 'LinearLR', expected: 'startFactor above 0, at most 1', received: describe(startFactor) });
     if (!(endFactor >= 0 && endFactor <= 1))
       throw new ArgumentError({ op: 'LinearLR', expected: 'endFactor between 0 and 1', received: describe(endFactor) });
-    checkCount('LinearLR', 'totalIters', totalIters);
+    checkInteger('LinearLR', 'totalIters', totalIters, 1);
     this.startFactor = startFactor;
     this.endFactor = endFactor;
     this.totalIters = totalIters;
@@ -101,8 +101,8 @@ export class PolynomialLR extends LRScheduler {
   constructor(optimizer: Schedulable, ...args: Call<PolynomialLROptions, ['totalIters', 'power']>) {
     const { totalIters = 5, power = 1, lastEpoch } = gatherOptions<PolynomialLROptions>('PolynomialLR', args, ['totalIters', 'power'], { totalIters: 5, power: 1 }); // prettier-ignore
     super(optimizer, lastEpoch);
-    checkCount('PolynomialLR', 'totalIters', totalIters);
-    checkNumber('PolynomialLR', 'power', power);
+    checkInteger('PolynomialLR', 'totalIters', totalIters, 1);
+    checkFinite('PolynomialLR', 'power', power);
     this.totalIters = totalIters;
     this.power = power;
     this.start();

@@ -3,7 +3,8 @@ import { FileError, type FileErrorCode } from '../errors.ts';
 import { StoredTensor, type LoadContext } from '../stored.ts';
 import { checkFileShape } from '../tensors.ts';
 import { findGlobal, storageDTypes, unsupportedGlobal, type AllowedGlobal } from './globals.ts';
-import { Dict, PickleGlobal, Tuple, type PickleHandlers } from './pickle.ts';
+import type { PickleHandlers } from './pickle.ts';
+import { Dict, PickleGlobal, Tuple } from './pythonValues.ts';
 
 /** A storage that a pickle refers to; the container around the pickle knows where its bytes lie. */
 export class StorageRef {
