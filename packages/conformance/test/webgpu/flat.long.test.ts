@@ -51,7 +51,8 @@ function cnn(): () => Tensor {
 
 describe.skipIf(gpu === undefined)('GPU bytes stay flat in a training loop without a memory call', () => {
   const loops: [string, () => () => Tensor, number][] = [
-    ['regression net', regression, 10_000],
+    // V8 decides when the memory of dropped tensors comes back; 2048 of them at most wait for it. Twice the steps show that the wait has an end.
+    ['regression net', regression, 20_000],
     ['CNN with batch 4', cnn, 100],
   ];
   for (const scoped of [false, true]) {
@@ -73,7 +74,7 @@ describe.skipIf(gpu === undefined)('GPU bytes stay flat in a training loop witho
       }
       console.log(`${name}${scoped ? ' in scope' : ''}: ${looks.map((bytes) => (bytes / megabyte).toFixed(1)).join(', ')} MB; ${dispatches.at(-1)} dispatches a step`); // prettier-ignore
       expect(Math.max(...looks)).toBeLessThan(96 * megabyte);
-      expect(Math.max(...looks.slice(6))).toBeLessThanOrEqual(Math.max(...looks.slice(2, 6)) * 1.1);
+      expect(Math.max(...looks.slice(5))).toBeLessThanOrEqual(Math.max(...looks.slice(0, 5)) * 1.1);
       // Neither do the dispatches grow.
       expect(dispatches.at(-1)).toBeLessThanOrEqual((dispatches.at(1) ?? 0) * 1.05);
     });
