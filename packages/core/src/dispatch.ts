@@ -151,7 +151,7 @@ export function evaluate(op: Op, inputs: readonly Tensor[], attrs: unknown, scal
   const done = observe?.(op, device, 'composition');
   const outputs =
     specs !== undefined && op.mutates === undefined && inputs.some(isHalf)
-      ? composeWider(op, device, inputs, specs, attrs, scalars)
+      ? composeWider(op, inputs, specs, attrs, scalars)
       : (internalScope(() => compose.call(op, inputs, attrs, scalars)) as Tensor[]);
   // What a composition returns was made, and counted, by its parts.
   done?.(none);
@@ -160,25 +160,20 @@ export function evaluate(op: Op, inputs: readonly Tensor[], attrs: unknown, scal
 
 const isHalf = ({ dtype }: Tensor): boolean => dtype === 'float16' || dtype === 'bfloat16';
 
+/** The values in another dtype, below every layer. */
+function converted(op: Op, x: Tensor, dtype: DType): Tensor {
+  if (x.dtype === dtype) return x;
+  const out = allocate(x.storage.device, x.shape, dtype, op.name);
+  x.storage.device.kernels.copy(x, out);
+  return out;
+}
+
 /** Composes in float32 what has 16 bits, so that the result is rounded once and not at every step. */
-function composeWider(
-  op: Op,
-  device: Device,
-  inputs: readonly Tensor[],
-  specs: readonly Spec[],
-  attrs: unknown,
-  scalars: readonly number[],
-): Tensor[] {
+function composeWider(op: Op, inputs: readonly Tensor[], specs: readonly Spec[], attrs: unknown, scalars: readonly number[]): Tensor[] {
   return internalScope(() => {
-    const convert = (x: Tensor, dtype: DType): Tensor => {
-      if (x.dtype === dtype) return x;
-      const out = allocate(device, x.shape, dtype, op.name);
-      device.kernels.copy(x, out);
-      return out;
-    };
-    const wide = inputs.map((x) => (isHalf(x) ? convert(x, 'float32') : x));
+    const wide = inputs.map((x) => (isHalf(x) ? converted(op, x, 'float32') : x));
     const outputs = op.compose?.(wide, attrs, scalars) ?? [];
-    return outputs.map((out, i) => (i < specs.length ? convert(out, specs[i].dtype) : out));
+    return outputs.map((out, i) => (i < specs.length ? converted(op, out, specs[i].dtype) : out));
   }) as Tensor[];
 }
 
@@ -238,20 +233,14 @@ function evaluateWider(
 ): Tensor[] {
   const done = observe?.(op, device, 'wider dtype');
   const outputs = internalScope(() => {
-    const convert = (x: Tensor, dtype: DType): Tensor => {
-      if (x.dtype === dtype) return x;
-      const out = allocate(device, x.shape, dtype, op.name);
-      device.kernels.copy(x, out);
-      return out;
-    };
-    const wideInputs = inputs.map((x) => convert(x, widerDType(device, x.dtype)));
+    const wideInputs = inputs.map((x) => converted(op, x, widerDType(device, x.dtype)));
     const wideOutputs = specs.map((spec) => allocate(device, spec.shape, widerDType(device, spec.dtype), op.name));
     op.kernel?.(device.kernels, wideInputs, wideOutputs, attrs, scalars);
     for (const i of op.mutates ?? []) {
       device.kernels.copy(wideInputs[i], inputs[i]);
       inputs[i].storage.version++;
     }
-    return wideOutputs.map((out, i) => convert(out, specs[i].dtype));
+    return wideOutputs.map((out, i) => converted(op, out, specs[i].dtype));
   }) as Tensor[];
   done?.(outputs);
   return outputs;
