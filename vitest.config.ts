@@ -12,6 +12,8 @@ export function testConfig(long: boolean): ViteUserConfig {
       include: folders.map((folder) => `${folder}/**/*${long ? '.long' : ''}.test.ts`),
       exclude: [...(long ? [] : ['**/*.long.test.ts']), '**/node_modules/**'],
       pool: 'forks',
+      // Vitest's own choice leaves a core to its main process, which is half of a machine of two.
+      maxWorkers: long ? 1 : '100%',
       fileParallelism: !long,
       reporters: ['default', './tools/count-reporter.ts'],
       testTimeout: long ? 1_800_000 : 60_000,

@@ -157,6 +157,14 @@ const isAsync = (f: Callable): boolean => /^async\b/.test(Function.prototype.toS
 interface Shown {
   readonly shapes: string;
   readonly ops: ReadonlySet<Op>;
+  /** Whether something came out that can have a gradient. */
+  readonly floats: boolean;
+}
+
+/** A sample of PyTorch's, and the file that holds its tensors. */
+interface Sample {
+  readonly test: OperatorCase;
+  readonly pack: Pack;
 }
 
 const tensorsIn = (value: unknown): Tensor[] => {
@@ -166,8 +174,7 @@ const tensorsIn = (value: unknown): Tensor[] => {
     ? Object.values(value).flatMap(tensorsIn)
     : [];
 };
-const shapesOf = (values: readonly Tensor[]): string =>
-  [...values.slice(0, 3).map((x) => `[${x.shape.join(', ')}]`), ...(values.length > 3 ? ['…'] : [])].join(', ') || '–';
+const shapesOf = (values: readonly Tensor[]): string => values.map((x) => `[${x.shape.join(', ')}]`).join(', ') || '–';
 
 /** The ops that stand in a function itself, without those that these are composed of. */
 function observed(inputs: readonly unknown[], run: () => unknown): Shown | undefined {
@@ -184,7 +191,9 @@ function observed(inputs: readonly unknown[], run: () => unknown): Shown | undef
   });
   try {
     const outputs = tensorsIn(run());
-    return outputs.length === 0 ? undefined : { shapes: `${shapesOf(inputs.flatMap(tensorsIn))} → ${shapesOf(outputs)}`, ops };
+    if (outputs.length === 0) return undefined;
+    const floats = outputs.some((x) => core.isFloat(x.dtype));
+    return { shapes: `${shapesOf(inputs.flatMap(tensorsIn))} → ${shapesOf(outputs)}`, ops, floats };
   } catch {
     return undefined;
   } finally {
@@ -192,9 +201,9 @@ function observed(inputs: readonly unknown[], run: () => unknown): Shown | undef
   }
 }
 
-/** PyTorch's samples by operator, those with the most dimensions first: they show the most. */
-function samplesOf(space: Space): Map<string, { pack: Pack; cases: OperatorCase[] }> {
-  const found = new Map<string, { pack: Pack; cases: OperatorCase[] }>();
+/** PyTorch's samples by operator. */
+function samplesOf(space: Space): Map<string, Sample[]> {
+  const found = new Map<string, Sample[]>();
   for (const name of space.samples) {
     const path = file(`../../packages/conformance/cases/${name}`);
     if (!existsSync(`${path}.json`)) continue;
@@ -202,30 +211,39 @@ function samplesOf(space: Space): Map<string, { pack: Pack; cases: OperatorCase[
     for (const test of JSON.parse(readFileSync(`${path}.json`, 'utf8')) as OperatorCase[]) {
       if (test.error !== undefined) continue;
       const key = camelCase(test.op.slice(test.op.lastIndexOf('.') + 1));
-      const entry = found.get(key) ?? { pack, cases: [] };
-      entry.cases.push(test);
-      found.set(key, entry);
+      found.set(key, [...(found.get(key) ?? []), { test, pack }]);
     }
   }
   return found;
 }
 
-function show(name: string, f: Callable, sample: { pack: Pack; cases: OperatorCase[] } | undefined): Shown | undefined {
-  let best: Shown | undefined;
-  for (const test of sample?.cases.slice(0, 8) ?? []) {
-    const decoder = new Decoder(sample?.pack as Pack, cpu);
+/** How many samples of an operator are looked at for the shapes that show the most. */
+const shownSamples = 8;
+
+/** Runs a function on all of its samples: the ops are those of all, the shapes those of one of the first. */
+function showSamples(samples: readonly Sample[]): Shown | undefined {
+  let best: string | undefined;
+  let floats = false;
+  const ops = new Set<Op>();
+  samples.forEach(({ test, pack }, i) => {
+    const decoder = new Decoder(pack, cpu);
     const args = test.args.map((value) => decoder.decode(value));
     const kwargs = decoder.decodeAll(test.kwargs);
     const call = callOf(test, args, kwargs);
     const shown = call && observed([...args, ...Object.values(kwargs)], call);
+    if (shown === undefined) return;
+    for (const op of shown.ops) ops.add(op);
+    floats ||= shown.floats;
     // Sizes of 0 show less than others.
-    if (
-      shown !== undefined &&
-      (best === undefined || (shown.shapes.length > best.shapes.length && !/\b0\b/.test(shown.shapes)) || /\b0\b/.test(best.shapes))
-    )
-      best = shown;
-  }
-  if (best !== undefined) return best;
+    const isBetter = best === undefined || (shown.shapes.length > best.length && !/\b0\b/.test(shown.shapes)) || /\b0\b/.test(best);
+    if (best === undefined || (i < shownSamples && isBetter)) best = shown.shapes;
+  });
+  return best === undefined ? undefined : { shapes: best, ops, floats };
+}
+
+function show(name: string, f: Callable, samples: readonly Sample[]): Shown | undefined {
+  const shown = showSamples(samples);
+  if (shown !== undefined) return shown;
   if (silent.has(f.name) || isAsync(f)) return undefined;
   for (const trial of Object.hasOwn(calls, name) ? [calls[name]] : trials) {
     core.manualSeed(0);
@@ -249,17 +267,18 @@ export function ownKernels(): Readonly<Record<string, ReadonlySet<string>>> {
 }
 
 /** How the derivative of a function comes about. */
-function derivative({ ops }: Shown, name: string): string {
+function derivative({ ops, floats }: Shown, name: string): string {
+  if (!floats) return 'none';
   const all = [...ops].filter((op) => op.name !== 'full' && op.name !== 'arange');
   if (all.length === 0) return 'the identity, or none';
   const own = all.find((op) => op.name === name);
-  if (own !== undefined && all.every((op) => op === own || op.view !== undefined || op.name === 'cast')) {
-    if (own.constant || (own.vjp === undefined && own.compose === undefined)) return 'none';
-    return own.vjp === undefined ? 'that of its composition' : 'its own, see below';
-  }
-  const parts = all.filter((op) => op.vjp !== undefined || op.compose !== undefined).map((op) => op.name);
-  if (parts.length === 0) return 'none';
-  return `through ${list(parts.slice(0, 8))}${parts.length > 8 ? ', …' : ''}`;
+  const carries = (op: Op): boolean => !op.constant && op.mutates === undefined && (op.vjp !== undefined || op.compose !== undefined);
+  if (own !== undefined && !carries(own)) return 'none';
+  const parts = all.filter((op) => op !== own && carries(op) && (own === undefined || (op.view === undefined && op.name !== 'cast')));
+  const names = list(parts.map((op) => op.name).sort());
+  if (own === undefined) return names === '' ? 'none' : `through ${names}`;
+  const itself = own.vjp === undefined ? 'that of its composition' : 'its own, see below';
+  return names === '' ? itself : `${itself}; with some arguments also through ${names}`;
 }
 
 function kernels({ ops }: Shown, own: ReturnType<typeof ownKernels>): string {
@@ -267,7 +286,7 @@ function kernels({ ops }: Shown, own: ReturnType<typeof ownKernels>): string {
   return Object.entries(own)
     .map(([device, has]) => [device, names.filter((name) => has.has(name))] as const)
     .filter(([, has]) => has.length > 0)
-    .map(([device, has]) => `${device}: ${list(has.slice(0, 4))}`)
+    .map(([device, has]) => `${device}: ${list(has.sort())}`)
     .join('; ');
 }
 
@@ -283,11 +302,11 @@ export function functionRows(space: Space, documented: ReadonlyMap<string, strin
     )
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, f]) => {
-      const shown = show(name, f, samples.get(name) ?? samples.get(name.replace(/_$/, '')));
+      const shown = show(name, f, samples.get(name) ?? samples.get(name.replace(/_$/, '')) ?? []);
       const { positional, options, rest } = parametersOf(f as (...args: never[]) => unknown);
       const parameters = [...positional.map((p) => p.replace(/\W.*/s, '')).filter((p) => p !== ''), ...(options || rest ? ['…'] : [])];
       const formula = documented.get(name) ?? documented.get(f.name) ?? '';
       const theirs = pytorchName(name, space.theirs);
-      return `| \`${name}(${parameters.join(', ')})\` | ${theirs === undefined ? '–' : `\`${theirs}\``} | ${cell(formula)} | ${shown?.shapes ?? (isAsync(f) ? 'as without Async' : 'no tensor comes out')} | ${shown === undefined ? 'none' : derivative(shown, name)} | ${shown === undefined ? '' : kernels(shown, own)} |`;
+      return `| \`${name}(${parameters.join(', ')})\` | ${theirs === undefined ? '–' : `\`${theirs}\``} | ${cell(formula)} | ${shown?.shapes ?? (isAsync(f) ? 'as without Async' : 'no tensor comes out')} | ${shown === undefined ? 'none' : derivative(shown, name)} | ${(shown && kernels(shown, own)) || '–'} |`;
     });
 }

@@ -1,5 +1,6 @@
 import {
   readOptions,
+  checkTensor,
   checkTensors,
   ArgumentError,
   bytesOf,
@@ -114,7 +115,7 @@ const withoutHistory = (x: Tensor): Tensor => new Tensor(x.storage, x.dtype, x.s
 
 function checkNaN(node: Node, gradients: readonly (Tensor | undefined)[]): void {
   for (const gradient of gradients) {
-    if (gradient === undefined || gradient.count === 0 || gradient.isnan().any().itemSync() === 0) continue;
+    if (gradient === undefined || gradient.count === 0 || !gradient.isnan().any().itemSync<boolean>()) continue;
     throw new AutogradError({
       op: 'detectAnomaly',
       expected: 'gradients without NaN',
@@ -221,6 +222,7 @@ function seedFor(op: string, x: Tensor, gradient: Tensor | undefined): Tensor {
     }
     return x.newFull(x.shape, 1);
   }
+  checkTensor(op, 'gradient (the options come after it)', gradient);
   if (gradient.shape.length !== x.shape.length || gradient.shape.some((n, i) => n !== x.shape[i])) {
     throw new ShapeError({ op, expected: `a gradient of shape ${showShape(x.shape)}`, received: showShape(gradient.shape) });
   }

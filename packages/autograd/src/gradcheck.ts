@@ -7,7 +7,9 @@ import { noGrad } from './mode.ts';
 export interface GradcheckOptions {
   /** The step of the difference quotient. */
   eps?: number;
+  /** The absolute difference that still passes; 1e-5 by default. */
   atol?: number;
+  /** The difference that still passes, relative to the numeric derivative; 1e-3 by default. */
   rtol?: number;
 }
 

@@ -1,4 +1,5 @@
 import { arrayBufferBytes, newBuffer } from '#platform';
+import { outOfMemory } from './errors.ts';
 import { alignment } from './sizes.ts';
 
 /** One buffer of V8. What is counted outlives it, so that its finalizer can take it off. */
@@ -43,11 +44,11 @@ export class HostHeap {
     this.addressOf = addressOf;
   }
 
-  /** Finds room for a multiple of 64 bytes. */
+  /** Finds room for a multiple of 64 bytes. @throws FlambeauError with code OUT_OF_MEMORY */
   take(byteLength: number): void {
-    this.outstanding++;
     if (byteLength > largestSmall) {
       const buffer = this.newHeld(byteLength + alignment);
+      this.outstanding++;
       this.home.outstanding++;
       this.buffer = buffer;
       return;
@@ -57,6 +58,7 @@ export class HostHeap {
       this.slabHome = this.home;
       this.slabUsed = this.byteOffset;
     }
+    this.outstanding++;
     this.slabHome.outstanding++;
     this.home = this.slabHome;
     this.buffer = this.slab;
@@ -72,13 +74,13 @@ export class HostHeap {
   }
 
   private newHeld(byteLength: number): ArrayBuffer {
+    const buffer = bufferOf(byteLength);
     this.held += byteLength;
     this.sinceSurvey += byteLength;
     if (this.sinceSurvey > surveyInterval) {
       this.sinceSurvey = 0;
       this.peak = Math.max(this.peak, this.liveBytes);
     }
-    const buffer = newBuffer(byteLength);
     const address = this.addressOf(buffer);
     this.home = { byteLength, address, outstanding: 0 };
     this.byteOffset = (alignment - (address % alignment)) % alignment;
@@ -105,5 +107,19 @@ export class HostHeap {
   /** The largest that liveBytes was seen to be. */
   get peakBytes(): number {
     return (this.peak = Math.max(this.peak, this.liveBytes));
+  }
+}
+
+/** A buffer of V8. @throws FlambeauError with code OUT_OF_MEMORY where V8 or the machine has no room for it */
+function bufferOf(byteLength: number): ArrayBuffer {
+  try {
+    return newBuffer(byteLength);
+  } catch (cause) {
+    throw outOfMemory(
+      byteLength,
+      'the memory of the process',
+      'Release tensors with scope(() => ...), take smaller batches, or check the shape: it may be larger than was meant.',
+      cause,
+    );
   }
 }

@@ -1,4 +1,4 @@
-import type { Device } from '@flambeau/core';
+import { addTensorMethods, checkInput, type Device, type Tensor } from '@flambeau/core';
 import { createCpuDevice, type CpuInfo } from './device.ts';
 
 export { createCpuDevice, type CpuDevice, type CpuInfo, type CpuOptions } from './device.ts';
@@ -23,3 +23,11 @@ export const getNumThreads = (): number => info.threads;
 
 /** Which engine and instruction set run behind `cpu`, with how many threads, and why nothing faster was taken. */
 export const cpuInfo = (): CpuInfo => info;
+
+declare module '@flambeau/core' {
+  interface TensorMethods {
+    /** The tensor on the CPU; itself when it is there. @throws AsyncOnlyError from a device that only reads asynchronously: `await x.toAsync(cpu)` */
+    cpu(): Tensor;
+  }
+}
+addTensorMethods({ cpu: (x: Tensor): Tensor => checkInput('cpu', x).to(cpu) });

@@ -1,6 +1,7 @@
-import { FlambeauError } from '@flambeau/core';
+import type { FlambeauError } from '@flambeau/core';
 import type { Block, Memory } from './block.ts';
 import { HostHeap, type Home } from './hostHeap.ts';
+import { outOfMemory } from './errors.ts';
 import { classBytes, sizeClass } from './sizes.ts';
 
 /** What the arena needs of WebAssembly.Memory. */
@@ -243,11 +244,11 @@ export class WasmMemory implements Memory {
     const needed = Math.ceil((size - free) / pageBytes) * pageBytes;
     const doubled = Math.min(Math.max(before, leastArena - before), this.limit - before);
     const more = Math.max(needed, Math.floor(doubled / pageBytes) * pageBytes, 0);
-    if (before + more > addressLimit) throw outOfMemory(size);
+    if (before + more > addressLimit) throw noRoom(size);
     try {
       this.memory.grow(more / pageBytes);
     } catch (cause) {
-      throw outOfMemory(size, cause);
+      throw noRoom(size, cause);
     }
     this.bytesView = new Uint8Array(this.memory.buffer);
     this.onGrow();
@@ -328,12 +329,10 @@ export class WasmMemory implements Memory {
   }
 }
 
-function outOfMemory(byteLength: number, cause?: unknown): FlambeauError {
-  return new FlambeauError('OUT_OF_MEMORY', {
-    op: 'allocate',
-    expected: `room for ${byteLength} more bytes in the memory of WebAssembly`,
-    received: 'none',
-    hint: 'Release tensors with scope(() => ...), take smaller batches, or use the native engine.',
+const noRoom = (byteLength: number, cause?: unknown): FlambeauError =>
+  outOfMemory(
+    byteLength,
+    'the memory of WebAssembly',
+    'Release tensors with scope(() => ...), take smaller batches, or use the native engine.',
     cause,
-  });
-}
+  );

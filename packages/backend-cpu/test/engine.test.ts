@@ -41,18 +41,23 @@ describe('the choice of the engine', () => {
   });
 
   it.skipIf(!hasNative)('every instruction set of the processor gives the same numbers to rounding', () => {
+    const sets: string[] = [];
     const results = ['base', 'avx2', 'avx512'].flatMap((instructionSet) => {
       try {
-        const { device } = createCpuDevice('native', { instructionSet });
+        const { device, info } = createCpuDevice('native', { instructionSet });
+        expect(info.instructionSet).toBe(instructionSet);
+        sets.push(instructionSet);
         setDefaultDevice(device);
         const x = full([37, 41], 0.3).add(full([41], 0.1).cumsum(0)); // 0.4 to 4.4 in each row
         const y = x.exp().tanh().add(x.sin()).mul(x.log().sigmoid());
         return [[...matmul(y, y.t()).dataSync(), ...y.sum(0).dataSync()] as number[]];
-      } catch {
+      } catch (error) {
+        // A narrower processor than the widest set asks for is no fault; everything else is.
+        if (!/does not have the instruction set/.test((error as Error).message)) throw error;
         return [];
       }
     });
-    expect(results.length).toBeGreaterThanOrEqual(1);
+    expect(sets).toEqual(expect.arrayContaining(['base', createCpuDevice('native').info.instructionSet]));
     for (const result of results)
       for (const [i, v] of result.entries()) expect(Math.abs(v - results[0][i])).toBeLessThanOrEqual(2e-6 * Math.abs(v));
   });

@@ -10,6 +10,15 @@ for (const { name, device, missing } of engines) {
   describe.skipIf(missing)(`memory on ${name}`, () => {
     beforeEach(() => setDefaultDevice(device));
 
+    it('says OUT_OF_MEMORY where there is no room, and counts nothing for it', () => {
+      const before = memory(device);
+      // 2^43 elements are 32 TiB.
+      expect(() => ones(2 ** 43)).toThrow(expect.objectContaining({ name: 'FlambeauError', code: 'OUT_OF_MEMORY' }));
+      expect(memory(device).liveCount).toBe(before.liveCount);
+      expect(memory(device).liveBytes).toBeLessThan(before.liveBytes + megabyte);
+      expect(ones(3).sum().itemSync()).toBe(3);
+    });
+
     it('uses a released storage again, whatever it held', () => {
       const first = full([3000], 7);
       const { pooledBytes } = memory(device);

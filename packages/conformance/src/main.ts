@@ -1,75 +1,90 @@
 // `pnpm conformance`: runs PyTorch's samples against a backend and prints what passed.
-import { Command, Option } from 'commander';
-import { writeFileSync } from 'node:fs';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { statSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Outcome } from './cases.ts';
-import { judge, readKnownFailures } from './known.ts';
+import { knownAmong, ownCases, verdict } from './known.ts';
 import { backendNames, type BackendName } from './library.ts';
-import { caseFiles, count, type Counts } from './run.ts';
+import { count, sortFiles, type Counts } from './run.ts';
 import { superviseFile } from './supervise.ts';
 
 interface Options {
+  /** The device that the samples run on. */
   readonly backend: BackendName;
+  /** The folder of the sample files. */
   readonly cases: string;
-  readonly only?: string;
+  /** What the ids of the cases have to match; all cases when missing. */
+  readonly only?: RegExp;
+  /** The file that the figures are written to; none when missing. */
   readonly json?: string;
+  /** Seconds after which a case without an answer counts as crashed; by backend when missing. */
+  readonly seconds?: number;
 }
 
-const ownCases = fileURLToPath(new URL('../cases', import.meta.url));
 const columns: readonly (keyof Counts)[] = ['cases', 'passed', 'wrongValue', 'wrongGradient', 'notImplemented', 'errorMissing', 'crashed', 'notSupported']; // prettier-ignore
 const percent = ({ passed, cases }: Counts): string => (cases === 0 ? '' : `${((100 * passed) / cases).toFixed(1)} %`);
 
-function printTable(files: Readonly<Record<string, Counts>>): void {
-  const titles = ['', ...columns.map((column) => column.replace(/[A-Z]/g, (c) => ` ${c.toLowerCase()}`)), ''];
+function printTable(title: string, files: Readonly<Record<string, Counts>>): void {
+  const titles = [title, ...columns.map((column) => column.replace(/[A-Z]/g, (c) => ` ${c.toLowerCase()}`)), ''];
   const sum = count([]);
   for (const counts of Object.values(files)) for (const column of columns) sum[column] += counts[column];
   const rows = [...Object.entries(files), ['all', sum] as const].map(([name, counts]) => [name, ...columns.map((column) => String(counts[column])), percent(counts)]); // prettier-ignore
-  const widths = titles.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)));
+  const widths = titles.map((cell, i) => Math.max(cell.length, ...rows.map((row) => row[i].length)));
   for (const row of [titles, ...rows]) {
     console.log(row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ').trimEnd()); // prettier-ignore
   }
 }
 
-const options = new Command('conformance')
+function readPattern(text: string): RegExp {
+  try {
+    return new RegExp(text);
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function readSeconds(text: string): number {
+  const seconds = Number(text);
+  if (!(seconds > 0 && seconds < 1e6)) throw new InvalidArgumentError('It is a number of seconds.');
+  return seconds;
+}
+
+const command = new Command('conformance')
   .description("Runs PyTorch's samples against a backend.")
   .addOption(new Option('--backend <name>', 'what to run them on').choices(backendNames).default('cpu'))
   .option('--cases <directory>', 'a directory of case files', ownCases)
-  .option('--only <regex>', 'only cases whose id matches; prints those that fail, with figures')
+  .option('--only <regex>', 'only cases whose id matches; prints those that fail, with figures', readPattern)
   .option('--json <file>', 'writes counts and failures')
-  .parse()
-  .opts<Options>();
+  .option('--seconds <number>', 'how long a case may take before it counts as crashed', readSeconds)
+  .parse();
+const options = command.opts<Options>();
+const { backend, only, seconds } = options;
 
 const directory = resolve(process.env['INIT_CWD'] ?? '', options.cases);
-const only = options.only === undefined ? undefined : new RegExp(options.only);
+if (!(statSync(directory, { throwIfNoEntry: false })?.isDirectory() ?? false)) command.error(`error: ${directory} is no directory`);
 const started = Date.now();
 const files: Record<string, Counts> = {};
-const outcomes: Outcome[] = [];
-const binding: Outcome[] = [];
-console.log(`conformance: ${directory} on ${options.backend}`);
-for (const file of caseFiles(directory)) {
-  const found = await superviseFile(options.backend, directory, file, only);
+const outcomes = new Map<string, Outcome[]>();
+let engine = '';
+console.log(`conformance: ${directory}`);
+const sorted = sortFiles(directory);
+for (const [name, why] of sorted.foreign) console.log(`${name} is no file of cases and is skipped: ${why}`);
+for (const file of sorted.files) {
+  const found = await superviseFile(backend, directory, file, { only, seconds, onEngine: (text) => (engine = text) });
   if (only !== undefined && found.length === 0) continue;
   files[file] = count(found);
-  outcomes.push(...found);
-  if (file !== 'fft') binding.push(...found);
+  outcomes.set(file, found);
 }
-const failures = outcomes.filter(({ status }) => status !== 'passed' && status !== 'notSupported');
-const known = readKnownFailures(options.backend);
-const { unknown, mended } = judge(binding, known);
+const failures = [...outcomes.values()].flat().filter(({ status }) => status !== 'passed' && status !== 'notSupported');
+const known = knownAmong(directory, backend);
 if (only !== undefined) {
   for (const { id, status, detail } of failures) {
     console.log(`${id}\n    ${status}: ${detail}${known.has(id) ? ` (known: ${known.get(id)})` : ''}`);
   }
 }
-printTable(files);
+printTable(engine === '' ? backend : `${backend} (${engine})`, files);
 console.log(`${((Date.now() - started) / 1000).toFixed(1)} s`);
-if (known.size > 0) console.log(`${known.size} known failures, of which ${mended.length} pass by now`);
-for (const id of mended) console.log(`    ${id} passes: take it out of known-failures.json`);
-if (unknown.length > 0) {
-  console.log(
-    `${unknown.length} cases fail that are not in known-failures.json${only === undefined ? '; see them with --only REGEX or --json FILE' : ''}`,
-  );
-}
+const { notes, exitCode } = verdict(outcomes, files, known, only !== undefined);
+for (const note of notes) console.log(note);
 if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ files, failures }, undefined, 1)}\n`);
-process.exitCode = unknown.length > 0 || mended.length > 0 ? 1 : 0;
+process.exitCode = exitCode;

@@ -16,31 +16,63 @@ export interface Job {
 
 const orderOfFiles = ['tensor', 'nn', 'linalg', 'special', 'fft', 'modules', 'optimizers', 'schedules', 'random'];
 
-/** The case files of a directory, in the order of the table. */
-export function caseFiles(directory: string): string[] {
-  const rank = (name: string): number => (orderOfFiles.includes(name) ? orderOfFiles.indexOf(name) : orderOfFiles.length);
-  return readdirSync(directory)
-    .filter((name) => name.endsWith('.json'))
-    .map((name) => basename(name, '.json'))
-    .sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+type Entry = Readonly<Record<string, unknown>>;
+
+const kinds = ['op', 'module', 'optimizer', 'scheduler'];
+const isStream = (entry: Entry): boolean => typeof entry['seed'] === 'number' && !('id' in entry);
+const isCase = (entry: unknown): boolean =>
+  typeof entry === 'object' && entry !== null && (isStream(entry as Entry) || kinds.some((kind) => kind in entry));
+
+/** The entries of a case file, or why a file of that name is none. */
+function readEntries(directory: string, file: string): readonly Entry[] | string {
+  let read: unknown;
+  try {
+    read = JSON.parse(readFileSync(join(directory, `${file}.json`), 'utf8'));
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  if (!Array.isArray(read)) return 'it is no list of cases';
+  return read.some(isCase) ? (read as readonly Entry[]) : 'none of its entries is a case';
 }
+
+/** The case files of a directory, in the order of the table, and the other .json files there with what they lack. */
+export function sortFiles(directory: string): { readonly files: string[]; readonly foreign: ReadonlyMap<string, string> } {
+  const rank = (name: string): number => (orderOfFiles.includes(name) ? orderOfFiles.indexOf(name) : orderOfFiles.length);
+  const files: string[] = [];
+  const foreign = new Map<string, string>();
+  for (const name of readdirSync(directory)) {
+    if (!name.endsWith('.json')) continue;
+    const file = basename(name, '.json');
+    const entries = readEntries(directory, file);
+    if (typeof entries === 'string') foreign.set(name, entries);
+    else files.push(file);
+  }
+  return { files: files.sort((a, b) => rank(a) - rank(b) || a.localeCompare(b)), foreign };
+}
+
+/** The case files of a directory, in the order of the table. */
+export const caseFiles = (directory: string): string[] => sortFiles(directory).files;
 
 /** Reads a case file; what its cases are shows in their fields. */
 export function readJobs(directory: string, file: string): Job[] {
-  const all = JSON.parse(readFileSync(join(directory, `${file}.json`), 'utf8')) as readonly Record<string, unknown>[];
-  if (all.some((entry) => 'seed' in entry && !('id' in entry))) {
+  const all = readEntries(directory, file);
+  if (typeof all === 'string') throw new Error(`conformance: ${file}.json: ${all}`);
+  if (all.some(isStream)) {
     return randomCases(all).map((test) => ({ id: test.id, run: () => outcomeOf(test.id, () => runRandom(test)) }));
   }
   const path = join(directory, `${file}.safetensors`);
-  const pack = existsSync(path) ? new Pack(path) : undefined;
-  return all.map((entry) => {
-    const id = entry['id'] as string;
-    return { id, run: (device) => outcomeOf(id, () => runEntry(entry, pack, device)) };
+  let read: Pack | undefined;
+  const pack = (): Pack => {
+    if (read === undefined && !existsSync(path)) throw new Error(`conformance: there is no ${file}.safetensors beside the cases`);
+    return (read ??= new Pack(path));
+  };
+  return all.map((entry, i) => {
+    const id = typeof entry['id'] === 'string' ? entry['id'] : `${file}#${i}`;
+    return { id, run: (device) => outcomeOf(id, async () => runEntry(entry, pack(), device)) };
   });
 }
 
-function runEntry(entry: Readonly<Record<string, unknown>>, pack: Pack | undefined, device: Device): Promise<void> {
-  if (pack === undefined) throw new Error('conformance: the tensors beside the cases are missing');
+function runEntry(entry: Entry, pack: Pack, device: Device): Promise<void> {
   if ('op' in entry) return runOperator(entry as unknown as OperatorCase, pack, device);
   if ('module' in entry) return runModule(entry as unknown as ModuleCase, pack, device);
   if ('optimizer' in entry) return runOptimizer(entry as unknown as OptimizerCase, pack, device);

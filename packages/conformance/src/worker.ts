@@ -8,6 +8,7 @@ const device = await openBackend(backend as BackendName);
 const jobs = readJobs(directory, file);
 // Each message is waited for: one that is still in the pipe at the end would be lost, and its case would count as a crash.
 const tell = (message: unknown): Promise<void> => new Promise((resolve) => process.send?.(message, undefined, {}, () => resolve()));
+await tell({ engine: device.engine ?? '' });
 for (const index of list.split(',').map(Number)) await tell({ index, outcome: await jobs[index].run(device) });
 process.disconnect();
 process.exit(0);

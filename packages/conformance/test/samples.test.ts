@@ -1,21 +1,36 @@
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { judge, readKnownFailures } from '../src/known.ts';
+import { isBinding, judge, knownAmong, ownCases } from '../src/known.ts';
 import { caseFiles, count } from '../src/run.ts';
 import { superviseFile } from '../src/supervise.ts';
+import { hasAddon } from './engines.ts';
 
-const directory = fileURLToPath(new URL('../cases', import.meta.url));
 /** Ten training steps of the image programs take the reference a minute; the long tests run them. */
-const quick = { reference: /^(?!random#\d+\.(?:cnn|lstm) losses)/, cpu: undefined };
+const withoutImages = /^(?!random#\d+\.(?:cnn|lstm) losses)/;
 
-describe.each(['reference', 'cpu'] as const)('PyTorch’s samples pass on %s', (backend) => {
-  const known = readKnownFailures(backend);
+const runs = [
+  { backend: 'reference', engine: undefined, only: withoutImages },
+  { backend: 'cpu', engine: 'native', only: undefined },
+  { backend: 'cpu', engine: 'wasm', only: undefined },
+] as const;
 
-  it.each(caseFiles(directory).filter((file) => file !== 'fft'))('%s.json', { timeout: 240_000 }, async (file) => {
-    const outcomes = await superviseFile(backend, directory, file, quick[backend]);
+describe.each(runs)('PyTorch’s samples pass on $backend, engine $engine', ({ backend, engine, only }) => {
+  const known = knownAmong(ownCases, backend);
+  const cannotRun = engine === 'native' && !hasAddon;
+
+  it.skipIf(cannotRun).each(caseFiles(ownCases).filter(isBinding))('%s.json', { timeout: 240_000 }, async (file) => {
+    const engines: string[] = [];
+    const outcomes = await superviseFile(backend, ownCases, file, {
+      only,
+      ...(engine === undefined ? {} : { engine }),
+      onEngine: (text) => engines.push(text),
+    });
     const { unknown, mended } = judge(outcomes, known);
     expect(unknown.map(({ id, status, detail }) => `${id}: ${status}: ${detail}`)).toEqual([]);
     expect(mended).toEqual([]);
-    expect(count(outcomes).cases).toBeGreaterThan(0);
+    const { cases, passed, notSupported } = count(outcomes);
+    expect(cases).toBeGreaterThan(0);
+    expect([passed, notSupported]).toEqual([cases, 0]);
+    // One process ran them all, on the engine of that name: `native avx512`, `wasm simd128`.
+    expect(engines.map((text) => text.split(' ')[0])).toEqual([engine ?? '']);
   });
 });

@@ -95,8 +95,11 @@ function compare(
   return { exact: dot(second, u), differences: (up - down) / (2 * h), scale: Math.abs(up) / h };
 }
 
+/** How many cases are compared: those of the file that have a gradient, at most three of an operator. */
+const counts: Readonly<Record<string, number>> = { tensor: 450, nn: 198, linalg: 84, special: 16 };
+
 describe('the gradient of the gradient is right', () => {
-  it.each(['tensor', 'nn', 'linalg', 'special'])('%s.json', { timeout: 120_000 }, (file) => {
+  it.each(Object.keys(counts))('%s.json', { timeout: 120_000 }, (file) => {
     const pack = new Pack(`${directory}${file}.safetensors`);
     const cases = JSON.parse(readFileSync(`${directory}${file}.json`, 'utf8')) as OperatorCase[];
     const wrong: string[] = [];
@@ -119,7 +122,7 @@ describe('the gradient of the gradient is right', () => {
         wrong.push(`${test.id}: ${String(error).slice(0, 200)}`);
       }
     }
-    expect(compared).toBeGreaterThan(file === 'special' ? 4 : 25);
+    expect({ compared }).toEqual({ compared: counts[file] });
     expect(wrong).toEqual([]);
   });
 });

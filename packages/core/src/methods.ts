@@ -1,4 +1,5 @@
 import { checkArray } from './checks.ts';
+import type { DType } from './dtype.ts';
 import { inPlaceNames, inPlaceOf } from './ops/inplaceMethods.ts';
 import * as operators from './ops/index.ts';
 import * as printing from './printing.ts';
@@ -50,9 +51,11 @@ export const methodNames = [
   'newZeros', 'newOnes', 'newEmpty', 'newEmptyStrided', 'newFull', 'newTensor', 'newInt32',
   // in place
   'copy_', 'fill_', 'zero_', 'add_', 'sub_', 'mul_', 'div_', 'pow_', 'fillDiagonal_', 'uniform_', 'normal_', 'bernoulli_', 'exponential_',
-  'random_', 'bernoulli', 'cauchy_', 'logNormal_', 'geometric_', 'multinomial',
+  'random_', 'bernoulli', 'cauchy_', 'logNormal_', 'geometric_', 'multinomial', 'apply_', 'map_',
   // reading
-  'readData', 'dataSync', 'item', 'itemSync', 'toArray', 'toArraySync', 'dispose', 'print',
+  'readData', 'dataSync', 'toArray', 'toArraySync', 'tolist', 'numpy', 'dispose', 'print',
+  // questions
+  'isFloatingPoint', 'isComplex', 'isSigned', 'isNonzero', 'isSameSize', 'nelement', 'ndimension', 'storageOffset', 'elementSize', 'typeAs',
 ] as const satisfies readonly (keyof Functions)[]; // prettier-ignore
 
 /** A function of a tensor as its method. */
@@ -91,6 +94,18 @@ export interface TensorMethods extends FunctionMethods, InPlaceMethods {
   /** The indices of elements that are not zero, a row each: shape [count, ndim], int32. With `asTuple`, an array of their columns. */
   nonzero(options?: { asTuple?: false }): Tensor;
   nonzero(options: { asTuple: true }): Tensor[];
+  /** The value of a tensor of one element: true or false of a bool tensor (`item<boolean>()`), else a number. @throws ShapeError */
+  item(): Promise<number>;
+  item<Value extends number | boolean>(): Promise<Value>;
+  /** As `item`, at once; only on a device that can be read without waiting. @throws ShapeError, AsyncOnlyError */
+  itemSync(): number;
+  itemSync<Value extends number | boolean>(): Value;
+  /** Elements from one index to the next, of all dimensions or of one. @throws IndexError when `dim` is out of range */
+  stride(): readonly number[];
+  stride(dim: number): number;
+  /** The name of the dtype; with a dtype, the tensor as that. @throws DTypeError for an unknown one */
+  type(): DType;
+  type(dtype: DType): Tensor;
   /** The n-th derivative of digamma. */
   polygamma(n: number): Tensor;
   /** The n-th derivative of digamma, in place. */
@@ -127,6 +142,10 @@ addTensorMethods({
   cat: (x: Tensor, others: readonly Tensor[], dim = 0): Tensor => operators.cat([x, ...checkArray('cat', 'the others', others)], dim),
   where: operators.whereMethod,
   nonzero: operators.nonzero,
+  stride: operators.stride,
+  type: operators.type,
+  item: operators.item,
+  itemSync: operators.itemSync,
   polygamma: (x: Tensor, n: number): Tensor => operators.polygamma(n, x),
   polygamma_: (x: Tensor, n: number): Tensor => operators.assign('polygamma_', x, operators.polygamma(n, x)),
   unique: operators.unique,

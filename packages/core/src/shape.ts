@@ -7,8 +7,9 @@ export type Shape = readonly number[];
 export const showShape = (shape: Shape): string =>
   Array.isArray(shape) && shape.every((n) => typeof n === 'number') ? `[${shape.join(', ')}]` : describe(shape);
 
-/** The number of elements. */
-export function numel(shape: Shape): number {
+/** The number of elements of a shape, or of a tensor. */
+export function numel(of: Shape | { readonly shape: Shape }): number {
+  const shape = (of as { readonly shape?: Shape }).shape ?? (of as Shape);
   let n = 1;
   for (let i = 0; i < shape.length; i++) n *= shape[i];
   return n;

@@ -6,7 +6,10 @@ beforeAll(() => f.setDefaultDevice(reference));
 beforeEach(() => f.manualSeed(1));
 
 const list = (x: f.Tensor): number[] => Array.from(x.dataSync(), Number);
-const close = (x: f.Tensor, expected: readonly number[]): void => list(x).forEach((value, i) => expect(value).toBeCloseTo(expected[i], 5));
+const close = (x: f.Tensor, expected: readonly number[]): void => {
+  expect(x.shape).toEqual([expected.length]);
+  list(x).forEach((value, i) => expect(value).toBeCloseTo(expected[i], 5));
+};
 
 // The expected numbers are PyTorch's after torch.manual_seed(1).
 describe('fills give PyTorch’s numbers for a seed', () => {

@@ -79,6 +79,35 @@ describe('einsum', () => {
     expect(values(einsum(equation, ...operands))).toEqual(expected);
   }); // prettier-ignore
 
+  // Sums over nothing are 0, and nothing is in what has an empty dimension; a 1 becomes the 0 of another operand.
+  it.each<[string, number[][], number[]]>([
+    ['ij,jk->ik', [[0, 3], [3, 2]], [0, 2]],
+    ['ij,jk->ik', [[2, 0], [0, 3]], [2, 3]],
+    ['ij,jk->ik', [[2, 3], [3, 0]], [2, 0]],
+    ['ij,jk', [[2, 0], [1, 3]], [2, 3]],
+    ['i,i->i', [[1], [0]], [0]],
+    ['i,i->i', [[0], [1]], [0]],
+    ['i,i', [[0], [0]], []],
+    ['i,j->ij', [[0], [3]], [0, 3]],
+    ['i,->i', [[0], []], [0]],
+    ['ii', [[0, 0]], []],
+    ['ij->i', [[2, 0]], [2]],
+    ['ij,kl->i', [[2, 0], [3, 4]], [2]],
+    ['bij,bjk->bik', [[0, 2, 3], [0, 3, 4]], [0, 2, 4]],
+    ['bij,bjk->bik', [[2, 2, 0], [2, 0, 4]], [2, 2, 4]],
+    ['...ij,...jk->...ik', [[0, 2, 3], [1, 3, 4]], [0, 2, 4]],
+    ['ij,jk,kl->il', [[2, 0], [0, 3], [3, 2]], [2, 2]],
+  ])('%s of shapes %j, with an empty dimension, gives zeros of shape %j', (equation, shapes, expected) => {
+    const result = einsum(equation, ...shapes.map((shape) => ones(shape)));
+    expect(result.shape).toEqual(expected);
+    expect([...result.dataSync()]).toEqual(new Array<number>(expected.reduce((n, m) => n * m, 1)).fill(0));
+  }); // prettier-ignore
+
+  it('refuses two operands of which one is empty and the other has several', () => {
+    expect(() => einsum('i,i', ones(2), ones(0))).toThrow(expect.objectContaining({ code: 'SHAPE' }));
+    expect(() => einsum('i,i', ones(0), ones(2))).toThrow(expect.objectContaining({ code: 'SHAPE' }));
+  });
+
   it('refuses subscripts that do not fit', () => {
     expect(() => einsum('ijk->i', a)).toThrow(expect.objectContaining({ code: expect.any(String) as string }));
     expect(() => einsum('ij,jk->ik', a, ones(3, 2))).toThrow(expect.objectContaining({ code: 'SHAPE' }));

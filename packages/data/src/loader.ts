@@ -16,7 +16,10 @@ export interface DataLoaderOptions {
   /** An order of indices in place of `shuffle`. */
   sampler?: Sampler;
   /** Batches of indices in place of batchSize, shuffle, sampler and dropLast. */
-  batchSampler?: Iterable<number[]> & { readonly length: number };
+  batchSampler?: Iterable<number[]> & {
+    /** How many batches a pass has. */
+    readonly length: number;
+  };
   /** Leaves out a last batch that is not full. */
   dropLast?: boolean;
   /** Makes a batch of samples; see `defaultCollate`. */

@@ -10,9 +10,11 @@ interface MessageOptions extends CollectiveOptions {
   tag?: number;
 }
 interface SendOptions extends MessageOptions {
+  /** The rank that receives. */
   dst: number;
 }
 interface ReceiveOptions extends MessageOptions {
+  /** The rank that sends; any of the group when missing. */
   src?: number;
 }
 

@@ -48,7 +48,7 @@ const detOp: Op = defineHostOp<unknown>({
   vjp({ cotangents: [g], saved: [a, det] }) {
     if (g === undefined) return [undefined];
     // Where the values cannot be looked at, the way that is right for singular matrices is taken always.
-    const singular = det.count > 0 && (!det.device.synchronous || det.eq(0).any().itemSync() !== 0);
+    const singular = det.count > 0 && (!det.device.synchronous || det.eq(0).any().itemSync<boolean>());
     return [singular ? cofactors(a).mul(g.unsqueeze(-1).unsqueeze(-1)) : timesInverse(a, g.mul(det), 'linalg.det')];
   },
 });

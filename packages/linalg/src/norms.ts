@@ -1,4 +1,4 @@
-import { checkNumber, ArgumentError, checkDType, defineOp, describe, dispatchOne, DTypeError, isFloat, normalizeDims, reducedShape, ShapeError, showShape, Tensor, type DType, type Op } from '@flambeau/core'; // prettier-ignore
+import { readCall, type Call, checkNumber, ArgumentError, checkDType, defineOp, describe, dispatchOne, DTypeError, isFloat, normalizeDims, reducedShape, ShapeError, showShape, Tensor, type DType, type Op } from '@flambeau/core'; // prettier-ignore
 import { wide, wideSquare } from './host.ts';
 import { invEx } from './solve.ts';
 import { svdvals } from './svd.ts';
@@ -56,6 +56,7 @@ export interface VectorNormOptions {
   ord?: number;
   /** Dimensions to reduce; all of them by default. */
   dim?: number | readonly number[] | null;
+  /** Keeps the reduced dimensions with size 1; false by default. */
   keepdim?: boolean;
   /** The dtype to compute in and give. */
   dtype?: DType | null;
@@ -85,9 +86,9 @@ function computeVectorNorm(op: string, given: Tensor, { ord = 2, dim = null, kee
 }
 
 /** The norm of vectors: (Σ|x|^ord)^(1/ord) over `dim`, or everything. @throws ShapeError for the extreme of nothing */
-export function vectorNorm(x: Tensor, ord: number | VectorNormOptions | null = 2, options: VectorNormOptions = {}): Tensor {
-  const all = typeof ord === 'object' ? { ...options, ...ord } : { ...options, ord };
-  return computeVectorNorm('linalg.vectorNorm', x, all);
+export function vectorNorm(x: Tensor, ...args: Call<VectorNormOptions, ['ord', 'dim', 'keepdim']>): Tensor {
+  const op = 'linalg.vectorNorm';
+  return computeVectorNorm(op, x, readCall<VectorNormOptions>(op, args, ['ord', 'dim', 'keepdim'], ['dtype']));
 }
 
 /** The order of a matrix norm. */
@@ -99,7 +100,9 @@ export interface MatrixNormOptions {
   ord?: MatrixOrd;
   /** The two dimensions of the matrix; the last two by default. */
   dim?: readonly number[];
+  /** Keeps the two dimensions with size 1; false by default. */
   keepdim?: boolean;
+  /** The dtype to compute in and give. */
   dtype?: DType | null;
 }
 
@@ -124,15 +127,20 @@ function computeMatrixNorm(op: string, given: Tensor, { ord = 'fro', dim = [-2, 
 }
 
 /** A norm of matrices over two dimensions. @throws ArgumentError for an unknown order */
-export function matrixNorm(A: Tensor, ord: MatrixOrd | MatrixNormOptions = 'fro', options: MatrixNormOptions = {}): Tensor {
-  return computeMatrixNorm('linalg.matrixNorm', A, typeof ord === 'object' ? { ...options, ...ord } : { ...options, ord });
+export function matrixNorm(A: Tensor, ...args: Call<MatrixNormOptions, ['ord', 'dim', 'keepdim']>): Tensor {
+  const op = 'linalg.matrixNorm';
+  return computeMatrixNorm(op, A, readCall<MatrixNormOptions>(op, args, ['ord', 'dim', 'keepdim'], ['dtype']));
 }
 
 /** Options of `norm`. */
 export interface NormOptions {
+  /** A norm of vectors or of matrices, as `vectorNorm` and `matrixNorm` have them; 2 over all elements when missing. */
   ord?: MatrixOrd | null;
+  /** One dimension for a vector norm, two for a matrix norm; when missing, the number of dimensions decides. */
   dim?: number | readonly number[] | null;
+  /** Keeps the reduced dimensions with size 1; false by default. */
   keepdim?: boolean;
+  /** The dtype to compute in and give. */
   dtype?: DType | null;
 }
 
@@ -140,9 +148,9 @@ export interface NormOptions {
  * A norm of a vector or of matrices: without `ord` the 2-norm of all elements; with it, that of vectors for one dim and of matrices for two.
  * @throws ShapeError when `ord` is given without `dim` for more than two dimensions
  */
-export function norm(A: Tensor, ord: MatrixOrd | NormOptions | null = null, options: NormOptions = {}): Tensor {
+export function norm(A: Tensor, ...args: Call<NormOptions, ['ord', 'dim', 'keepdim']>): Tensor {
   const op = 'linalg.norm';
-  const all: NormOptions = typeof ord === 'object' ? { ...options, ...ord } : { ...options, ord };
+  const all = readCall<NormOptions>(op, args, ['ord', 'dim', 'keepdim'], ['dtype']);
   const { keepdim = false, dtype = null } = all;
   const order = all.ord ?? null;
   const dim = all.dim ?? null;

@@ -1,5 +1,6 @@
 import {
   readCall,
+  type Call,
   ArgumentError,
   defineOp,
   describe,
@@ -16,6 +17,7 @@ import { reciprocalAbove, svdWide } from './svd.ts';
 
 /** What counts as zero among singular values: at most max(atol, rtol·largest). */
 export interface ToleranceOptions {
+  /** The absolute bound, one for all or a tensor with one for each matrix; 0 by default. */
   atol?: number | Tensor | null;
   /** By default the machine epsilon of the dtype times the larger side, or 0 when `atol` is given. */
   rtol?: number | Tensor | null;
@@ -75,20 +77,26 @@ function pseudoInverse(op: string, A: Tensor, options: ToleranceOptions): Tensor
  * The Moore-Penrose inverse: singular values at or below max(atol, rtol·largest) count as zero.
  * @param A - shape [..., m, n] @returns shape [..., n, m]
  */
-export function pinv(A: Tensor, rtol: number | Tensor | ToleranceOptions | null = null, options: ToleranceOptions = {}): Tensor {
-  const all = rtol instanceof Tensor || typeof rtol === 'number' ? { ...options, rtol } : { ...options, ...rtol };
-  return pseudoInverse('linalg.pinv', A, all).to(A.dtype);
+export function pinv(A: Tensor, ...args: Call<ToleranceOptions, ['rtol']>): Tensor {
+  const op = 'linalg.pinv';
+  return pseudoInverse(op, A, readCall<ToleranceOptions>(op, args, ['rtol'], ['atol', 'hermitian'])).to(A.dtype);
 }
 
 /** torch.pinverse: singular values below `rcond` times the largest count as zero. */
 export const pinverse = (A: Tensor, rcond: number | { rcond?: number } = 1e-15): Tensor =>
   pseudoInverse('pinverse', A, { rtol: readCall<{ rcond?: number }>('pinverse', [rcond], ['rcond']).rcond ?? 1e-15 }).to(A.dtype);
 
+/** Options of `matrixRank`. */
+export interface RankOptions extends ToleranceOptions {
+  /** The old name of `atol`. */
+  tol?: number | Tensor | null;
+}
+
 /** The number of singular values above max(atol, rtol·largest): int32 [...]. */
-export function matrixRank(A: Tensor, tol: number | Tensor | ToleranceOptions | null = null, options: ToleranceOptions = {}): Tensor {
+export function matrixRank(A: Tensor, ...args: Call<RankOptions, ['tol']>): Tensor {
   const op = 'linalg.matrixRank';
-  // The old parameter `tol` is an absolute tolerance.
-  const all = tol instanceof Tensor || typeof tol === 'number' ? { ...options, atol: tol } : { ...options, ...tol };
+  const { tol, ...options } = readCall<RankOptions>(op, args, ['tol'], ['atol', 'rtol', 'hermitian']);
+  const all: ToleranceOptions = tol === undefined ? options : { ...options, atol: tol };
   const a = all.hermitian ? wideSquare(op, A) : wide(op, A);
   const S = all.hermitian ? eigvalsh(a).abs() : svdWide(a)[1];
   return S.gt(boundFor(op, S, A, all))
@@ -112,9 +120,9 @@ export interface LstsqOptions {
  * @param A - shape [..., m, n] @param B - shape [..., m, k], or vectors [..., m]
  * @returns solution [..., n, k]; residuals [..., k] where m > n and A has full rank, rank [...], singularValues [..., n]; those that the driver does not give are empty
  */
-export function lstsq(A: Tensor, B: Tensor, rcond: number | LstsqOptions | null = null, options: LstsqOptions = {}): LeastSquares {
+export function lstsq(A: Tensor, B: Tensor, ...args: Call<LstsqOptions, ['rcond']>): LeastSquares {
   const op = 'linalg.lstsq';
-  const all: LstsqOptions = typeof rcond === 'number' ? { ...options, rcond } : { ...options, ...rcond };
+  const all = readCall<LstsqOptions>(op, args, ['rcond'], ['driver']);
   const [a, b] = [wide(op, A), wide(op, B, 1)];
   const vectors = B.ndim === A.ndim - 1;
   const right = vectors ? b.unsqueeze(-1) : b;
@@ -128,7 +136,7 @@ export function lstsq(A: Tensor, B: Tensor, rcond: number | LstsqOptions | null 
   if (!['gels', 'gelsy', 'gelsd', 'gelss'].includes(driver))
     throw new ArgumentError({ op, expected: "driver 'gels', 'gelsy', 'gelsd' or 'gelss'", received: describe(driver) });
   // LAPACK's gelsy gives no residuals, the others where all matrices have full rank.
-  const full = m > n && driver !== 'gelsy' && (rank.count === 0 || rank.eq(n).all().itemSync() !== 0);
+  const full = m > n && driver !== 'gelsy' && (rank.count === 0 || rank.eq(n).all().itemSync<boolean>());
   const rest = full ? a.matmul(X).sub(right).square().sum(-2) : a.newZeros([0]);
   const wanted = driver === 'gelsd' || driver === 'gelss';
   return named({

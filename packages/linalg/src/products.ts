@@ -133,7 +133,9 @@ export function cross(a: Tensor, b: Tensor, options: { dim?: number } = {}): Ten
 export interface DiagonalOptions {
   /** 0 is the main diagonal; positive ones lie above it. */
   offset?: number;
+  /** The dimension of the rows; the second last by default. */
   dim1?: number;
+  /** The dimension of the columns; the last by default. */
   dim2?: number;
 }
 

@@ -1,6 +1,7 @@
 import {
   ArgumentError,
   checkInput,
+  checkNumber,
   defaultGenerator,
   describe,
   fromNumbers,
@@ -24,14 +25,19 @@ interface InitOptions {
   generator?: Generator | null;
 }
 interface RangeOptions extends InitOptions {
+  /** The lower bound. */
   a?: number;
+  /** The upper bound. */
   b?: number;
 }
 interface NormalOptions extends InitOptions {
+  /** The mean, 0 by default. */
   mean?: number;
+  /** The standard deviation, 1 by default. */
   std?: number;
 }
 interface GainOptions extends InitOptions {
+  /** A factor on the values, 1 by default; see `calculateGain`. */
   gain?: number;
 }
 
@@ -173,6 +179,7 @@ export interface KaimingOptions extends InitOptions {
   a?: number;
   /** Whether the variance is kept forwards or backwards; PyTorch's spelling is understood too. */
   mode?: 'fanIn' | 'fanOut' | 'fan_in' | 'fan_out';
+  /** The function that follows the layer and sets the gain; `leakyRelu` by default. */
   nonlinearity?: Nonlinearity;
 }
 const kaimingNames = ['a', 'mode', 'nonlinearity', 'generator'] as const;
@@ -208,6 +215,7 @@ export function kaimingNormal_(x: Tensor, ...args: Call<KaimingOptions, typeof k
 export function orthogonal_(x: Tensor, ...args: Call<GainOptions, ['gain', 'generator']>): Tensor {
   checkInput('orthogonal_', x);
   const { gain = 1, generator } = readCall<GainOptions>('orthogonal_', args, ['gain', 'generator']);
+  checkNumber('orthogonal_', 'gain', gain);
   if (x.ndim < 2) throw new ShapeError({ op: 'orthogonal_', expected: 'a tensor of at least 2 dimensions', received: showShape(x.shape) });
   if (x.count === 0) return x;
   const [rows] = x.shape;

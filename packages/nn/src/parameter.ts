@@ -29,7 +29,9 @@ export class Buffer extends Tensor {
 
 /** Where and as what an uninitialized tensor will be made. */
 interface FactoryOptions {
+  /** Where the tensor will lie; the default device when missing. */
   device?: Device;
+  /** Its dtype; float32 by default. */
   dtype?: DType;
 }
 

@@ -113,6 +113,27 @@ describe('sequences', () => {
   });
 });
 
+describe.each<[string, () => Network]>([
+  ['LSTM', () => new nn.LSTM(2, 3, 2, { bidirectional: true })],
+  ['LSTM with projections', () => new nn.LSTM(2, 3, { projSize: 1 })],
+  ['GRU', () => new nn.GRU(2, 3, 2, { bidirectional: true })],
+  ['RNN', () => new nn.RNN(2, 3)],
+])('%s takes a batch of none', (_, make) => {
+  it('and gives every parameter a gradient of zeros, as PyTorch does', () => {
+    const net = make();
+    const x = f.ones(4, 0, 2).requiresGrad_();
+    const forward = net.forward.bind(net) as (x: f.Tensor) => [f.Tensor, f.Tensor | f.Tensor[]];
+    const [y, states] = forward(x);
+    expect(y.shape.slice(0, 2)).toEqual([4, 0]);
+    for (const state of [states].flat()) expect(state.shape[1]).toBe(0);
+    y.sum().backward();
+    expect(x.grad?.shape).toEqual([4, 0, 2]);
+    const slopes = [...net.parameters()].map((p) => p.grad?.abs().sum().itemSync());
+    expect(slopes).toEqual(slopes.map(() => 0));
+    expect(slopes.length).toBeGreaterThan(3);
+  });
+});
+
 it('wrong inputs, states and options of recurrent networks are refused', () => {
   const net = new nn.LSTM(2, 3);
   expect(() => net.forward(f.zeros(4, 1, 3))).toThrow('2 features in the last dimension');

@@ -11,7 +11,9 @@ const x = tensor([[1, 2], [3, 4]]); // prettier-ignore
 describe('the public types', () => {
   it('of tensors say what comes back', () => {
     expectTypeOf(x.sum()).toEqualTypeOf<Tensor>();
-    expectTypeOf(x.itemSync).returns.toEqualTypeOf<number>();
+    expectTypeOf(x.sum().itemSync()).toEqualTypeOf<number>();
+    expectTypeOf(x.sum().item()).toEqualTypeOf<Promise<number>>();
+    expectTypeOf(x.isnan().any().itemSync<boolean>()).toEqualTypeOf<boolean>();
     expectTypeOf(x.dataSync()).toEqualTypeOf<TypedArray>();
     expectTypeOf(x.max()).toEqualTypeOf<Tensor>();
     expectTypeOf(x.max(0).indices).toEqualTypeOf<Tensor>();

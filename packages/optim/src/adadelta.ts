@@ -8,7 +8,9 @@ export interface AdadeltaOptions {
   lr: number;
   /** Decay rate of both running averages. */
   rho: number;
+  /** Added to both averages before their roots are taken; 1e-6 by default. */
   eps: number;
+  /** This times the parameter is added to its gradient (an L2 penalty); 0 by default. */
   weightDecay: number;
   /** Climbs instead of descending. */
   maximize: boolean;

@@ -8,9 +8,11 @@ export interface AdagradOptions {
   lr: number;
   /** Divides the learning rate of step t by 1 + (t - 1)·lrDecay. */
   lrDecay: number;
+  /** This times the parameter is added to its gradient (an L2 penalty); 0 by default. */
   weightDecay: number;
   /** What the sum of squares starts with. */
   initialAccumulatorValue: number;
+  /** Added to the root of the sum that is divided by; 1e-10 by default. */
   eps: number;
   /** Climbs instead of descending. */
   maximize: boolean;

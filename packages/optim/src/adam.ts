@@ -7,7 +7,9 @@ export interface AdamOptions {
   lr: number;
   /** Decay rates of the first and second moment. */
   betas: readonly [number, number];
+  /** Added to the root of the second moment that is divided by; 1e-8 by default. */
   eps: number;
+  /** Adam adds this times the parameter to its gradient, 0 by default; AdamW shrinks the parameter itself, 0.01 by default. */
   weightDecay: number;
   /** Divides by the largest second moment seen. @see Reddi et al. 2018 */
   amsgrad: boolean;

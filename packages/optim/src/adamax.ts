@@ -8,7 +8,9 @@ export interface AdamaxOptions {
   lr: number;
   /** Decay rates of the mean and of the largest gradient. */
   betas: readonly [number, number];
+  /** Added to the size of a gradient before it is compared and divided by; 1e-8 by default. */
   eps: number;
+  /** This times the parameter is added to its gradient (an L2 penalty); 0 by default. */
   weightDecay: number;
   /** Climbs instead of descending. */
   maximize: boolean;

@@ -12,6 +12,7 @@ export interface ASGDOptions {
   alpha: number;
   /** The step after which averaging starts. */
   t0: number;
+  /** This times the parameter is added to its gradient (an L2 penalty); 0 by default. */
   weightDecay: number;
   /** Climbs instead of descending. */
   maximize: boolean;

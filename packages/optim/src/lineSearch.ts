@@ -28,7 +28,9 @@ export interface WolfeOptions {
   readonly t: number;
   /** The largest element of the direction. */
   readonly directionSize: number;
+  /** Stops where the bracket, times `directionSize`, is narrower than this. */
   readonly toleranceChange: number;
+  /** The most iterations of the search, each with one evaluation. */
   readonly maxEvaluations: number;
 }
 

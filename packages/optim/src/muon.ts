@@ -7,10 +7,13 @@ export interface MuonOptions {
   lr: number;
   /** Shrinks the parameter itself. */
   weightDecay: number;
+  /** How much of the running update the next one keeps, from 0 to 1; 0.95 by default. */
   momentum: number;
+  /** Steps as from where the momentum leads; true by default. */
   nesterov: boolean;
   /** Coefficients of the polynomial a·x + b·x³ + c·x⁵ that drives singular values towards 1. */
   nsCoefficients: readonly [number, number, number];
+  /** The least norm that an update is divided by; 1e-7 by default. */
   eps: number;
   /** How often the polynomial is applied. */
   nsSteps: number;

@@ -8,7 +8,9 @@ export interface NAdamOptions {
   lr: number;
   /** Decay rates of the first and second moment. */
   betas: readonly [number, number];
+  /** Added to the root of the second moment that is divided by; 1e-8 by default. */
   eps: number;
+  /** This times the parameter is added to its gradient, or see `decoupledWeightDecay`; 0 by default. */
   weightDecay: number;
   /** How fast the momentum μ of step t comes to β1: μ = β1·(1 - 0.96^(t·momentumDecay)/2). */
   momentumDecay: number;

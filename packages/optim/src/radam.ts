@@ -8,7 +8,9 @@ export interface RAdamOptions {
   lr: number;
   /** Decay rates of the first and second moment. */
   betas: readonly [number, number];
+  /** Added to the root of the second moment that is divided by; 1e-8 by default. */
   eps: number;
+  /** This times the parameter is added to its gradient, or see `decoupledWeightDecay`; 0 by default. */
   weightDecay: number;
   /** Shrinks the parameter itself instead of adding to the gradient. */
   decoupledWeightDecay: boolean;

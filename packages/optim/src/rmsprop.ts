@@ -8,8 +8,11 @@ export interface RMSpropOptions {
   lr: number;
   /** Decay rate of the running mean square. */
   alpha: number;
+  /** Added to the root that is divided by; 1e-8 by default. */
   eps: number;
+  /** This times the parameter is added to its gradient (an L2 penalty); 0 by default. */
   weightDecay: number;
+  /** How much of the last step the next one keeps; 0 by default, which keeps no buffer. */
   momentum: number;
   /** Divides by the standard deviation of the gradient, not by its root mean square. */
   centered: boolean;

@@ -5,9 +5,13 @@ import { checkRange, Optimizer, placesOf, type ParamGroup, type ParamsArgument }
 export interface SGDOptions {
   /** Learning rate. */
   lr: number;
+  /** How much of the running update the next one keeps; 0 by default, which keeps no buffer. */
   momentum: number;
+  /** The share of a gradient that does not enter the momentum; 0 by default. */
   dampening: number;
+  /** This times the parameter is added to its gradient (an L2 penalty); 0 by default. */
   weightDecay: number;
+  /** Steps as from where the momentum leads; needs a momentum and no dampening. False by default. */
   nesterov: boolean;
   /** Climbs instead of descending. */
   maximize: boolean;

@@ -54,6 +54,7 @@ export interface AveragedModelOptions {
   device?: Device;
   /** How to average; the plain average when missing. Give one of both. */
   avgFn?: AverageFunction;
+  /** How to average all parameters at once, in place; instead of `avgFn`. */
   multiAvgFn?: MultiAverageFunction;
   /** Averages buffers too; otherwise they are those of the model. */
   useBuffers?: boolean;

@@ -3,7 +3,8 @@ import '@flambeau/autograd';
 import { reference } from '@flambeau/backend-reference';
 import * as optim from '@flambeau/optim';
 import { readFileSync } from 'node:fs';
-import { beforeAll, describe, expect, expectTypeOf, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vitest';
+import { devices } from '../../conformance/test/engines.ts';
 
 beforeAll(() => setDefaultDevice(reference));
 
@@ -179,7 +180,10 @@ const make: Record<string, Make> = {
   LBFGS: (p) => new optim.LBFGS(p, { maxIter: 3, lineSearchFn: 'strong_wolfe' }),
 };
 
-describe('state', () => {
+describe.each(devices)('on %s', (_, device) => {
+  beforeAll(() => setDefaultDevice(device));
+  afterAll(() => setDefaultDevice(reference));
+
   test.each(Object.keys(make))('%s resumes bit for bit', (name) => {
     const start = (): Tensor[] => [leaf([[0.5, -1, 2], [1.5, 0.25, -0.75]]), leaf([0.3, -0.2])]; // prettier-ignore
     const run = (optimizer: optim.Optimizer<{ lr: number }>, params: Tensor[], from: number, to: number): void => {
@@ -202,8 +206,13 @@ describe('state', () => {
     run(optimizer, first, 4, 8);
     run(resumed, second, 4, 8);
     first.forEach((p, i) => expect(values(second[i])).toEqual(values(p)));
+    // It went somewhere, on the device that is asked about.
+    expect(values(first[0])).not.toEqual(values(start()[0]));
+    expect(first[0].device).toBe(device);
   });
+});
 
+describe('state', () => {
   test("the layout is PyTorch's", () => {
     const [a, b] = [leaf([1, 2]), withGrad(leaf([3]), [1])];
     const optimizer = new optim.Adam([{ params: [a] }, { params: [b], lr: 0.5 }]);

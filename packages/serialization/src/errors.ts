@@ -1,4 +1,4 @@
-import { FlambeauError } from '@flambeau/core';
+import { describe, FlambeauError } from '@flambeau/core';
 
 /**
  * What can be wrong with a file; the codes are stable.
@@ -51,3 +51,6 @@ export class AbortedError extends FlambeauError {
     super('ABORTED', { op, expected: 'to run to the end', received: 'an abort', cause: reason });
   }
 }
+
+/** As `describe`, but what lies in a list stays out of it: a list that holds another many times over would never be told to its end. */
+export const describeValue = (value: unknown): string => (Array.isArray(value) ? `a list of ${value.length}` : describe(value));

@@ -1,6 +1,7 @@
-import { ArgumentError, describe } from '@flambeau/core';
-import { FileError } from './errors.ts';
-import type { ByteSource } from './files/source.ts';
+import { ArgumentError, describe, FlambeauError } from '@flambeau/core';
+import { FileError, type FilePlace } from './errors.ts';
+import type { ByteSource, SourceOptions } from './files/source.ts';
+import { Work } from './files/work.ts';
 import { isNpy, openNpy } from './numpy/npy.ts';
 import { isNpz, openNpz } from './numpy/npz.ts';
 import { openSafetensors } from './safetensors/read.ts';
@@ -33,38 +34,46 @@ export function checkFormat(op: string, format: unknown): FileFormat | undefined
 }
 
 /** Opens a file by the format that it is said to have, or else by its first bytes. Its structure is read and checked, its tensors are not. */
-export async function openStored(source: ByteSource, format: FileFormat | undefined): Promise<StoredFile> {
+export async function openStored(source: ByteSource, format: FileFormat | undefined, options: SourceOptions = {}): Promise<StoredFile> {
   let stored: StoredFile;
   try {
-    stored = await openAs(source, format ?? formatOfName(source.name));
+    stored = await openAs(source, format ?? formatOfName(source.name), options);
   } catch (error) {
-    // Memory or stack that a broken file asked for; nothing else reaches here without a code.
-    if (error instanceof RangeError) throw new FileError('FILE_LIMIT', { file: source.name }, { expected: 'a structure that fits into memory', received: error.message, cause: error }); // prettier-ignore
-    throw error;
+    throw withoutMemory(error, { file: source.name, byte: 0 }, 'a structure that fits into memory');
   }
-  checkNesting(stored.root, source.name);
+  checkNesting(stored);
   return stored;
 }
 
-async function openAs(source: ByteSource, format: FileFormat | undefined): Promise<StoredFile> {
+/** Memory or stack that ran out as a `FILE_LIMIT`; any other error as it is, so that a mistake of ours is not taken for one of the file. */
+export function withoutMemory(error: unknown, place: FilePlace, expected: string): unknown {
+  const ranOut = /allocation failed|out of memory|Invalid typed array length: \d{9}|call stack size|too much recursion/i;
+  if (!(error instanceof Error) || error instanceof FlambeauError || !ranOut.test(error.message)) return error;
+  return new FileError('FILE_LIMIT', place, { expected, received: error.message, cause: error });
+}
+
+async function openAs(source: ByteSource, format: FileFormat | undefined, options: SourceOptions): Promise<StoredFile> {
+  const { maxBytes } = options;
+  const work = new Work('load', source.name, { signal: options.signal });
+  const place = { file: source.name, byte: 0 };
   const head = await source.read(0, Math.min(8, source.size));
   const isZip = head[0] === 0x50 && head[1] === 0x4b && head[2] === 3 && head[3] === 4;
   switch (format) {
     case 'safetensors':
       return openSafetensors(source);
     case 'npy':
-      return { format: 'npy', metadata: {}, root: await openNpy(source) };
+      return { format: 'npy', metadata: {}, root: await openNpy(source), place };
     case 'npz':
-      return openNpz(source);
+      return openNpz(await openZip(source, maxBytes), work);
     case 'pt':
-      return isZip ? openTorchZip(source) : openTorchLegacy(source);
+      return isZip ? openTorchZip(await openZip(source, maxBytes), work) : openTorchLegacy(source);
     default:
   }
   if (isZip) {
-    const archive = await openZip(source);
-    return findPickle(archive) === undefined && isNpz(archive) ? openNpz(source, archive) : openTorchZip(source, archive);
+    const archive = await openZip(source, maxBytes);
+    return findPickle(archive) === undefined && isNpz(archive) ? openNpz(archive, work) : openTorchZip(archive, work);
   }
-  if (isNpy(head)) return { format: 'npy', metadata: {}, root: await openNpy(source) };
+  if (isNpy(head)) return { format: 'npy', metadata: {}, root: await openNpy(source), place };
   // The length of a safetensors header may begin with any byte, that of a pickle among them.
   if (head[0] === 0x80 && !(await startsAsSafetensors(head, source))) return openTorchLegacy(source);
   return openSafetensors(source);

@@ -1,8 +1,8 @@
 import { ArgumentError, describe, getDefaultDevice, type Device, type DType, type Shape, type Tensor } from '@flambeau/core';
-import { FileError } from './errors.ts';
+import { FileError, type FilePlace } from './errors.ts';
 import { openSource, type ByteSource, type FileInput } from './files/source.ts';
 import { Work, type WorkOptions } from './files/work.ts';
-import { checkFormat, openStored, type FileFormat } from './format.ts';
+import { checkFormat, openStored, withoutMemory, type FileFormat } from './format.ts';
 import { materialize, namedTensors, type LoadContext, type StoredFile, type StoredTensor } from './stored.ts';
 
 /** Tensors by name. */
@@ -16,7 +16,11 @@ export interface OpenOptions extends WorkOptions {
   device?: Device;
   /** A name for messages, where bytes or a stream have none. */
   name?: string;
-  /** A stream longer than this, or a URL whose server gives no ranges, is refused; 16 GiB when missing. */
+  /**
+   * The most bytes that the input may come to: a stream, or a URL whose server gives no ranges, that is longer is refused, and so is an archive
+   * (`.pt`, npz) from anywhere whose entries unpack to more. When missing: 16 GiB of a stream; and what is deflated in an archive may
+   * unpack to 16 GiB, or to a hundred times the packed bytes where that is less and more than 1 GiB.
+   */
   maxBytes?: number;
 }
 
@@ -45,7 +49,7 @@ export class TensorFile {
     this.stored = stored;
     this.source = source;
     this.options = options;
-    this.named = namedTensors(source.name, stored.root);
+    this.named = namedTensors(stored);
   }
 
   /** The dotted names of all tensors, in the order of the file. */
@@ -71,8 +75,12 @@ export class TensorFile {
     return this.reading(
       found.map(([, tensor]) => tensor),
       async (context) => {
-        const out: Tensors = new Map();
-        for (const [name, tensor] of found) out.set(name, await tensor.read(context));
+        const [out, known]: [Tensors, Map<StoredTensor, Tensor>] = [new Map(), new Map()];
+        for (const [name, stored] of found) {
+          const tensor = known.get(stored) ?? (await stored.read(context));
+          known.set(stored, tensor);
+          out.set(name, tensor);
+        }
         return out;
       },
     );
@@ -86,6 +94,11 @@ export class TensorFile {
   /** The structure with everything but the tensors, in whose places stand their dtypes and shapes. */
   outline(): unknown {
     return this.stored.root;
+  }
+
+  /** Where the text or pickle begins that says what the file holds. */
+  get place(): FilePlace {
+    return this.stored.place;
   }
 
   /** Lets go of the file. */
@@ -106,15 +119,16 @@ export class TensorFile {
 
   private async reading<T>(tensors: readonly StoredTensor[], read: (context: LoadContext) => Promise<T>): Promise<T> {
     const work = new Work('load', this.name, this.options);
-    work.totalBytes = tensors.reduce((n, { byteLength }) => n + byteLength, 0);
+    // A storage is read once, however many tensors see it.
+    const parts = new Map(tensors.map(({ part, byteLength }) => [part, byteLength]));
+    work.totalBytes = [...parts.values()].reduce((n, bytes) => n + bytes, 0);
     const context: LoadContext = { source: this.source, device: this.options.device ?? getDefaultDevice(), work, storages: new Map() };
     try {
       const result = await read(context);
       work.finish();
       return result;
     } catch (error) {
-      if (error instanceof RangeError) throw new FileError('FILE_LIMIT', { file: this.name }, { expected: 'tensors that fit into memory', received: error.message, cause: error }); // prettier-ignore
-      throw error;
+      throw withoutMemory(error, this.stored.place, 'tensors that fit into memory');
     }
   }
 }
@@ -130,7 +144,7 @@ export async function openFile(input: FileInput, options: OpenOptions = {}): Pro
   const format = checkFormat('load', options.format);
   const source = await openSource(input, options);
   try {
-    return new TensorFile(source, await openStored(source, format), options);
+    return new TensorFile(source, await openStored(source, format, options), options);
   } catch (error) {
     await source.close();
     throw error;

@@ -1,9 +1,9 @@
-import { ArgumentError, bytesOf, describe, Tensor } from '@flambeau/core';
-import { gather, outputName, writeOutput, type FileOutput } from './files/target.ts';
+import { ArgumentError, describe, Tensor } from '@flambeau/core';
+import { gather, outputName, pieces, writeOutput, type FileOutput } from './files/target.ts';
 import { Work, type WorkOptions } from './files/work.ts';
 import { checkFormat, formatOfName, type FileFormat } from './format.ts';
-import { npyBytes } from './numpy/npy.ts';
-import { namedForNpz, writeNpz } from './numpy/npz.ts';
+import { npyBytes, npyLength } from './numpy/npy.ts';
+import { writeNpz } from './numpy/npz.ts';
 import { writeSafetensors } from './safetensors/write.ts';
 import { writeTorch } from './torch/write.ts';
 
@@ -22,11 +22,11 @@ interface Writing {
   readonly byteLength: number;
 }
 
-async function* once(bytes: Promise<Uint8Array>): AsyncIterable<Uint8Array> {
-  yield await bytes;
+async function* npyChunks(x: Tensor, work: Work): AsyncIterable<Uint8Array> {
+  yield* pieces(await npyBytes(x), work);
 }
 
-function write(value: unknown, format: FileFormat, options: SaveOptions): Writing {
+function write(value: unknown, format: FileFormat, options: SaveOptions, work: Work): Writing {
   const { metadata, compress = false } = options;
   if (metadata !== undefined && format !== 'safetensors')
     throw new ArgumentError({
@@ -37,13 +37,11 @@ function write(value: unknown, format: FileFormat, options: SaveOptions): Writin
     });
   switch (format) {
     case 'safetensors':
-      return writeSafetensors(value, metadata);
+      return writeSafetensors(value, metadata, work);
     case 'pt':
-      return writeTorch(value);
-    case 'npz': {
-      const byteLength = [...namedForNpz(value).values()].reduce((n, x) => n + x.count * bytesOf(x.dtype), 0);
-      return { chunks: writeNpz(value, compress), byteLength };
-    }
+      return writeTorch(value, { work });
+    case 'npz':
+      return writeNpz(value, compress, work);
     case 'npy':
       if (!(value instanceof Tensor))
         throw new ArgumentError({
@@ -52,7 +50,7 @@ function write(value: unknown, format: FileFormat, options: SaveOptions): Writin
           received: describe(value),
           hint: 'Use npz for several.',
         });
-      return { chunks: once(npyBytes(value)), byteLength: value.count * bytesOf(value.dtype) };
+      return { chunks: npyChunks(value, work), byteLength: npyLength(value) };
     default:
       return format satisfies never;
   }
@@ -60,7 +58,7 @@ function write(value: unknown, format: FileFormat, options: SaveOptions): Writin
 
 /**
  * Saves tensors, state dicts, optimizer states and checkpoints of them (plain objects, arrays, Maps, numbers, strings, booleans, null, bigints,
- * Uint8Arrays) to a path, a `file:` URL or a web stream. The format follows the extension: `.safetensors`, `.pt`, `.npz`, `.npy`.
+ * Uint8Arrays) to a path, a `file:` URL or a stream, of the web or of Node (which it ends). The format follows the extension: `.safetensors`, `.pt`, `.npz`, `.npy`.
  * A file is written beside the old one and takes its place only when it is whole.
  * @throws ArgumentError for a value that the format cannot hold, FileError when it cannot be written, AbortedError when the signal fires
  */
@@ -68,7 +66,7 @@ export async function save(value: unknown, output: FileOutput, options: SaveOpti
   const name = outputName(output);
   const format = checkFormat('save', options.format) ?? formatOfName(name) ?? 'safetensors';
   const work = new Work('save', name, options);
-  const { chunks, byteLength } = write(value, format, options);
+  const { chunks, byteLength } = write(value, format, options, work);
   work.totalBytes = byteLength;
   await writeOutput(output, chunks, work);
 }
@@ -77,7 +75,7 @@ export async function save(value: unknown, output: FileOutput, options: SaveOpti
 export async function toBytes(value: unknown, options: SaveOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
   const format = checkFormat('toBytes', options.format) ?? 'safetensors';
   const work = new Work('save', 'bytes', options);
-  const { chunks, byteLength } = write(value, format, options);
+  const { chunks, byteLength } = write(value, format, options, work);
   work.totalBytes = byteLength;
   return gather(chunks, work);
 }

@@ -1,5 +1,5 @@
 import { Tensor, type Device, type DType, type Shape } from '@flambeau/core';
-import { FileError } from './errors.ts';
+import { FileError, type FilePlace } from './errors.ts';
 import type { ByteSource } from './files/source.ts';
 import type { Work } from './files/work.ts';
 
@@ -16,15 +16,18 @@ export interface LoadContext {
 export class StoredTensor {
   readonly dtype: DType;
   readonly shape: Shape;
-  /** How many bytes reading it takes. */
+  /** How many bytes reading it takes, unpacked. */
   readonly byteLength: number;
   readonly read: (context: LoadContext) => Promise<Tensor>;
+  /** What is read once for all tensors that name it: a storage, or this tensor itself. */
+  readonly part: object;
 
-  constructor(dtype: DType, shape: Shape, byteLength: number, read: (context: LoadContext) => Promise<Tensor>) {
+  constructor(dtype: DType, shape: Shape, byteLength: number, read: (context: LoadContext) => Promise<Tensor>, part?: object) {
     this.dtype = dtype;
     this.shape = shape;
     this.byteLength = byteLength;
     this.read = read;
+    this.part = part ?? this;
   }
 }
 
@@ -33,8 +36,10 @@ export interface StoredFile {
   readonly format: 'safetensors' | 'pt' | 'npy' | 'npz';
   /** Strings that the file carries beside its tensors. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** Maps, plain objects, arrays, plain values, and StoredTensors in place of tensors. */
+  /** Maps, Sets, plain objects, arrays, plain values, and StoredTensors in place of tensors. */
   readonly root: unknown;
+  /** Where the text or pickle begins that says how they are nested. */
+  readonly place: FilePlace;
 }
 
 /** Nesting deeper than this is refused. */
@@ -64,19 +69,19 @@ export function setField(target: object, key: string, value: unknown): void {
  * Checks that a structure from a file is a tree, or shares parts, but never holds itself, and is not too deep.
  * @throws FileError `FILE_FORMAT` for a cycle, `FILE_LIMIT` for the depth
  */
-export function checkNesting(root: unknown, file: string): void {
+export function checkNesting({ root, place }: StoredFile): void {
   const heights = new Map<object, number>();
   const open = new Set<object>();
   const height = (value: unknown, depth: number): number => {
     if (typeof value !== 'object' || value === null || value instanceof StoredTensor) return 0;
     const known = heights.get(value);
     if (known !== undefined) {
-      if (depth + known > maxDepth) throw tooDeep(file);
+      if (depth + known > maxDepth) throw tooDeep(place);
       return known;
     }
     if (open.has(value))
-      throw new FileError('FILE_FORMAT', { file }, { expected: 'a structure that ends', received: 'a container that holds itself' });
-    if (depth > maxDepth) throw tooDeep(file);
+      throw new FileError('FILE_FORMAT', place, { expected: 'a structure that ends', received: 'a container that holds itself' });
+    if (depth > maxDepth) throw tooDeep(place);
     const items =
       value instanceof Map
         ? value.values()
@@ -95,19 +100,28 @@ export function checkNesting(root: unknown, file: string): void {
   height(root, 0);
 }
 
-const tooDeep = (file: string): FileError =>
-  new FileError('FILE_LIMIT', { file }, { expected: `at most ${maxDepth} levels of nesting`, received: 'more' });
+const tooDeep = (place: FilePlace): FileError =>
+  new FileError('FILE_LIMIT', place, { expected: `at most ${maxDepth} levels of nesting`, received: 'more' });
 
 /** Most names that a structure may spell out: parts that are shared many times over multiply them. */
-const maxNames = 1_000_000;
+export const maxNames = 1_000_000;
+/** Most characters of a name, and of all names together: a long key stands in the names of all that lies under it. */
+export const maxName = 10_000;
+const maxNamesLength = 2 ** 25;
 
 /** Every stored tensor by its dotted name, in the order of the file. */
-export function namedTensors(file: string, root: unknown): Map<string, StoredTensor> {
+export function namedTensors({ root, place }: StoredFile): Map<string, StoredTensor> {
   const found = new Map<string, StoredTensor>();
-  let visited = 0;
+  let [visited, length] = [0, 0];
   const walk = (value: unknown, path: string): void => {
-    if (++visited > maxNames) throw new FileError('FILE_LIMIT', { file }, { expected: `at most ${maxNames} values`, received: 'more' });
+    if (++visited > maxNames) throw new FileError('FILE_LIMIT', place, { expected: `at most ${maxNames} values`, received: 'more' });
     if (value instanceof StoredTensor) {
+      length += path.length;
+      if (path.length > maxName || length > maxNamesLength)
+        throw new FileError('FILE_LIMIT', place, {
+          expected: `names of at most ${maxName} characters, and ${maxNamesLength} in all`,
+          received: 'more',
+        });
       found.set(path, value);
       return;
     }
@@ -133,6 +147,10 @@ export async function materialize(root: unknown, context: LoadContext): Promise<
       const list: unknown[] = [];
       for (const item of value) list.push(await build(item));
       result = list;
+    } else if (value instanceof Set) {
+      const set = new Set<unknown>();
+      for (const item of value) set.add(await build(item));
+      result = set;
     } else if (isPlain(value)) {
       const object = {};
       for (const [key, item] of Object.entries(value)) setField(object, key, await build(item));

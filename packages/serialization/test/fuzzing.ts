@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { FlambeauError, manualSeed, randn, tensor } from '@flambeau/core';
+import { manualSeed, randn, tensor } from '@flambeau/core';
 import * as nn from '@flambeau/nn';
-import { load, loadModel, modelToBytes, toBytes, type FileFormat } from '../src/index.ts';
+import { FileError, load, loadModel, modelToBytes, toBytes, type FileFormat } from '../src/index.ts';
+import { writeTorch } from '../src/torch/write.ts';
 import { fixture } from './helpers.ts';
 
 /** A file to mutate, and how it is read. */
@@ -19,8 +20,10 @@ export interface FuzzReport {
   /** Milliseconds of the slowest read. */
   readonly slowest: number;
   readonly slowestSeed: string;
-  /** The growth of resident memory, in bytes. */
+  /** The growth of resident memory at its peak, in bytes, sampled after every mutation. */
   readonly grown: number;
+  /** Mutations of each seed. */
+  readonly seeds: ReadonlyMap<string, number>;
 }
 
 /** Numbers from 0 to 2³² - 1 that depend on the seed alone: xorshift. */
@@ -43,7 +46,7 @@ async function seeds(): Promise<Seed[]> {
     map: new Map([['y', tensor([1n])]]),
   };
   const all: Seed[] = [];
-  for (const name of ['dtypes.pt', 'views.pt', 'legacy.pt', 'arrays.npz']) {
+  for (const name of ['dtypes.pt', 'views.pt', 'legacy.pt', 'arrays.npz', 'cnn.pt', 'cnn.checkpoint.pt']) {
     const format: FileFormat = name.endsWith('npz') ? 'npz' : 'pt';
     all.push({ name, bytes: new Uint8Array(readFileSync(fixture(name))), read: (bytes) => load(bytes, { format }) });
   }
@@ -56,6 +59,9 @@ async function seeds(): Promise<Seed[]> {
     read: (bytes) => load(bytes, { format: 'npz' }),
   });
   all.push({ name: 'unknown', bytes: await toBytes(small, { format: 'pt' }), read: (bytes) => load(bytes) });
+  const wide: Uint8Array[] = [];
+  for await (const chunk of writeTorch(small, { wideFrom: 100 }).chunks) wide.push(chunk);
+  all.push({ name: 'zip64', bytes: new Uint8Array(Buffer.concat(wide)), read: (bytes) => load(bytes, { format: 'pt' }) });
   const net = new nn.Sequential(new nn.Linear(2, 3), new nn.BatchNorm1d(3), new nn.ReLU());
   for (const format of ['safetensors', 'pt'] as const)
     all.push({ name: `model ${format}`, bytes: await modelToBytes(net, { format }), read: (bytes) => loadModel(bytes, { format }) });
@@ -65,9 +71,16 @@ async function seeds(): Promise<Seed[]> {
 /** Values that break things: sizes at the edges of their types. */
 const edges = [0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff];
 
+const joined = (a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> => new Uint8Array(Buffer.concat([a, b]));
+
 function mutate(original: Uint8Array, next: () => number): Uint8Array {
   let bytes = original.slice();
-  const at = (): number => next() % Math.max(bytes.length, 1);
+  // Structure lies at both ends, values between them: half of the changes are made in the first or last 4096 bytes.
+  const at = (): number => {
+    const length = Math.max(bytes.length, 1);
+    const near = next() % Math.min(length, 4096);
+    return [next() % length, next() % length, near, length - 1 - near][next() % 4];
+  };
   for (let changes = 1 + (next() % 4); changes > 0; changes--) {
     switch (next() % 8) {
       case 0:
@@ -89,13 +102,13 @@ function mutate(original: Uint8Array, next: () => number): Uint8Array {
       case 4: {
         // leave out
         const place = at();
-        bytes = Uint8Array.from([...bytes.subarray(0, place), ...bytes.subarray(place + 1 + (next() % 16))]);
+        bytes = joined(bytes.subarray(0, place), bytes.subarray(place + 1 + (next() % 16)));
         break;
       }
       case 5: {
         // repeat
         const place = at();
-        bytes = Uint8Array.from([...bytes.subarray(0, place + (next() % 32)), ...bytes.subarray(place)]);
+        bytes = joined(bytes.subarray(0, place + (next() % 32)), bytes.subarray(place));
         break;
       }
       case 6: {
@@ -106,8 +119,11 @@ function mutate(original: Uint8Array, next: () => number): Uint8Array {
       }
       default: {
         // digits in texts: lengths and offsets of headers
-        const digits = [...bytes.keys()].filter((i) => bytes[i] >= 0x30 && bytes[i] <= 0x39);
-        if (digits.length > 0) bytes[digits[next() % digits.length]] = 0x30 + (next() % 10);
+        const from = at();
+        const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39;
+        const behind = bytes.subarray(from).findIndex(isDigit);
+        const place = behind >= 0 ? from + behind : bytes.findIndex(isDigit);
+        if (place >= 0) bytes[place] = 0x30 + (next() % 10);
       }
     }
   }
@@ -126,14 +142,25 @@ function mendChecksums(bytes: Uint8Array, crc32: (bytes: Uint8Array) => number):
   }
 }
 
-/** Reads `count` mutations of real files. @throws whatever is thrown that is no FlambeauError */
+/** True for an error as every broken file must give it: a stable code, the name of the file, and the byte. */
+const isProper = (error: unknown): boolean =>
+  error instanceof FileError &&
+  /^FILE_[A-Z_]+$/.test(error.code) &&
+  error.file.startsWith('bytes') &&
+  Number.isSafeInteger(error.byte) &&
+  Number(error.byte) >= 0 &&
+  error.message.includes(`(byte ${error.byte})`);
+
+/** Reads `count` mutations of real files. @throws whatever is thrown that is no FileError with code, file and byte */
 export async function fuzz(count: number, seed: number): Promise<FuzzReport> {
   const { crc32 } = await import('../src/zip/crc32.ts');
   const all = await seeds();
   const next = randomNumbers(seed);
   const codes = new Map<string, number>();
   let [read, slowest, slowestSeed] = [0, 0, ''];
-  const before = process.memoryUsage().rss;
+  const before = process.memoryUsage.rss();
+  let peak = before;
+  const seen = new Map<string, number>();
   for (let i = 0; i < count; i++) {
     const { name, bytes, read: open } = all[i % all.length];
     const mutated = mutate(bytes, next);
@@ -143,12 +170,15 @@ export async function fuzz(count: number, seed: number): Promise<FuzzReport> {
       await open(mutated);
       read++;
     } catch (error) {
-      if (!(error instanceof FlambeauError)) throw new Error(`mutation ${i} of ${name} (seed ${seed}): ${String(error)}`, { cause: error });
-      codes.set(error.code, (codes.get(error.code) ?? 0) + 1);
+      if (!isProper(error)) throw new Error(`mutation ${i} of ${name} (seed ${seed}): ${String(error)}`, { cause: error });
+      const { code } = error as FileError;
+      codes.set(code, (codes.get(code) ?? 0) + 1);
     }
     const took = performance.now() - started;
     if (took > slowest) [slowest, slowestSeed] = [took, `${name}, mutation ${i}`];
+    peak = Math.max(peak, process.memoryUsage.rss());
+    seen.set(name, (seen.get(name) ?? 0) + 1);
     if (i % 200 === 199) await new Promise((resolve) => setImmediate(resolve));
   }
-  return { read, codes, slowest, slowestSeed, grown: process.memoryUsage().rss - before };
+  return { read, codes, slowest, slowestSeed, grown: peak - before, seeds: seen };
 }

@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { Tensor, type DType } from '@flambeau/core';
+import * as nn from '@flambeau/nn';
 import * as optim from '@flambeau/optim';
 import { noGrad } from '@flambeau/autograd';
 import { describe, expect, it } from 'vitest';
 import { load, openFile, type Tensors } from '../src/index.ts';
 import { CNN } from './nets.ts';
-import { fixture, largestDifference, numbersOf } from './helpers.ts';
+import { edgeValues } from './edgeValues.ts';
+import { fixture, largestDifference, numbersOf, valuesOf } from './helpers.ts';
 
 /** What the manifest says of a tensor. */
 interface Expected {
@@ -15,6 +17,8 @@ interface Expected {
   readonly values: readonly number[];
   readonly sum: number;
 }
+/** For every tensor of a file, the sum of its elements times their places, so that none may stand in the place of another. */
+const weights = JSON.parse(readFileSync(fixture('weights.json'), 'utf8')) as Record<string, number>;
 const manifest = JSON.parse(readFileSync(fixture('manifest.json'), 'utf8')) as Record<string, { holds?: unknown }>;
 
 const isTensorNode = (node: unknown): node is Expected => typeof node === 'object' && node !== null && 'dtype' in node && 'values' in node;
@@ -29,6 +33,9 @@ function compare(actual: unknown, node: unknown, path: string): number {
     expect(values.slice(0, node.values.length), path).toEqual([...node.values]);
     const sum = values.reduce((a, b) => a + b, 0);
     expect(Math.abs(sum - node.sum), path).toBeLessThanOrEqual(1e-9 * Math.max(1, Math.abs(node.sum)));
+    const weighted = values.reduce((total, value, i) => total + value * (i + 1), 0);
+    expect(weights[path], path).toBeTypeOf('number');
+    expect(Math.abs(weighted - weights[path]), path).toBeLessThanOrEqual(1e-9 * Math.max(1, Math.abs(weights[path])));
     return 1;
   }
   if (Array.isArray(node)) {
@@ -104,7 +111,7 @@ describe('files that PyTorch and NumPy wrote', () => {
     expect(largestDifference(out, y)).toBeLessThan(1e-5);
   });
 
-  it('resumes Adam from a checkpoint of PyTorch', async () => {
+  it('makes a step from the old moments of a checkpoint of PyTorch', async () => {
     interface Checkpoint {
       epoch: number;
       model: Tensors;
@@ -131,4 +138,41 @@ describe('files that PyTorch and NumPy wrote', () => {
     expected.forEach((value, i) => expect(Math.abs(after[i] - value)).toBeLessThan(1e-7));
     expect(adam.stateDict().state[5]['step']).toBe(4);
   });
+
+  it('reads values at the edges of their types, bit by bit', async () => {
+    const loaded = await load<Record<string, Tensor>>(fixture('values.pt'));
+    expect(Object.keys(loaded).sort()).toEqual(Object.keys(edgeValues).sort());
+    for (const [dtype, values] of Object.entries(edgeValues)) {
+      expect(loaded[dtype].dtype).toBe(dtype);
+      // A float32 is the nearest to what was written; the others are exact.
+      const expected = values.map((value) => (dtype === 'float32' || dtype === 'bfloat16' ? Math.fround(Number(value)) : dtype === 'int64' ? value : Number(value)));
+      expect(valuesOf(loaded[dtype]), dtype).toEqual(expected);
+    } // prettier-ignore
+  });
+
+  it('resumes Adam from PyTorch and makes its next three steps, every parameter compared', async () => {
+    interface Saved {
+      model: Tensors;
+      optimizer: optim.OptimizerState;
+      steps: { x: Tensor; y: Tensor; loss: number; after: Tensors | Record<string, Tensor> }[];
+    }
+    const { model, optimizer, steps } = await load<Saved>(fixture('adam.pt'));
+    const net = new nn.Sequential(new nn.Linear(3, 8), new nn.Tanh(), new nn.Linear(8, 2));
+    net.loadStateDict(model instanceof Map ? model : new Map(Object.entries(model as object)));
+    const adam = new optim.Adam(net.parameters());
+    adam.loadStateDict(optimizer);
+    const { lr, betas, weightDecay, amsgrad } = adam.paramGroups[0];
+    expect([lr, betas, weightDecay, amsgrad]).toEqual([0.02, [0.8, 0.95], 0.01, true]);
+    expect(steps).toHaveLength(3);
+    for (const { x, y, loss: expected, after } of steps) {
+      const loss = new nn.MSELoss().forward(net.forward(x) as Tensor, y);
+      expect(Math.abs(loss.itemSync() as number - expected)).toBeLessThan(1e-6);
+      adam.zeroGrad();
+      loss.backward();
+      adam.step();
+      const wanted = after instanceof Map ? after : new Map(Object.entries(after));
+      expect([...wanted.keys()]).toEqual(['0.weight', '0.bias', '2.weight', '2.bias']);
+      for (const [name, value] of net.stateDict()) expect(largestDifference(value, wanted.get(name) as Tensor), name).toBeLessThan(1e-6);
+    }
+  }); // prettier-ignore
 });

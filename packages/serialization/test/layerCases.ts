@@ -1,4 +1,5 @@
 import { manualSeed, rand, randn, tensor, type Tensor } from '@flambeau/core';
+import { noGrad } from '@flambeau/autograd';
 import * as nn from '@flambeau/nn';
 import './helpers.ts';
 
@@ -323,5 +324,20 @@ export const lazyLayers: Readonly<Record<string, readonly [nn.Module, Tensor]>> 
 /** Modules that only hold others and have no forward. */
 export const containers = { ModuleList: new nn.ModuleList([]), ModuleDict: new nn.ModuleDict({}), ParameterList: new nn.ParameterList([]), ParameterDict: new nn.ParameterDict({}) }; // prettier-ignore
 
-/** Layers that run at once. */
+/**
+ * Gives every parameter and every floating buffer random values, so that a weight of ones, a bias of zeros or the first running statistics
+ * cannot stand for one that was lost. What must be positive, such as a variance, stays so.
+ */
+export function randomized<M extends nn.Module>(layer: M): M {
+  noGrad(() => {
+    for (const [name, x] of layer.stateDict()) if (isFloat(x.dtype)) x.copy_(/var|weight_g|original0/.test(name) ? rand(x.shape).add(0.5) : randn(x.shape).mul(0.3));
+  });
+  return layer;
+} // prettier-ignore
+
+const isFloat = (dtype: string): boolean => /float/.test(dtype);
+
+/** Layers that run at once, with random parameters and buffers. */
 export const layerCases: Cases = { ...layers, ...pools, ...tables, ...more, ...losses };
+manualSeed(17);
+for (const [layer] of Object.values(layerCases)) randomized(layer);

@@ -3,7 +3,7 @@ import { noGrad } from '@flambeau/autograd';
 import type * as nn from '@flambeau/nn';
 import { describe, expect, it } from 'vitest';
 import { loadModel, modelToBytes } from '../src/index.ts';
-import { layerCases, lazyLayers, type Case } from './layerCases.ts';
+import { layerCases, lazyLayers, randomized, type Case } from './layerCases.ts';
 import { numbersOf } from './helpers.ts';
 
 const outputs = (value: unknown): Tensor[] => (value instanceof Tensor ? [value] : Array.isArray(value) ? value.flatMap(outputs) : []);
@@ -24,6 +24,7 @@ describe('a saved network of one layer', () => {
   for (const [name, [layer, x]] of Object.entries(lazyLayers))
     it(`brings back ${name} after its first input`, async () => {
       layer.forward(x);
+      randomized(layer);
       const back = await loadModel<nn.Module>(await modelToBytes(layer));
       expect(run([back, x])).toEqual(run([layer, x]));
     });

@@ -55,7 +55,15 @@ describe('nets in ONNX Runtime', () => {
 
   it('gives a net back as it was: training, and with hooks that still run', async () => {
     const net = seeded(() => resnet18(4, 10));
-    await onnxBytes(net, randn(1, 3, 32, 32));
+    const seen: number[][] = [];
+    const first = [...net.modules()].find((module) => module instanceof nn.Conv2d);
+    first?.registerForwardHook((_module, _inputs, output) => void seen.push([...(output as Tensor).shape]));
+    const plain = seeded(() => resnet18(4, 10));
+    expect(await onnxBytes(net, randn(1, 3, 32, 32))).toEqual(await onnxBytes(plain, randn(1, 3, 32, 32)));
+    seen.length = 0;
+    noGrad(() => net.forward(randn(2, 3, 32, 32)));
+    // 32 by a stride of 2 is 16, in four channels
+    expect(seen).toEqual([[2, 4, 16, 16]]);
     expect([...net.modules()].every((module) => module.training)).toBe(true);
   });
 

@@ -1,12 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { dtypeNames, manualSeed, randn, tensor, Tensor } from '@flambeau/core';
+import { dtypeNames, manualSeed, randn, tensor, Tensor, type DType } from '@flambeau/core';
 import { noGrad } from '@flambeau/autograd';
 import * as nn from '@flambeau/nn';
 import * as optim from '@flambeau/optim';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { load, save } from '../src/index.ts';
 import { classifier, CNN, Net, RNN, seeded } from './nets.ts';
+import { edgeValues } from './edgeValues.ts';
 import { numbersOf, scratch, scratchFile } from './helpers.ts';
 
 /** The Python that has PyTorch; FLAMBEAU_PYTHON names another one than python3. */
@@ -19,6 +20,7 @@ interface Report {
   readonly adam: { difference: number; lr: number; epoch: number };
   readonly values: {
     tensors: Record<string, [string, number[], number[]]>;
+    edges: Record<string, [string, string[]]>;
     shared: boolean;
     strides: number[];
     plain: unknown;
@@ -90,6 +92,9 @@ describe.skipIf(missing && process.env['FLAMBEAU_CI'] !== '1')('PyTorch reads wh
     await save(
       {
         tensors: Object.fromEntries(dtypeNames.map((dtype) => [dtype, tensor([[0, 1], [1, 100]], { dtype })])), // prettier-ignore
+        edges: Object.fromEntries(
+          Object.entries(edgeValues).map(([dtype, values]) => [dtype, tensor([...values] as number[], { dtype: dtype as DType })]),
+        ),
         shared: { whole, transposed: whole.t() },
         plain: [1, -2.5, 'größer ☃', null, true, 2 ** 40],
         bytes: Uint8Array.of(0, 127, 128, 255),
@@ -119,6 +124,30 @@ describe.skipIf(missing && process.env['FLAMBEAU_CI'] !== '1')('PyTorch reads wh
       expect(report.values.tensors[dtype]).toEqual([`torch.${dtype}`, [2, 2], [0, 1, 1, top]]);
     }
     expect([report.values.shared, report.values.strides]).toEqual([true, [1, 4]]);
+  });
+
+  it('finds negative, fractional and large values of every dtype, bit by bit', () => {
+    const unsigned = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array, 8: BigUint64Array } as const;
+    expect(Object.keys(report.values.edges)).toEqual(Object.keys(edgeValues));
+    const bits: Record<string, ArrayBuffer> = {
+      int8: Int8Array.from(edgeValues.int8).buffer,
+      int16: Int16Array.from(edgeValues.int16).buffer,
+      int32: Int32Array.from(edgeValues.int32).buffer,
+      int64: BigInt64Array.from(edgeValues.int64).buffer,
+      uint8: Uint8Array.from(edgeValues.uint8).buffer,
+      bool: Uint8Array.from(edgeValues.bool, Number).buffer,
+      float32: Float32Array.from(edgeValues.float32).buffer,
+      float64: Float64Array.from(edgeValues.float64).buffer,
+      // sign, 5 bits of exponent, 10 of fraction: -0.5 = -2^-1, 1 + 2^-10, the largest, -2^-14
+      float16: Uint16Array.of(0xb800, 0x3c01, 0x7bff, 0x8400).buffer,
+      // sign, 8 bits of exponent, 7 of fraction: -0.5, 1 + 2^-7, the most negative, 2^-126
+      bfloat16: Uint16Array.of(0xbf00, 0x3f81, 0xff7f, 0x0080).buffer,
+    };
+    for (const [dtype, [name, told]] of Object.entries(report.values.edges)) {
+      expect(name).toBe(`torch.${dtype}`);
+      const width = (bits[dtype].byteLength / 4) as keyof typeof unsigned;
+      expect(told, dtype).toEqual(Array.from<number | bigint, string>(new unsigned[width](bits[dtype]), String));
+    }
   });
 
   it('finds plain values, bytes and integer keys as Python has them', () => {

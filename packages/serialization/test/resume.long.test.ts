@@ -31,6 +31,8 @@ const lacks = (device: string): boolean =>
 interface Ended {
   readonly killed: boolean;
   readonly steps: number;
+  /** The device that the run says it computes on, and the engine of the CPU. */
+  readonly engine: string | undefined;
   readonly losses: number[] | undefined;
 }
 
@@ -52,7 +54,13 @@ function train(device: string, file: string, seed: number, mode: 'fresh' | 'resu
     child.on('close', (code, signal) => {
       const found = /^losses (.*)$/m.exec(text);
       if (signal === null && code !== 0) reject(new Error(`the run on ${device} failed: ${errors}`));
-      else resolve({ killed: signal === 'SIGKILL', steps, losses: found === null ? undefined : (JSON.parse(found[1]) as number[]) });
+      else
+        resolve({
+          killed: signal === 'SIGKILL',
+          steps,
+          engine: /^engine (.*)$/m.exec(text)?.[1],
+          losses: found === null ? undefined : (JSON.parse(found[1]) as number[]),
+        });
     });
   });
 }
@@ -66,13 +74,15 @@ describe('a run that is killed', () => {
         const whole = await train(device, scratchFile(`${name}-whole.${format}`), 1, 'fresh');
         expect(whole.losses).toHaveLength(total);
         const file = scratchFile(`${name}-killed.${format}`);
-        const step = 1 + Math.floor(Math.random() * (total - 2));
+        // Late enough to have saved, and early enough that the run cannot be over before the signal comes.
+        const step = 1 + Math.floor(Math.random() * (total - 6));
         const first = await train(device, file, 1, 'fresh', step);
-        // The run may have got further before the signal came, even to its end: then there is nothing left to do but to say so.
-        expect(first.killed || first.losses !== undefined, `killed after step ${step}`).toBe(true);
+        expect([first.killed, first.losses], `killed after step ${step}`).toEqual([true, undefined]);
         expect(existsSync(file)).toBe(true);
         const second = await train(device, file, 77, 'resume');
         expect(second.losses, `killed after step ${step}`).toEqual(whole.losses);
+        // Each ran on the device, and on the engine of it, that it was to run on.
+        for (const run of [whole, first, second]) expect(run.engine).toBe(device === 'cpu' ? 'cpu:native' : device);
       },
       300_000,
     );

@@ -11,6 +11,7 @@ const gigabyte = 2 ** 30;
 const { bavail, bsize } = statfsSync(scratch);
 const lacksRoom = bavail * bsize < 8 * gigabyte;
 const python = process.env['FLAMBEAU_PYTHON'] ?? 'python3';
+const inCi = process.env['FLAMBEAU_CI'] === '1';
 const lacksTorch = spawnSync(python, ['-c', 'import torch']).status !== 0;
 
 /** Five tensors of 1 GiB: each is one byte that is repeated, and takes its memory only when it is written. */
@@ -18,7 +19,8 @@ const huge = (): Record<string, Tensor> =>
   Object.fromEntries([1, 2, 3, 4, 5].map((value) => [`part${value}`, tensor([value], { dtype: 'uint8' }).expand(gigabyte)]));
 
 // Needs 8 GB on the disk of the temporary folder.
-describe.skipIf(lacksRoom)('files above 4 GiB', () => {
+// There, a lack of room or of PyTorch fails and is not passed over.
+describe.skipIf(lacksRoom && !inCi)('files above 4 GiB', () => {
   it.each(['pt', 'npz'])(
     'are written and read as %s',
     async (format) => {
@@ -32,7 +34,7 @@ describe.skipIf(lacksRoom)('files above 4 GiB', () => {
       expect([last.select(0, 0).itemSync(), last.select(0, gigabyte - 1).itemSync()]).toEqual([5, 5]);
       last.dispose();
       await file.close();
-      if (format === 'pt' && !lacksTorch) {
+      if (format === 'pt' && (inCi || !lacksTorch)) {
         const script = `
 import sys, torch
 state = torch.load(sys.argv[1], weights_only=True)

@@ -124,6 +124,6 @@ describe('torchvision’s residual networks', () => {
     ).toBe(true);
     const scores = noGrad(() => net.eval().forward(rand(1, 3, 64, 64)));
     expect(scores.shape).toEqual([1, 1000]);
-    expect(scores.isfinite().all().itemSync()).toBe(1);
+    expect(scores.isfinite().all().itemSync()).toBe(true);
   });
 });

@@ -1,6 +1,7 @@
 import type * as core from '@flambeau/core';
 import type { functional } from '@flambeau/nn';
 import type { Samples } from './inputs.ts';
+import { edges } from './samples/edges.ts';
 import { elementwise } from './samples/elementwise.ts';
 import { linearAlgebra } from './samples/linearAlgebra.ts';
 import { networks } from './samples/networks.ts';
@@ -19,7 +20,7 @@ type Renamed = keyof typeof renamed;
 export type OpName = Exclude<OpNames<typeof core> | OpNames<typeof functional>, Renamed | 'define'>;
 
 const { reshapeView, ...otherViews } = views;
-export const samples = {
+const ordinary = {
   ...elementwise,
   ...otherViews,
   [renamed.reshapeView]: reshapeView,
@@ -28,3 +29,13 @@ export const samples = {
   ...linearAlgebra,
   ...optimizers,
 } satisfies Record<OpName, Samples> & Record<string, Samples>;
+
+/** Edges of an op that there is not would be left out silently, so they do not compile. */
+const more: Partial<Record<string, Samples>> = edges satisfies {
+  [Name in keyof typeof edges]: Name extends keyof typeof ordinary ? Samples : never;
+};
+
+/** What each op is tried with: its ordinary samples, and the edges of what it takes. */
+export const samples = Object.fromEntries(
+  Object.entries(ordinary).map(([name, of]) => [name, [...of, ...(more[name] ?? [])]]),
+) as unknown as Record<keyof typeof ordinary, Samples>;

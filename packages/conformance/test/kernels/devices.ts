@@ -1,4 +1,4 @@
-import { createCpuDevice } from '@flambeau/backend-cpu';
+import { cpuInfo, createCpuDevice } from '@flambeau/backend-cpu';
 import type { Device } from '@flambeau/core';
 
 interface NamedDevice {
@@ -13,11 +13,16 @@ function everyEngine(): NamedDevice[] {
     try {
       const { device, info } = createCpuDevice('native', { instructionSet });
       found.set(info.instructionSet, device);
-    } catch {
-      // No addon here, or a processor without it: the others still run.
+    } catch (error) {
+      // No addon here, or a processor without the set: the others still run. Anything else is a fault of the engine.
+      if (!/does not have the instruction set|no local build of the addon/.test((error as Error).message)) throw error;
     }
   }
   found.set('wasm', createCpuDevice('wasm').device);
+  // Every processor has the base set, and the one that the CPU backend chose for itself.
+  const chosen = cpuInfo();
+  for (const name of chosen.engine === 'native' ? ['base', chosen.instructionSet] : [])
+    if (!found.has(name)) throw new Error(`the kernel tests found no native engine for ${name}, only ${[...found.keys()].join(', ')}`);
   return [...found].map(([name, device]) => ({ name, device }));
 }
 

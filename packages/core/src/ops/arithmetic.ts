@@ -1,4 +1,5 @@
-import { checkTensor } from '../checks.ts';
+import { readOptions } from '../call.ts';
+import { checkNumber, checkTensor } from '../checks.ts';
 import { dispatchOne } from '../dispatch.ts';
 import { isFloat, type DType } from '../dtype.ts';
 import { ArgumentError, DTypeError, describe } from '../errors.ts';
@@ -6,6 +7,7 @@ import { defineOp, type Op, type Spec, type VjpContext } from '../op.ts';
 import type { BinaryName } from '../seam.ts';
 import { broadcastShapes } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
+import { checkSecond } from './operands.ts';
 import { cast, resultType } from './cast.ts';
 import { expandTo } from './views.ts';
 
@@ -142,9 +144,12 @@ export const addOp: Op<BinaryAttrs> = defineBinary('add', { rule: { leftUses: []
 
 /** `a + alpha·b`, element by element, with broadcasting. */
 export function add(a: TensorOrNumber, b: TensorOrNumber, options?: { alpha?: number }): Tensor {
-  const { alpha = 1 } = options ?? {};
+  const alpha = alphaOf('add', options);
   return binary(addOp, a, alpha === 1 ? b : scaled(b, alpha));
 }
+/** The factor of the second operand, 1 by default. */
+const alphaOf = (op: string, options: { alpha?: number } | undefined): number =>
+  options === undefined ? 1 : checkNumber(op, 'alpha', readOptions<{ alpha?: number }>(op, options, ['alpha']).alpha ?? 1);
 const scaled = (b: TensorOrNumber, alpha: number): TensorOrNumber => (typeof b === 'number' ? b * alpha : mul(b, alpha));
 
 export const subOp: Op<BinaryAttrs> = defineBinary('sub', { rule: { leftUses: [], left: (g) => g, rightUses: [], right: (g) => g.neg() } });
@@ -152,7 +157,7 @@ export const subOp: Op<BinaryAttrs> = defineBinary('sub', { rule: { leftUses: []
 /** `a - alpha·b`. @throws DTypeError for two bool tensors. */
 export function sub(a: TensorOrNumber, b: TensorOrNumber, options?: { alpha?: number }): Tensor {
   refuseBool('sub', a, b);
-  const { alpha = 1 } = options ?? {};
+  const alpha = alphaOf('sub', options);
   return binary(subOp, a, alpha === 1 ? b : scaled(b, alpha));
 }
 
@@ -177,7 +182,8 @@ export const truncDivideOp: Op<BinaryAttrs> = defineBinary('truncDivide', { rule
  * @throws ValueError for an integer division by zero.
  */
 export function div(a: TensorOrNumber, b: TensorOrNumber, options?: { roundingMode?: 'trunc' | 'floor' | null }): Tensor {
-  const mode = options?.roundingMode ?? null;
+  const mode =
+    options === undefined ? null : (readOptions<{ roundingMode?: string }>('div', options, ['roundingMode']).roundingMode ?? null);
   if (mode === null) return binary(divOp, a, b, true);
   if (mode === 'floor') return binary(floorDivideOp, a, b);
   if (mode === 'trunc') return binary(truncDivideOp, a, b);
@@ -213,10 +219,9 @@ export const powOp: Op<BinaryAttrs> = defineBinary('pow', {
     right(g, a, b, out) {
       if (typeof a === 'number')
         return a === 0 ? mul(g, mul(out, -Infinity)).maskedFill((b as Tensor).ge(0), 0) : mul(g, mul(out, Math.log(a)));
-      return mul(g, mul(out, a.log())).maskedFill(
-        a.eq(0).logicalAnd(typeof b === 'number' ? a.eq(0).logicalXor(b < 0 ? 1 : 0) : b.ge(0)),
-        0,
-      );
+      const slope = mul(g, mul(out, a.log()));
+      if (typeof b === 'number') return b < 0 ? slope : slope.maskedFill(a.eq(0), 0);
+      return slope.maskedFill(a.eq(0).logicalAnd(b.ge(0)), 0);
     },
   },
 });
@@ -245,11 +250,13 @@ const less = (x: TensorOrNumber, y: TensorOrNumber): Tensor => (x instanceof Ten
 
 export const maximumOp: Op<BinaryAttrs> = defineBinary('maximum', { rule: extremeRule(greater) });
 /** The larger of two, element by element; NaN where either is NaN. */
-export const maximum = (a: Tensor, b: TensorOrNumber): Tensor => binary(maximumOp, checkTensor('maximum', 'the first operand', a), b);
+export const maximum = (a: Tensor, b: Tensor): Tensor =>
+  binary(maximumOp, checkTensor('maximum', 'the first operand', a), checkSecond('maximum', b));
 
 export const minimumOp: Op<BinaryAttrs> = defineBinary('minimum', { rule: extremeRule(less) });
 /** The smaller of two, element by element; NaN where either is NaN. */
-export const minimum = (a: Tensor, b: TensorOrNumber): Tensor => binary(minimumOp, checkTensor('minimum', 'the first operand', a), b);
+export const minimum = (a: Tensor, b: Tensor): Tensor =>
+  binary(minimumOp, checkTensor('minimum', 'the first operand', a), checkSecond('minimum', b));
 
 export const atan2Op: Op<BinaryAttrs> = defineBinary('atan2', {
   rule: {
@@ -260,7 +267,8 @@ export const atan2Op: Op<BinaryAttrs> = defineBinary('atan2', {
   },
 });
 /** The angle of the point (b, a), in radians from -π to π. */
-export const atan2 = (a: Tensor, b: TensorOrNumber): Tensor => binary(atan2Op, checkTensor('atan2', 'the first operand', a), b, true);
+export const atan2 = (a: Tensor, b: Tensor): Tensor =>
+  binary(atan2Op, checkTensor('atan2', 'the first operand', a), checkSecond('atan2', b), true);
 
 export const copysignOp: Op<BinaryAttrs> = defineBinary('copysign', {
   rule: {

@@ -3,9 +3,10 @@ import { checkInput, checkDimensions, checkInteger, checkTensor } from '../check
 import { ArgumentError, ShapeError, describe } from '../errors.ts';
 import { normalizeDim, normalizeDims, showShape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
+import { isFloat } from '../dtype.ts';
 import { toFloat } from './cast.ts';
 import { cat, stack } from './joining.ts';
-import { narrow } from './slicing.ts';
+import { narrow, select } from './slicing.ts';
 import { reshape } from './views.ts';
 
 // Differences and integrals of samples along a dimension.
@@ -14,6 +15,7 @@ import { reshape } from './views.ts';
 export interface DiffOptions {
   /** How often differences are taken. */
   n?: number;
+  /** The dimension along which neighbors are subtracted; the last by default. */
   dim?: number;
   /** Goes before the values along `dim`. */
   prepend?: Tensor | null;
@@ -50,27 +52,34 @@ export interface TrapezoidOptions {
   x?: Tensor | null;
   /** The distance of all samples, 1 by default. */
   dx?: number;
+  /** The dimension that is integrated over; the last by default. */
   dim?: number;
 }
 
-/** The areas between neighbouring samples: (y[i] + y[i+1])/2 · (x[i+1] - x[i]). */
-function areas(op: string, y: Tensor, args: readonly unknown[]): { areas: Tensor; dim: number } {
+/** What the trapezoidal rule adds up: sums of neighbouring samples, and the distances between them (a number where all are one). */
+interface Trapezoids {
+  readonly y: Tensor;
+  readonly dim: number;
+  /** y[i] + y[i+1], in the dtype of y: small integers wrap around, as PyTorch's do. */
+  readonly sums: Tensor;
+  readonly distances: Tensor | number;
+}
+
+function trapezoids(op: string, y: Tensor, args: readonly unknown[]): Trapezoids {
   const all = readCall<TrapezoidOptions>(op, args, ['x'], ['dx', 'dim']);
   const d = normalizeDim(op, all.dim ?? -1, checkDimensions(op, y, 1).ndim);
   const n = y.shape[d];
-  const values = toFloat(y);
-  if (n === 0) return { areas: narrow(values, d, 0, 0), dim: d };
-  const heights = narrow(values, d, 1, n - 1)
-    .add(narrow(values, d, 0, n - 1))
-    .mul(0.5);
-  if (all.x === undefined || all.x === null) return { areas: heights.mul(all.dx ?? 1), dim: d };
-  const given = toFloat(checkTensor(op, 'x', all.x));
+  const pairs = Math.max(0, n - 1);
+  const sums = narrow(y, d, Math.min(1, n), pairs).add(narrow(y, d, 0, pairs));
+  if (all.x === undefined || all.x === null) return { y, dim: d, sums, distances: all.dx ?? 1 };
+  const given = checkTensor(op, 'x', all.x);
   if (all.dx !== undefined) throw new ArgumentError({ op, expected: 'x or dx', received: 'both' });
+  if (n === 0) return { y, dim: d, sums, distances: 1 };
   const places = given.ndim === 1 ? reshape(given, y.shape.map((_, i) => (i === d ? given.count : 1))) : given; // prettier-ignore
   const along = places.ndim - (y.ndim - d);
   if (along < 0 || places.shape[along] !== n)
     throw new ShapeError({ op, expected: `a place for each of ${n} samples`, received: showShape(given.shape) });
-  return { areas: heights.mul(narrow(places, along, 1, n - 1).sub(narrow(places, along, 0, n - 1))), dim: d };
+  return { y, dim: d, sums, distances: narrow(places, along, 1, pairs).sub(narrow(places, along, 0, pairs)) };
 }
 
 /** The arguments of `trapezoid` and its like. */
@@ -78,22 +87,28 @@ export type TrapezoidArguments = Call<TrapezoidOptions, ['x']>;
 
 /** The integral of samples along `dim` (the last by default) by the trapezoidal rule. */
 export function trapezoid(y: Tensor, ...args: TrapezoidArguments): Tensor {
-  const { areas: parts, dim } = areas('trapezoid', y, args);
-  return parts.sum(dim);
+  const { dim, sums, distances } = trapezoids('trapezoid', y, args);
+  if (distances instanceof Tensor) return toFloat(sums.mul(distances)).sum(dim).div(2);
+  if (isFloat(y.dtype) || y.shape[dim] === 0) return toFloat(sums).mul(0.5).mul(distances).sum(dim);
+  // Integers are summed exactly; of the ends, which count half, the sum is one of the dtype.
+  const ends = select(y, dim, 0).add(select(y, dim, -1));
+  return y.sum(dim).sub(toFloat(ends).mul(0.5)).mul(distances);
 }
 /** As `trapezoid`. */
 export const trapz = (y: Tensor, ...args: TrapezoidArguments): Tensor => trapezoid(y, ...args);
 
 /** Running integrals along `dim` by the trapezoidal rule: one less than there are samples. */
 export function cumulativeTrapezoid(y: Tensor, ...args: TrapezoidArguments): Tensor {
-  const { areas: parts, dim } = areas('cumulativeTrapezoid', y, args);
-  return parts.cumsum(dim);
+  const { dim, sums, distances } = trapezoids('cumulativeTrapezoid', y, args);
+  const areas = distances instanceof Tensor ? toFloat(sums.mul(distances)).div(2) : toFloat(sums).mul(0.5).mul(distances);
+  return areas.cumsum(dim);
 }
 
 /** Arguments of `gradient`. */
 export interface GradientOptions {
   /** The distance of samples: one for all dims, or one for each, or their places for each. */
   spacing?: number | Tensor | readonly (number | Tensor)[];
+  /** The dimensions to differentiate along; all of them by default. */
   dim?: number | readonly number[] | null;
   /** The order of accuracy at the edges. */
   edgeOrder?: 1 | 2;

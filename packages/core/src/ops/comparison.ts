@@ -6,6 +6,7 @@ import { ArgumentError, DTypeError } from '../errors.ts';
 import { widestFloat } from './precision.ts';
 import { Tensor } from '../tensor.ts';
 import { binary, defineBinary, type BinaryAttrs, type TensorOrNumber } from './arithmetic.ts';
+import { checkSecond } from './operands.ts';
 
 // Comparisons and logic give bool, bitwise ops keep integers; none has a gradient.
 
@@ -36,13 +37,13 @@ export const ge = (a: Tensor, b: TensorOrNumber): Tensor => compare(geOp, a, b);
 
 export const logicalAndOp: Op<BinaryAttrs> = comparing('logicalAnd');
 /** True where both are not zero. */
-export const logicalAnd = (a: Tensor, b: TensorOrNumber): Tensor => compare(logicalAndOp, a, b);
+export const logicalAnd = (a: Tensor, b: Tensor): Tensor => compare(logicalAndOp, a, checkSecond('logicalAnd', b));
 export const logicalOrOp: Op<BinaryAttrs> = comparing('logicalOr');
 /** True where one is not zero. */
-export const logicalOr = (a: Tensor, b: TensorOrNumber): Tensor => compare(logicalOrOp, a, b);
+export const logicalOr = (a: Tensor, b: Tensor): Tensor => compare(logicalOrOp, a, checkSecond('logicalOr', b));
 export const logicalXorOp: Op<BinaryAttrs> = comparing('logicalXor');
 /** True where exactly one is not zero. */
-export const logicalXor = (a: Tensor, b: TensorOrNumber): Tensor => compare(logicalXorOp, a, b);
+export const logicalXor = (a: Tensor, b: Tensor): Tensor => compare(logicalXorOp, a, checkSecond('logicalXor', b));
 
 /** Runs a bitwise op. @throws DTypeError for floats */
 function bitwise(op: Op<BinaryAttrs>, a: TensorOrNumber, b: TensorOrNumber): Tensor {
@@ -71,7 +72,9 @@ export const bitwiseRightShift = (a: TensorOrNumber, b: TensorOrNumber): Tensor 
 
 /** How near is near enough. */
 export interface CloseOptions {
+  /** The difference allowed relative to the second operand, 1e-5 by default. */
   rtol?: number;
+  /** The difference allowed in any case, 1e-8 by default. */
   atol?: number;
   /** Counts NaN as equal to NaN. */
   equalNan?: boolean;
@@ -95,20 +98,20 @@ export function isclose(a: Tensor, b: Tensor, ...args: CloseArguments): Tensor {
 export const allclose = (a: Tensor, b: Tensor, ...args: CloseArguments): boolean =>
   isclose(a, b, ...args)
     .all()
-    .itemSync() !== 0;
+    .itemSync<boolean>();
 
 /** The promise of `allclose`, on every device. */
 export const allcloseAsync = async (a: Tensor, b: Tensor, ...args: CloseArguments): Promise<boolean> =>
-  (await isclose(a, b, ...args)
+  await isclose(a, b, ...args)
     .all()
-    .item()) !== 0;
+    .item<boolean>();
 
 /** True when shapes and all values are equal; reads the values. */
 export function equal(a: Tensor, b: Tensor): boolean {
   checkInput('equal', a);
   checkTensor('equal', 'the second operand', b);
   if (a.ndim !== b.ndim || a.shape.some((n, i) => n !== b.shape[i])) return false;
-  return eq(a, b).all().itemSync() !== 0;
+  return eq(a, b).all().itemSync<boolean>();
 }
 
 /** The promise of `equal`, on every device. */
@@ -116,5 +119,5 @@ export async function equalAsync(a: Tensor, b: Tensor): Promise<boolean> {
   checkInput('equalAsync', a);
   checkTensor('equalAsync', 'the second operand', b);
   if (a.ndim !== b.ndim || a.shape.some((n, i) => n !== b.shape[i])) return false;
-  return (await eq(a, b).all().item()) !== 0;
+  return eq(a, b).all().item<boolean>();
 }

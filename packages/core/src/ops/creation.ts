@@ -1,5 +1,5 @@
 import { readCall, type Call } from '../call.ts';
-import { checkInput, checkInteger } from '../checks.ts';
+import { checkInput, checkInteger, checkNumber } from '../checks.ts';
 import { deviceOf } from '../device.ts';
 import { dispatchOne } from '../dispatch.ts';
 import { checkDType, dtypes, isFloat, type DType, type TypedArray } from '../dtype.ts';
@@ -112,7 +112,9 @@ export function empty(...size: (number | Shape | TensorOptions)[]): Tensor {
 
 /** Shape and strides of a tensor that is made with a layout of its own. */
 export interface EmptyStridedOptions extends TensorOptions {
+  /** The shape of the tensor. */
   size: Shape;
+  /** Elements between neighbors, one number for each dimension. */
   stride: readonly number[];
 }
 
@@ -219,8 +221,11 @@ export const newFull = (x: Tensor, size: Shape, fillValue: number | boolean, opt
 
 /** What `arange` takes in its options: everything that may be given positionally may be given here. */
 export interface ArangeOptions extends TensorOptions {
+  /** The first value; 0 by default. */
   start?: number;
+  /** The bound that is not reached. */
   end?: number;
+  /** The distance of neighbors; 1 by default, negative to count down. */
   step?: number;
 }
 
@@ -246,6 +251,21 @@ export function arange(...args: (number | ArangeOptions)[]): Tensor {
   return iota(Math.ceil((end - start) / step), start, step, options);
 }
 
+/**
+ * As `arange`, but with the end where a step meets it: `range(1, 4)` is 1, 2, 3, 4. PyTorch keeps it for old programs; new ones use `arange`.
+ * @throws ArgumentError when the step does not lead from start to end
+ */
+export function range(...args: Call<ArangeOptions & { end: number }, ['start', 'end', 'step']>): Tensor {
+  const op = 'range';
+  const all = readCall<ArangeOptions>(op, args, ['start', 'end', 'step'], creationKeywords);
+  const { start = 0, end, step = 1, ...options } = all;
+  const numbers = [start, end ?? NaN, step].map((v) => checkNumber(op, 'start, end and step', v));
+  const count = (numbers[1] - numbers[0]) / numbers[2];
+  if (!(count >= 0 && Number.isFinite(count)))
+    throw new ArgumentError({ op, expected: 'finite numbers, and a step that leads from start to end', received: describe(numbers) });
+  return iota(Math.floor(count) + 1, numbers[0], numbers[2], options);
+}
+
 function iota(count: number, start: number, step: number, options: TensorOptions): Tensor {
   const dtype = checkDType('arange', options.dtype ?? 'float32');
   return asLeaf(dispatchOne(arangeOp, [], { shape: [count], dtype, device: deviceOf('arange', options) }, [start, step]), options);
@@ -266,8 +286,11 @@ function endpoint(op: string, value: number | Tensor): number {
 
 /** Arguments of `linspace`. */
 export interface LinspaceOptions extends TensorOptions {
+  /** The first value: a number or a tensor without dimensions. */
   start: number | Tensor;
+  /** The last value, which is reached. */
   end: number | Tensor;
+  /** How many values there are, both ends included. */
   steps: number;
 }
 
@@ -328,3 +351,6 @@ export const limits = (dtype: DType): { min: number; max: number } => ({
   min: dtypes[checkDType('limits', dtype)].min,
   max: dtypes[dtype].max,
 });
+
+/** The dtype of tensors that are made of numbers without naming one: always float32, so that a program's numbers do not depend on a switch. */
+export const getDefaultDtype = (): DType => 'float32';

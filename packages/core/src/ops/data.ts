@@ -124,3 +124,29 @@ export function newInt32(x: Tensor, values: Int32Array): Tensor {
 /** A tensor as it is, anything else through `tensor`. */
 export const asTensor = (data: Tensor | NestedArray | TypedArray, options?: TensorOptions): Tensor =>
   data instanceof Tensor ? to(data, options?.device ?? data.device, options?.dtype ?? data.dtype) : tensor(data, options);
+
+/** The tensor over a typed array's memory that `fromArray` gives, by PyTorch's name. */
+export const fromNumpy = (array: TypedArray): Tensor => fromArray(array);
+
+/** What `asarray` takes. */
+export interface AsarrayOptions extends TensorOptions {
+  /** True makes a copy whatever comes; when missing, one is made where it is needed. False refuses where a copy is needed. */
+  copy?: boolean | null;
+}
+
+/**
+ * A tensor as it is, a typed array over its own memory where the device can share it, anything else through `tensor`.
+ * @throws ArgumentError for `copy: false` where only a copy can be had
+ */
+export function asarray(data: Tensor | NestedArray | TypedArray, options: AsarrayOptions = {}): Tensor {
+  const { copy, requiresGrad, ...rest } = readOptions<AsarrayOptions>('asarray', options, ['copy', 'dtype', 'device', 'requiresGrad']);
+  const made =
+    copy === true
+      ? tensor(data, rest)
+      : typedArrayDType(data) !== undefined && (rest.dtype ?? typedArrayDType(data)) === typedArrayDType(data)
+        ? fromArray(data as TypedArray, rest.device === undefined ? {} : { device: rest.device })
+        : asTensor(data, rest);
+  if (copy === false && made !== data && !(ArrayBuffer.isView(data) && made.storage.origin === 'fromArray'))
+    throw new ArgumentError({ op: 'asarray', expected: 'data that can be shared', received: describe(data), hint: 'Leave copy out.' });
+  return asLeaf(made, requiresGrad === undefined ? {} : { requiresGrad });
+}

@@ -11,7 +11,9 @@ import { expandTo } from './views.ts';
 export interface DiagEmbedOptions {
   /** Places above the main diagonal; below it when negative. */
   offset?: number;
+  /** Where the rows of the matrices stand in the result; the second last dimension by default. */
   dim1?: number;
+  /** Where their columns stand; the last dimension by default. */
   dim2?: number;
 }
 

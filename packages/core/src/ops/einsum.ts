@@ -52,7 +52,7 @@ export function einsum(equation: string, ...operands: (Tensor | readonly Tensor[
           expected: `one size for "${label}"`,
           received: tensors.map((x) => showShape(x.shape)).join(', '),
         });
-      sizes.set(label, Math.max(known, n) === 1 ? 1 : known === 1 ? n : known);
+      sizes.set(label, known === 1 ? n : known); // where one has 1, the other's size, which may be 0
     }),
   );
   const counts = new Map<string, number>();

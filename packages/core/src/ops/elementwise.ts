@@ -217,7 +217,9 @@ export function bitwiseNot(x: Tensor): Tensor {
 
 /** Bounds of `clamp`; either may be missing. */
 export interface ClampOptions {
+  /** The lower bound, a number or a tensor that broadcasts; none when missing or null. */
   min?: Tensor | number | null;
+  /** The upper bound, of the same kind as `min`; none when missing or null. */
   max?: Tensor | number | null;
 }
 export type ClampArguments = Call<ClampOptions, ['min', 'max']>;

@@ -55,6 +55,7 @@ export const fliplr = (x: Tensor): Tensor => flip(checkDimensions('fliplr', x, 2
 export interface Rot90Options {
   /** Quarter turns, from the first of `dims` towards the second. */
   k?: number;
+  /** The two dimensions of the plane that turns; [0, 1] by default. */
   dims?: readonly number[];
 }
 
@@ -75,7 +76,9 @@ export function rot90(x: Tensor, ...args: Call<Rot90Options, ['k', 'dims']>): Te
 
 /** Arguments of `roll`. */
 export interface RollOptions {
+  /** Places to move by, one number for each of `dims`; towards the end when positive. */
   shifts: number | readonly number[];
+  /** The dimensions that are rolled; the flattened tensor is rolled when missing. */
   dims?: number | readonly number[] | null;
 }
 

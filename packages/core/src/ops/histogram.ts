@@ -55,7 +55,9 @@ function countInto(x: Tensor, { weights, minlength = 0 }: BincountOptions, [low,
 
 /** Options of `histc`. */
 export interface HistcOptions {
+  /** How many bins of equal width there are; 100 by default. */
   bins?: number;
+  /** The lower edge of the first bin; 0 by default. */
   min?: number;
   /** When equal to `min`, both are taken from the data. */
   max?: number;

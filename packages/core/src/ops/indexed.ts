@@ -45,8 +45,11 @@ function prepare(op: string, x: Tensor, dim: number, index: unknown, given: unkn
 
 /** Arguments of `indexAdd`. */
 export interface IndexAddOptions {
+  /** The dimension that `index` counts along. */
   dim: number;
+  /** Where each slice of the source goes: integers, shape [n]. */
   index: Tensor;
+  /** What is added: of the tensor's shape, but of size n along `dim`. */
   source: Tensor;
   /** Scales the source. */
   alpha?: number;
@@ -98,9 +101,13 @@ export function indexFill(
 
 /** Arguments of `indexReduce`. */
 export interface IndexReduceOptions {
+  /** The dimension that `index` counts along. */
   dim: number;
+  /** Where each slice of the source goes: integers, shape [n]. */
   index: Tensor;
+  /** What is reduced in: of the tensor's shape, but of size n along `dim`. */
   source: Tensor;
+  /** How values that meet in one place become one. */
   reduce: Exclude<ScatterReduction, 'sum'>;
   /** False leaves the tensor's own values out where something falls on them. */
   includeSelf?: boolean;
@@ -120,6 +127,7 @@ export function indexReduce(x: Tensor, ...args: Call<IndexReduceOptions, ['dim',
 export interface IndexPutOptions {
   /** Index tensors for the first dimensions; null leaves one whole. */
   indices: readonly (Tensor | null)[];
+  /** What is written: a number, or a tensor that broadcasts to the indexed shape. */
   values: TensorOrNumber;
   /** Adds instead of replacing, counting repeated indices. */
   accumulate?: boolean;
@@ -138,8 +146,11 @@ export function indexPut(x: Tensor, ...args: Call<IndexPutOptions, ['indices', '
 
 /** Arguments of `put`. */
 export interface PutOptions {
+  /** Places in the flattened tensor: integers of any shape. */
   index: Tensor;
+  /** What is written, with as many elements as `index`. */
   source: Tensor;
+  /** Adds instead of replacing; false by default. */
   accumulate?: boolean;
 }
 

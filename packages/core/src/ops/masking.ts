@@ -88,7 +88,7 @@ export function maskedScatter(x: Tensor, mask: Tensor, source: Tensor): Tensor {
   const place = flags.where(flags.cumsum(0).sub(1), 0).to('int32');
   const flat = reshape(source, -1);
   const padded = flat.count === 0 ? flat.newZeros([1]) : flat;
-  if (flat.count === 0 && flags.device.synchronous && flags.any().itemSync() !== 0)
+  if (flat.count === 0 && flags.device.synchronous && flags.any().itemSync<boolean>())
     throw new IndexError({ op, expected: 'as many source elements as the mask has true ones', received: 'none' });
   return choose(reshape(flags, shape), reshape(padded.gather(0, place), shape), target);
 }

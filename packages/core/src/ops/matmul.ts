@@ -130,7 +130,9 @@ export function outer(a: Tensor, b: Tensor): Tensor {
 
 /** How a product is added to a tensor: `beta·x + alpha·product`. */
 export interface ScaleOptions {
+  /** The factor of the tensor that is added to, 1 by default; with 0 its values, NaN too, count for nothing. */
   beta?: number;
+  /** The factor of the product, 1 by default. */
   alpha?: number;
 }
 /** `beta·x + alpha·product`, where x broadcasts to the product. Integers take the integer parts of the numbers. */
@@ -182,10 +184,11 @@ export const linearGradOp: Op<{ needs: readonly boolean[] }> = defineOp<{ needs:
     return specs;
   },
   compose([g, x, weight], { needs: [ofInput, ofWeight, ofBias] }) {
-    const rows = reshape(g, -1, weight.shape[0]);
+    const count = x.shape.slice(0, -1).reduce((n, m) => n * m, 1);
+    const rows = reshape(g, count, weight.shape[0]);
     const grads: Tensor[] = [];
     if (ofInput) grads.push(matmul(g, weight)); // g [..., N] · W [N,K] → [..., K]
-    if (ofWeight) grads.push(matmul(rows.t(), reshape(x, -1, weight.shape[1]))); // gᵀ [N,R] · x [R,K] → [N,K]
+    if (ofWeight) grads.push(matmul(rows.t(), reshape(x, count, weight.shape[1]))); // gᵀ [N,R] · x [R,K] → [N,K]
     if (ofBias) grads.push(rows.sum(0));
     return grads;
   },

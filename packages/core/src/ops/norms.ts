@@ -85,8 +85,11 @@ const nuclearNormOp: Op = defineOp<unknown>({
 export interface NormOptions {
   /** A number, 'fro' (2) or 'nuc' (the sum of singular values). */
   p?: number | 'fro' | 'nuc';
+  /** The dimensions to reduce; all of them by default. */
   dim?: Dims;
+  /** Keeps the reduced dimensions with size 1; false by default. */
   keepdim?: boolean;
+  /** The dtype to compute in and give; that of the tensor by default. */
   dtype?: DType | null;
 }
 
@@ -120,6 +123,7 @@ export function dist(x: Tensor, other: Tensor, ...args: Call<{ p?: number }, ['p
 
 /** Options of `cdist`. */
 export interface CdistOptions {
+  /** The norm of the differences, from 0 to Infinity; 2 by default. */
   p?: number;
   /** Accepted for PyTorch's sake: distances are computed from differences. */
   computeMode?: string;
@@ -149,8 +153,11 @@ export function cdist(x1: Tensor, x2: Tensor, ...args: Call<CdistOptions, ['p', 
 
 /** Arguments of `renorm`. */
 export interface RenormOptions {
+  /** The norm that is bounded. */
   p: number;
+  /** The dimension whose slices are bounded one by one. */
   dim: number;
+  /** The largest norm that a slice keeps; a larger one is scaled down to it. */
   maxnorm: number;
 }
 

@@ -10,6 +10,7 @@ import { narrow } from './slicing.ts';
 export interface ConstantPadOptions {
   /** Places before and after, for the last dimension first: [left, right, top, bottom, ...]. Negative ones cut off. */
   pad: readonly number[];
+  /** What fills the new places; 0 by default. */
   value?: number;
 }
 

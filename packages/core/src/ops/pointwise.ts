@@ -6,6 +6,7 @@ import { ArgumentError, DTypeError, describe } from '../errors.ts';
 import { defineOp, type Op } from '../op.ts';
 import { Tensor } from '../tensor.ts';
 import type { TensorOrNumber } from './arithmetic.ts';
+import { checkSecond } from './operands.ts';
 import { cast, toFloat } from './cast.ts';
 import { clamp } from './elementwise.ts';
 import { defineComposedPair, defineComposedUnary, promotePair, runComposed, runPair, widestFloat } from './precision.ts';
@@ -48,14 +49,14 @@ export const clampMax = (x: Tensor, max: TensorOrNumber | { max: TensorOrNumber 
 };
 
 /** The larger of two; where one is NaN, the other. Where they meet, `a` gets the whole gradient. */
-export function fmax(a: Tensor, b: TensorOrNumber): Tensor {
-  const [p, q] = promotePair('fmax', checkTensor('fmax', 'the first operand', a), b);
+export function fmax(a: Tensor, b: Tensor): Tensor {
+  const [p, q] = promotePair('fmax', checkTensor('fmax', 'the first operand', a), checkSecond('fmax', b));
   return p.ge(q).logicalOr(q.isnan()).where(p, q);
 }
 
 /** The smaller of two; where one is NaN, the other. Where they meet, `a` gets the whole gradient. */
-export function fmin(a: Tensor, b: TensorOrNumber): Tensor {
-  const [p, q] = promotePair('fmin', checkTensor('fmin', 'the first operand', a), b);
+export function fmin(a: Tensor, b: Tensor): Tensor {
+  const [p, q] = promotePair('fmin', checkTensor('fmin', 'the first operand', a), checkSecond('fmin', b));
   return p.le(q).logicalOr(q.isnan()).where(p, q);
 }
 
@@ -70,8 +71,11 @@ export const isreal = (x: Tensor): Tensor => checkInput('isreal', x).newOnes(x.s
 
 /** What stands for NaN and the infinities: 0 and the limits of the dtype when missing. */
 export interface NanToNumOptions {
+  /** What stands for NaN; 0 by default. */
   nan?: number | null;
+  /** What stands for Infinity; the largest number of the dtype by default. */
   posinf?: number | null;
+  /** What stands for -Infinity; the lowest number of the dtype by default. */
   neginf?: number | null;
 }
 
@@ -230,14 +234,14 @@ const checkIntegers = (op: string, x: Tensor): void => {
 };
 
 /** The greatest common divisor, not negative. @throws DTypeError for floats and bools */
-export function gcd(a: Tensor, b: TensorOrNumber): Tensor {
-  let [p, q] = promotePair('gcd', checkTensor('gcd', 'the first operand', a), b);
+export function gcd(a: Tensor, b: Tensor): Tensor {
+  let [p, q] = promotePair('gcd', checkTensor('gcd', 'the first operand', a), checkSecond('gcd', b));
   checkIntegers('gcd', p);
   // Euclid takes at most 1.44·log2(max) steps; where values can be read, it stops when it is done.
   const steps = Math.ceil(1.45 * 8 * dtypes[p.dtype].bytes);
   for (let i = 0; i < steps && q.count > 0; i++) {
     const done = q.eq(0);
-    if (q.device.synchronous && done.all().itemSync() !== 0) break;
+    if (q.device.synchronous && done.all().itemSync<boolean>()) break;
     const rest = p.fmod(done.where(1, q).to(p.dtype));
     [p, q] = [done.where(p, q), rest.maskedFill(done, 0)];
   }
@@ -245,8 +249,8 @@ export function gcd(a: Tensor, b: TensorOrNumber): Tensor {
 }
 
 /** The least common multiple, not negative. @throws DTypeError for floats and bools */
-export function lcm(a: Tensor, b: TensorOrNumber): Tensor {
-  const [p, q] = promotePair('lcm', checkTensor('lcm', 'the first operand', a), b);
+export function lcm(a: Tensor, b: Tensor): Tensor {
+  const [p, q] = promotePair('lcm', checkTensor('lcm', 'the first operand', a), checkSecond('lcm', b));
   const divisor = gcd(p, q);
   const safe = divisor.eq(0).where(1, divisor).to(p.dtype);
   return p.div(safe, { roundingMode: 'trunc' }).mul(q).abs();

@@ -22,7 +22,7 @@ export function addr(x: Tensor, a: Tensor, b: Tensor, options?: ScaleOptions): T
   const product = outer(a, b);
   if (x.dtype !== 'bool' || product.dtype !== 'bool') return plus('addr', x, product, options);
   const { beta = 1, alpha = 1 } = options ?? {};
-  const used = alpha ? product : product.logicalAnd(0);
+  const used = alpha ? product : product.newZeros(product.shape);
   return beta ? x.logicalOr(used) : expandTo(used, broadcastShapes('addr', x.shape, used.shape));
 }
 

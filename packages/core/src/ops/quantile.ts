@@ -46,7 +46,9 @@ const medianOp: Op<MedianAttrs> = defineOp<MedianAttrs>({
 
 /** Arguments of a median along a dimension. */
 export interface AlongOptions {
+  /** The dimension to reduce. When missing, medians take the flattened tensor, and `mode` the last dimension. */
   dim?: number | null;
+  /** Keeps the reduced dimension with size 1; false by default. */
   keepdim?: boolean;
 }
 
@@ -117,7 +119,9 @@ const interpolations = ['linear', 'lower', 'higher', 'midpoint', 'nearest'] as c
 export interface QuantileOptions {
   /** One quantile, or a one-dimensional tensor of them; between 0 and 1. */
   q: number | Tensor;
+  /** The dimension to reduce; the flattened tensor when missing. */
   dim?: number | null;
+  /** Keeps the reduced dimensions with size 1; false by default. */
   keepdim?: boolean;
   /** What lies between two ranks. */
   interpolation?: (typeof interpolations)[number];
@@ -134,7 +138,9 @@ function quantileOf(op: string, x: Tensor, args: readonly unknown[], skipNan: bo
   if (q.ndim > 1) throw new ShapeError({ op, expected: 'q to be a number or one-dimensional', received: showShape(q.shape) });
   if (q.dtype !== x.dtype) throw new DTypeError({ op, expected: `q of the dtype ${x.dtype}`, received: q.dtype });
   const outside =
-    typeof asked === 'number' ? !(asked >= 0 && asked <= 1) : q.device.synchronous && q.ge(0).logicalAnd(q.le(1)).all().itemSync() === 0;
+    typeof asked === 'number'
+      ? !(asked >= 0 && asked <= 1)
+      : q.device.synchronous && !q.ge(0).logicalAnd(q.le(1)).all().itemSync<boolean>();
   if (outside)
     throw new ValueError({ op, expected: 'q between 0 and 1', received: typeof asked === 'number' ? String(asked) : 'other values' });
   const along = dim === undefined || dim === null ? undefined : normalizeDim(op, dim, x.ndim);

@@ -71,8 +71,11 @@ export const randnLike = (x: Tensor, options?: RandomOptions): Tensor =>
 
 /** What `randint` takes in its options: everything that may be given positionally may be given here. */
 export interface RandintOptions extends RandomOptions {
+  /** The smallest integer that is drawn; 0 by default. */
   low?: number;
+  /** The bound above, which is never drawn. */
   high?: number;
+  /** The shape of the result. */
   size?: Shape;
 }
 
@@ -158,7 +161,10 @@ export function bernoulli(x: Tensor, options?: { generator?: Generator | null })
   return u.lt(x).to(x.dtype);
 }
 
-type FillOptions = { generator?: Generator | null };
+interface FillOptions {
+  /** Where the random numbers come from; the default generator when missing. */
+  generator?: Generator | null;
+}
 
 /** Fills from the host's stream, whatever the device: these are PyTorch's numbers. */
 function fillFrom(x: Tensor, values: ArrayLike<number>): Tensor {

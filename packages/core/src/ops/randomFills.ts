@@ -10,7 +10,10 @@ import { fromNumbers } from './data.ts';
 
 // Distributions that fill a tensor in place, and draws by weight: PyTorch's numbers for the same seed.
 
-type FillOptions = { generator?: Generator | null };
+interface FillOptions {
+  /** Where the random numbers come from; the default generator when missing. */
+  generator?: Generator | null;
+}
 
 /** Fills with numbers that `draw` makes of the generator one by one. */
 function fillWith(x: Tensor, options: FillOptions | undefined, draw: (generator: Generator) => number): Tensor {
@@ -61,6 +64,7 @@ export interface MultinomialOptions {
   numSamples: number;
   /** Whether an index may come twice. */
   replacement?: boolean;
+  /** Where the random numbers come from; the default generator when missing. */
   generator?: Generator | null;
 }
 

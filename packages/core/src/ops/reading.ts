@@ -83,20 +83,31 @@ function checkSingle(x: Tensor): void {
     });
 }
 
-/** The value of a tensor of one element, as a number (a bool gives 0 or 1). @throws ShapeError for any other count. */
-export function itemSync(x: Tensor): number {
+const elementOf = (dtype: DType, value: number | bigint): number | boolean => (dtype === 'bool' ? value !== 0 : exactNumber(value));
+
+/**
+ * The value of a tensor of one element: true or false of a bool tensor, else a number. The type says number, with which JavaScript's
+ * arithmetic treats both; say `itemSync<boolean>()` where a bool is meant, and never compare it with 0 or 1.
+ * @throws ShapeError for any other count
+ */
+export function itemSync(x: Tensor): number;
+export function itemSync<Value extends number | boolean>(x: Tensor): Value;
+export function itemSync(x: Tensor): number | boolean {
   checkInput('itemSync', x);
   checkSingle(x);
   const bytes = bytesSync('itemSync', x);
-  if (bytes.byteOffset % bytesOf(x.dtype) !== 0) return exactNumber(dataSync(x)[0]);
-  return exactNumber(decode(x.dtype, typedArray(x.dtype, bytes.buffer, bytes.byteOffset, 1))[0]);
+  const { dtype } = x;
+  if (bytes.byteOffset % bytesOf(dtype) !== 0) return elementOf(dtype, dataSync(x)[0]);
+  return elementOf(dtype, decode(dtype, typedArray(dtype, bytes.buffer, bytes.byteOffset, 1))[0]);
 }
 
 /** The promise of `itemSync`, on every device. */
-export async function item(x: Tensor): Promise<number> {
+export function item(x: Tensor): Promise<number>;
+export function item<Value extends number | boolean>(x: Tensor): Promise<Value>;
+export async function item(x: Tensor): Promise<number | boolean> {
   checkInput('item', x);
   checkSingle(x);
-  return exactNumber((await readData(x))[0]);
+  return elementOf(x.dtype, (await readData(x))[0]);
 }
 
 function nest(values: TypedArray, dtype: DType, shape: Shape): NestedValues {

@@ -16,6 +16,7 @@ export type Dims = number | readonly number[] | null;
 
 /** Options of reductions. Everything that may be given positionally may be given here. */
 export interface ReduceOptions {
+  /** The dimension or dimensions to reduce; all of them by default. */
   dim?: Dims;
   /** Keeps the reduced dimensions with size 1. */
   keepdim?: boolean;
@@ -235,7 +236,9 @@ function extremeAlong(name: 'max' | 'min', x: Tensor, dim: number, keepdim: bool
 
 /** `dim` and `keepdim` of `max` and `min`. */
 export interface ExtremeOptions {
+  /** The dimension to reduce; the result has indices as well. */
   dim?: number;
+  /** Keeps the reduced dimension with size 1; false by default. */
   keepdim?: boolean;
 }
 
@@ -279,15 +282,17 @@ function extremeOf(
 }
 
 export const anyOp: Op<ReduceAttrs> = defineReduce('any', {});
-/** True where any element along `dim` is not zero. */
+/** True where any element along `dim` is not zero; of uint8 it is a uint8, 1 or 0. */
 export function any(x: Tensor, dim?: Dims | ReduceOptions, keepdim?: Keepdim, options?: ReduceOptions): Tensor {
   checkInput('any', x);
-  return reduce(anyOp, cast(x, 'bool'), reduceArguments('any', dim, keepdim, options));
+  const out = reduce(anyOp, cast(x, 'bool'), reduceArguments('any', dim, keepdim, options));
+  return x.dtype === 'uint8' ? cast(out, 'uint8') : out;
 }
 
 export const allOp: Op<ReduceAttrs> = defineReduce('all', {});
-/** True where all elements along `dim` are not zero. */
+/** True where all elements along `dim` are not zero; of uint8 it is a uint8, 1 or 0. */
 export function all(x: Tensor, dim?: Dims | ReduceOptions, keepdim?: Keepdim, options?: ReduceOptions): Tensor {
   checkInput('all', x);
-  return reduce(allOp, cast(x, 'bool'), reduceArguments('all', dim, keepdim, options));
+  const out = reduce(allOp, cast(x, 'bool'), reduceArguments('all', dim, keepdim, options));
+  return x.dtype === 'uint8' ? cast(out, 'uint8') : out;
 }

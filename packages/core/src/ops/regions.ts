@@ -1,10 +1,15 @@
 import { readCall, type Call } from '../call.ts';
 import { checkInput, checkTensor } from '../checks.ts';
+import { dispatchOne } from '../dispatch.ts';
 import { ShapeError } from '../errors.ts';
+import { defineOp, type Op } from '../op.ts';
 import { sameShape, showShape, type Shape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
+import { cast } from './cast.ts';
+import { zerosLike } from './creation.ts';
 import { select, slice, type SliceOptions } from './slicing.ts';
 import { asStrided, diagonal } from './strided.ts';
+import { contiguous } from './views.ts';
 
 // Copies of a tensor with a region, which a view names, replaced by another tensor.
 
@@ -41,7 +46,30 @@ export function sliceScatter(x: Tensor, ...args: Call<SliceOptions & { src: Tens
   return replaced('sliceScatter', x, src, (copy) => slice(copy, dim ?? 0, start, end, step ?? 1));
 }
 
-/** A copy of x with the elements that `asStrided` names replaced by the source. @throws ShapeError */
+interface RegionAttrs {
+  readonly size: Shape;
+  readonly stride: readonly number[];
+  readonly start: number;
+}
+
+const asStridedScatterOp: Op<RegionAttrs> = defineOp<RegionAttrs>({
+  name: 'asStridedScatter',
+  infer: ([x]) => [x],
+  compose: ([x, src], { size, stride, start }) => [replaced('asStridedScatter', x, src, (copy) => asStrided(copy, size, stride, start))],
+  vjp({ needs, cotangents: [g], attrs: { size, stride, start } }) {
+    if (g === undefined) return [undefined, undefined];
+    const inRegion = asStrided(contiguous(g), size, stride, start);
+    const ofX = needs[0] ? dispatchOne(asStridedScatterOp, [zerosLike(g), inRegion.clone()], { size, stride, start }) : undefined;
+    return [ofX, needs[1] ? inRegion : undefined];
+  },
+});
+
+/**
+ * A copy of x with the elements that `asStrided` names replaced by the source. The gradient of x is PyTorch's: that of the region, and zero
+ * outside of it. (The derivative of the values would be the other way round; where that is wanted, use `sliceScatter`, `selectScatter`
+ * or `diagonalScatter`.)
+ * @throws ShapeError
+ */
 export function asStridedScatter(
   x: Tensor,
   ...args: Call<
@@ -49,7 +77,9 @@ export function asStridedScatter(
     ['src', 'size', 'stride', 'storageOffset']
   >
 ): Tensor {
+  const op = 'asStridedScatter';
   const names = ['src', 'size', 'stride', 'storageOffset'];
-  const { src, size, stride, storageOffset } = readCall<{ src: Tensor; size: Shape; stride: number[]; storageOffset?: number }>('asStridedScatter', args, names); // prettier-ignore
-  return replaced('asStridedScatter', x, src, (copy) => asStrided(copy, size, stride, storageOffset ?? 0));
+  const { src, size, stride, storageOffset } = readCall<{ src: Tensor; size: Shape; stride: number[]; storageOffset?: number }>(op, args, names); // prettier-ignore
+  const source = cast(checkTensor(op, 'the source', src), checkInput(op, x).dtype);
+  return dispatchOne(asStridedScatterOp, [contiguous(x), source], { size, stride, start: storageOffset ?? 0 });
 }

@@ -23,6 +23,7 @@ export const cumsumOp: Op<ScanAttrs> = defineOp<ScanAttrs>({
 
 /** Arguments of `cumsum` and its like. */
 export interface ScanOptions {
+  /** The dimension to accumulate along. */
   dim: number;
   /** Casts before computing. */
   dtype?: DType | null;

@@ -110,8 +110,11 @@ const scatterModes = { add: 'add', multiply: 'prod' } as const;
 
 /** Arguments of `scatter`. A number may also be called `value`. */
 export interface ScatterOptions {
+  /** The dimension that `index` counts along. */
   dim: number;
+  /** The place along `dim` that each element goes to: integers, with as many dimensions as the tensor. */
   index: Tensor;
+  /** What is written: a number, or a tensor that is at least as large as `index` in each dimension. */
   src: TensorOrNumber;
   /** Adds or multiplies instead of replacing. */
   reduce?: 'add' | 'multiply' | null;
@@ -179,9 +182,13 @@ export const checkReduction = (op: string, reduction: unknown, choices: readonly
 
 /** Arguments of `scatterReduce`. */
 export interface ScatterReduceOptions {
+  /** The dimension that `index` counts along. */
   dim: number;
+  /** The place along `dim` that each element goes to: integers, with as many dimensions as the tensor. */
   index: Tensor;
+  /** What is reduced in: at least as large as `index` in each dimension. */
   src: Tensor;
+  /** How values that meet in one place become one. */
   reduce: ScatterReduction;
   /** False leaves the tensor's own values out of the reduction, where something falls on them. */
   includeSelf?: boolean;

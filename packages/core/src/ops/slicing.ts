@@ -55,9 +55,13 @@ export const sliceOp: Op<{ dim: number; start: number; length: number; step: num
 
 /** Arguments of `slice`. */
 export interface SliceOptions {
+  /** The dimension to cut; the first by default. */
   dim?: number;
+  /** The first index, from the end when negative; the beginning when missing. */
   start?: number | null;
+  /** The index before which it stops, from the end when negative; the end when missing. */
   end?: number | null;
+  /** The distance of the indices that are taken, positive; 1 by default. */
   step?: number;
 }
 
@@ -87,9 +91,11 @@ export function slice(x: Tensor, ...args: Call<SliceOptions, ['dim', 'start', 'e
 
 /** Arguments of `narrow`. */
 export interface NarrowOptions {
+  /** The dimension to cut. */
   dim: number;
   /** An index, or an integer tensor without dimensions, which is read. */
   start: number | Tensor;
+  /** How many indices are kept. */
   length: number;
 }
 

@@ -51,6 +51,7 @@ export const logSoftmaxGradOp: Op<SoftmaxAttrs> = defineOp<SoftmaxAttrs>({
 
 /** Arguments of `softmax` and `logSoftmax`. */
 export interface SoftmaxOptions {
+  /** The dimension along which the results sum to 1. */
   dim: number;
   /** Casts before computing. */
   dtype?: DType | null;

@@ -22,8 +22,11 @@ export const sortOp: Op<SortAttrs> = defineOp<SortAttrs>({
 
 /** Options of `sort` and `argsort`. The order is always stable. */
 export interface SortOptions {
+  /** The dimension to sort along; the last by default. */
   dim?: number;
+  /** The largest comes first; false by default. */
   descending?: boolean;
+  /** Accepted for PyTorch's sake: equal values always keep their order. */
   stable?: boolean | null;
 }
 
@@ -46,7 +49,9 @@ export const msort = (x: Tensor): Tensor => sort(checkInput('msort', x), 0).valu
 
 /** Options of `topk`. */
 export interface TopkOptions {
+  /** How many values are taken. */
   k: number;
+  /** The dimension to search; the last by default. */
   dim?: number;
   /** False gives the smallest. */
   largest?: boolean;
@@ -68,8 +73,11 @@ export function topk(x: Tensor, ...args: Call<TopkOptions, ['k', 'dim', 'largest
 
 /** Options of `kthvalue`. */
 export interface KthValueOptions {
+  /** Which value counting from the smallest, which is 1. */
   k: number;
+  /** The dimension to search; the last by default. */
   dim?: number;
+  /** Keeps the searched dimension with size 1; false by default. */
   keepdim?: boolean;
 }
 

@@ -10,6 +10,7 @@ import { narrow } from './slicing.ts';
 export interface SplitOptions {
   /** One size, of which the last part may fall short, or the size of each part. */
   splitSizeOrSections: number | readonly number[];
+  /** The dimension to cut; the first by default. */
   dim?: number;
 }
 

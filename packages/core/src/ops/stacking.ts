@@ -126,6 +126,7 @@ export function cartesianProd(...tensors: Tensors): Tensor {
 export interface CombinationsOptions {
   /** How many elements a combination has. */
   r?: number;
+  /** Lets an element come several times; false by default. */
   withReplacement?: boolean;
 }
 

@@ -10,7 +10,9 @@ import { reshape } from './views.ts';
 
 /** Options of variance and standard deviation: `correction` is subtracted from the count, 1 by default (Bessel's). */
 export interface VarOptions {
+  /** The dimension or dimensions to reduce; all of them by default. */
   dim?: Dims;
+  /** What is subtracted from the count of elements to divide by; 1 by default. */
   correction?: number | null;
   /** An older name: false is a correction of 0. */
   unbiased?: boolean;
@@ -74,8 +76,11 @@ export const stdMean = (x: Tensor, ...args: VarArguments): [deviation: Tensor, m
 
 /** Options of reductions that treat NaN in their own way. */
 export interface NanReduceOptions {
+  /** The dimension or dimensions to reduce; all of them by default. */
   dim?: Dims;
+  /** Keeps the reduced dimensions with size 1; false by default. */
   keepdim?: boolean;
+  /** Casts before reducing. */
   dtype?: DType | null;
 }
 
@@ -116,6 +121,7 @@ export function aminmax(x: Tensor, ...args: Call<{ dim?: number | null; keepdim?
 
 /** Options of `cov`. */
 export interface CovOptions {
+  /** What is subtracted from the count of observations to divide by; 1 by default. */
   correction?: number;
   /** How often each observation counts: integers, shape [observations]. */
   fweights?: Tensor | null;
@@ -142,7 +148,7 @@ export function cov(x: Tensor, ...args: Call<CovOptions, []>): Tensor {
       throw new DTypeError({ op: 'cov', expected: 'integer fweights', received: weights.dtype });
     if (name === 'aweights' && !isFloat(weights.dtype))
       throw new DTypeError({ op: 'cov', expected: 'float aweights', received: weights.dtype });
-    if (weights.device.synchronous && weights.lt(0).any().itemSync() !== 0)
+    if (weights.device.synchronous && weights.lt(0).any().itemSync<boolean>())
       throw new ArgumentError({ op: 'cov', expected: `${name} that are not negative`, received: 'negative ones' });
   }
   const frequency = fweights ? cast(fweights, rows.dtype) : undefined;

@@ -44,7 +44,9 @@ function foldDiagonal(g: Tensor, shape: Shape, offset: number, dim1: number, dim
 export interface DiagonalOptions {
   /** Places above the main diagonal; below it when negative. */
   offset?: number;
+  /** The dimension of the rows; the first by default. */
   dim1?: number;
+  /** The dimension of the columns; the second by default. */
   dim2?: number;
 }
 
@@ -84,9 +86,13 @@ export const unfoldOp: Op<{ dim: number; size: number; step: number; dilation: n
 
 /** Arguments of `unfold`. */
 export interface UnfoldOptions {
+  /** The dimension that windows are taken from. */
   dimension: number;
+  /** How many elements a window has. */
   size: number;
+  /** How far the next window begins after the last. */
   step: number;
+  /** The distance of neighbors in a window; 1 by default. */
   dilation?: number;
 }
 
@@ -135,7 +141,9 @@ export const asStridedOp: Op<{ shape: Shape; strides: readonly number[]; offset:
 
 /** Arguments of `asStrided`. */
 export interface StridedOptions {
+  /** The shape of the view. */
   size: Shape;
+  /** Elements between neighbors, one number for each dimension. */
   stride: readonly number[];
   /** Counted from the beginning of the storage; that of the tensor when missing. */
   storageOffset?: number | null;

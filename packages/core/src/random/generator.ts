@@ -26,6 +26,11 @@ export class Generator {
     return this;
   }
 
+  /** Starts the stream of a seed drawn by chance. @returns the seed */
+  seed(): bigint {
+    return this.manualSeed(Math.floor(Math.random() * 2 ** 53)).seedValue;
+  }
+
   /** The seed that the stream started from. */
   initialSeed(): bigint {
     return this.seedValue;
@@ -112,3 +117,9 @@ export const defaultGenerator: Generator = new Generator();
 
 /** Starts the default generator from a seed, so that everything random that follows repeats. @returns the default generator */
 export const manualSeed = (seed: number | bigint): Generator => defaultGenerator.manualSeed(seed);
+
+/** The seed that the default generator started from. */
+export const initialSeed = (): bigint => defaultGenerator.initialSeed();
+
+/** Starts the default generator from a seed drawn by chance. @returns the seed */
+export const seed = (): bigint => defaultGenerator.seed();

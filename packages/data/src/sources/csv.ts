@@ -12,6 +12,7 @@ export type Row = Record<string, Cell>;
 export interface CsvOptions {
   /** True when the first line names the columns; otherwise `columns` does, or they are `0`, `1`, ... */
   header?: boolean;
+  /** Names of the columns from left to right; those of the first line when missing. */
   columns?: readonly string[];
   /** Found by itself when missing. */
   delimiter?: string;

@@ -25,11 +25,13 @@ export class WorkerError extends FlambeauError {
 
 /** Options of a pool. */
 export interface PoolOptions {
+  /** How many threads there are. */
   readonly numWorkers: number;
   /** Batches that each worker makes ahead. */
   readonly prefetchFactor: number;
   /** Milliseconds to wait for a batch; 0 waits for ever. */
   readonly timeout: number;
+  /** Ends the pool's work when it is aborted. */
   readonly signal: AbortSignal | undefined;
   /** What worker `id` is told at its start. */
   readonly start: (id: number) => WorkerStart;

@@ -145,7 +145,7 @@ if (process.argv[2] === 'large') {
     const expected = reduced('max', dtype, [1024]);
     check(`64 MB allReduce of ${dtype}, first`, x.narrow(0, 0, 1024), expected);
     check(`64 MB allReduce of ${dtype}, last`, x.narrow(0, count - 1024, 1024), expected);
-    assert.equal(x.reshape([-1, 1024]).eq(expected).all().itemSync(), 1);
+    assert.equal(x.reshape([-1, 1024]).eq(expected).all().itemSync(), true);
     await broadcast(x.copy_(cat(Array.from({ length: count / 1024 }, () => pattern))), size - 1);
     assert.equal(
       x
@@ -153,7 +153,7 @@ if (process.argv[2] === 'large') {
         .eq(values(dtype, [1024], size - 1))
         .all()
         .itemSync(),
-      1,
+      true,
     );
     const share = count / size;
     const own = full([share], rank % 2, { dtype });
@@ -172,7 +172,7 @@ if (process.argv[2] === 'large') {
     const received = zeros([count], { dtype });
     await recv(received, (rank + size - 1) % size);
     await sending;
-    assert.equal(received.eq(x).all().itemSync(), 1);
+    assert.equal(received.eq(x).all().itemSync(), true);
     checks += 3;
   }
 }

@@ -32,7 +32,9 @@ export function relu(x: Tensor, ...args: Call<InPlaceOption, ['inplace']>): Tens
 }
 
 interface HardtanhOptions extends InPlaceOption {
+  /** The lower bound, -1 by default. */
   minVal?: number;
+  /** The upper bound, 1 by default. */
   maxVal?: number;
 }
 
@@ -72,6 +74,7 @@ export function leakyRelu(x: Tensor, ...args: Call<LeakyReluOptions, ['negativeS
 }
 
 interface AlphaOptions extends InPlaceOption {
+  /** The negative of the limit towards -Infinity, 1 by default. */
   alpha?: number;
 }
 
@@ -173,6 +176,7 @@ export function mish(x: Tensor, ...args: Call<InPlaceOption, ['inplace']>): Tens
 }
 
 interface SoftplusOptions {
+  /** How sharp the bend is, 1 by default. */
   beta?: number;
   /** From where `βx` on the function is x itself, 20 by default. */
   threshold?: number;
@@ -226,6 +230,7 @@ export const geluGradOp: Op<{ approximate: 'none' | 'tanh' }> = defineOp<{ appro
 const geluInner = (x: Tensor): Tensor => x.add(x.mul(x).mul(x).mul(0.044715)).mul(Math.sqrt(2 / Math.PI));
 
 interface GeluOptions {
+  /** `none` (by default) has the exact normal distribution, `tanh` a formula that comes near it. */
   approximate?: 'none' | 'tanh';
 }
 
@@ -238,6 +243,7 @@ export function gelu(x: Tensor, ...args: Call<GeluOptions, ['approximate']>): Te
 }
 
 interface LambdaOptions {
+  /** How far from 0 values are cut, 0.5 by default. */
   lambd?: number;
 }
 
@@ -285,7 +291,9 @@ export function hardswish(x: Tensor, ...args: Call<InPlaceOption, ['inplace']>):
 }
 
 interface ThresholdOptions extends InPlaceOption {
+  /** What values have to exceed to stay as they are. */
   threshold: number;
+  /** What stands for those that do not. */
   value: number;
 }
 
@@ -317,9 +325,13 @@ export function logsigmoid(x: Tensor): Tensor {
 }
 
 interface RReluOptions extends InPlaceOption {
+  /** The smallest slope below 0, 1/8 by default. */
   lower?: number;
+  /** The largest slope below 0, 1/3 by default. */
   upper?: number;
+  /** Draws a slope for each element; the mean of both bounds otherwise, which is the default. */
   training?: boolean;
+  /** Where the random numbers come from; the default generator when missing. */
   generator?: Generator;
 }
 

@@ -74,7 +74,9 @@ export const adaptiveAvgPool3d = (x: Tensor, ...args: AdaptiveCall): Tensor => a
 
 /** Options of adaptive max pooling. */
 export interface AdaptiveMaxPoolOptions {
+  /** Sizes of the spatial dimensions of the result; null keeps that of the input. */
   outputSize: OutputSize;
+  /** Gives the place of each maximum as well; false by default. */
   returnIndices?: boolean;
 }
 type Names = ['outputSize', 'returnIndices'];

@@ -121,10 +121,13 @@ export const attentionGradOp: Op<AttentionGradAttrs> = defineOp<AttentionGradAtt
 
 /** What attention takes after the query. */
 export interface AttentionOptions {
+  /** What queries are compared with, shape [..., S, E]. */
   key: Tensor;
+  /** What is averaged, shape [..., S, Ev]. */
   value: Tensor;
   /** bool: true where a query sees a key; floats are added to the scores. Broadcasts to [..., L, S]. */
   attnMask?: Tensor | null;
+  /** The probability that a weight is dropped; 0 by default. */
   dropoutP?: number;
   /** Position i sees only positions up to i; not together with a mask. */
   isCausal?: boolean;

@@ -117,8 +117,11 @@ export const avgPool3d = (x: Tensor, ...args: AvgPoolCall): Tensor => averagePoo
 export interface LPPoolOptions {
   /** The power p. */
   normType: number;
+  /** The size of the window. */
   kernelSize: Size;
+  /** How far the window moves; its own size by default. */
   stride?: Size | null;
+  /** Lets the last window reach over the edge; false by default. */
   ceilMode?: boolean;
 }
 type LPPoolCall = Call<LPPoolOptions, ['normType', 'kernelSize', 'stride', 'ceilMode']>;

@@ -78,14 +78,19 @@ export const batchNormGradOp: Op<BatchNormAttrs> = defineOp<BatchNormAttrs>({
 
 /** Options of batch normalization. */
 export interface BatchNormOptions {
+  /** The mean of each channel so far, shape [C]; null has none. */
   runningMean: Tensor | null;
+  /** The variance of each channel so far, shape [C]; null has none. */
   runningVar: Tensor | null;
+  /** A factor for each channel of the normalized values, shape [C]; 1 when missing. */
   weight?: Tensor | null;
+  /** What is added to each channel after it, shape [C]; 0 when missing. */
   bias?: Tensor | null;
   /** Uses the batch's statistics and updates the running ones. */
   training?: boolean;
   /** How much of the new statistics goes into the running ones: a number, or a tensor of one where it must not be read. */
   momentum?: number | Tensor;
+  /** Added to the variance before its root is taken; 1e-5 by default. */
   eps?: number;
 }
 type BatchNormNames = ['runningMean', 'runningVar', 'weight', 'bias', 'training', 'momentum', 'eps'];
@@ -162,7 +167,9 @@ export function batchNorm(x: Tensor, ...args: Call<BatchNormOptions, BatchNormNa
 
 /** Options of instance normalization. */
 export interface InstanceNormOptions extends Omit<BatchNormOptions, 'training' | 'runningMean' | 'runningVar'> {
+  /** The mean of each channel so far, shape [C]; none when missing. */
   runningMean?: Tensor | null;
+  /** The variance of each channel so far, shape [C]; none when missing. */
   runningVar?: Tensor | null;
   /** Uses each sample's own statistics, the default; else the running ones. */
   useInputStats?: boolean;

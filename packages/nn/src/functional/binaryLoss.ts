@@ -41,9 +41,11 @@ export const binaryCrossEntropyOp: Op = defineOp<unknown>({
 
 /** Options of binary cross-entropy. */
 export interface BCEOptions {
+  /** What the input should be: floats from 0 to 1, of the input's shape. */
   target: Tensor;
   /** A factor for each element; it broadcasts. */
   weight?: Tensor | null;
+  /** `mean` (by default) or `sum` of the losses, or `none` for each element. */
   reduction?: Reduction;
 }
 
@@ -60,7 +62,7 @@ export function binaryCrossEntropy(input: Tensor, ...args: Call<BCEOptions, ['ta
   checkWeight(op, weight);
   checkReduction(op, reduction);
   checkSameShape(op, input, target);
-  if (input.device.synchronous && input.count > 0 && noGrad(() => input.lt(0).logicalOr(input.gt(1)).any().itemSync()) !== 0)
+  if (input.device.synchronous && input.count > 0 && noGrad(() => input.lt(0).logicalOr(input.gt(1)).any().itemSync<boolean>()))
     throw new ValueError({
       op,
       expected: 'probabilities in [0, 1]',
@@ -73,6 +75,7 @@ export function binaryCrossEntropy(input: Tensor, ...args: Call<BCEOptions, ['ta
 
 /** Options of `binaryCrossEntropyWithLogits`: `posWeight` multiplies the loss of positive targets. */
 export interface BCEWithLogitsOptions extends BCEOptions {
+  /** A factor for the loss of positive targets; it broadcasts. 1 when missing. */
   posWeight?: Tensor | null;
 }
 
@@ -97,7 +100,9 @@ export function binaryCrossEntropyWithLogits(
 }
 
 interface ElementLossOptions {
+  /** What the input should be, of the input's shape. */
   target: Tensor;
+  /** `mean` (by default) or `sum` of the losses, or `none` for each element. */
   reduction?: Reduction;
 }
 

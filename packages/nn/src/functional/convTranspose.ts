@@ -6,12 +6,17 @@ import { spread, type Size } from './size.ts';
 export interface ConvTransposeOptions {
   /** Shape [inChannels, outChannels/groups, ...K]. */
   weight: Tensor;
+  /** What is added to each channel of the result, shape [outChannels]; nothing when missing. */
   bias?: Tensor | null;
+  /** How far the places of neighboring inputs lie apart in the result; 1 by default. */
   stride?: Size;
+  /** How much is cut off each side of the result; 0 by default. */
   padding?: Size;
   /** Added to one side of the result, since with a stride several sizes of it belong to one size of the input. */
   outputPadding?: Size;
+  /** Groups of channels that see only each other; both numbers of channels are multiples of it. 1 by default. */
   groups?: number;
+  /** The distance of neighboring taps of the kernel; 1 by default. */
   dilation?: Size;
 }
 const names = ['weight', 'bias', 'stride', 'padding', 'outputPadding', 'groups', 'dilation'] as const;

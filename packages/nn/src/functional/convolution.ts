@@ -169,9 +169,13 @@ export const convolutions: Readonly<Record<1 | 2 | 3, ReturnType<typeof defineCo
 
 /** Options of convolutions. `padding` may be `same` (with stride 1) or `valid`. */
 export interface ConvOptions {
+  /** How far the kernel moves: one number, or one for each spatial dimension; 1 by default. */
   stride?: Size;
+  /** Zeros on both sides of each spatial dimension, 0 by default; `same` keeps the sizes, `valid` is 0. */
   padding?: Size | 'same' | 'valid';
+  /** The distance of neighboring taps of the kernel; 1 by default. */
   dilation?: Size;
+  /** Groups of channels that see only each other; both numbers of channels are multiples of it. 1 by default. */
   groups?: number;
 }
 

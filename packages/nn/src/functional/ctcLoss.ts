@@ -14,7 +14,7 @@ import {
   type Call,
   type Op,
 } from '@flambeau/core';
-import { valueAndGrad } from '@flambeau/autograd';
+import { AutogradError, valueAndGrad } from '@flambeau/autograd';
 import { checkReduction, type Reduction } from './reduction.ts';
 
 interface CtcAttrs {
@@ -70,6 +70,32 @@ function negativeLogLikelihood(logProbabilities: Tensor, targets: Tensor, { blan
 }
 
 /**
+ * The gradient of the loss: inputs the gradient of each sample's loss [N], log-probabilities [T, N, C], targets [N, S] and the losses [N];
+ * output [T, N, C]. As PyTorch's it is no derivative of the formula, and has no derivative of its own: asked for one, it says so.
+ */
+export const ctcLossGradOp: Op<CtcAttrs> = defineOp<CtcAttrs>({
+  name: 'ctcLossGrad',
+  infer: ([, x]) => [x],
+  compose([g, x, targets, loss], attrs) {
+    const [steps, batch] = x.shape;
+    const { grads } = valueAndGrad((y: Tensor) => negativeLogLikelihood(y, targets, attrs).sum())(x.detach());
+    const step = fromNumbers(Float64Array.from({ length: steps }, (_, t) => t), [steps, 1], 'int32', x.device); // prettier-ignore
+    const inside = step.lt(fromNumbers(attrs.inputLengths, [1, batch], 'int32', x.device)).unsqueeze(2);
+    const slope = x.exp().add(grads[0]).mul(g.reshape([1, batch, 1])); // prettier-ignore
+    const possible = loss.ne(Infinity).logicalOr(g.eq(0)).reshape([1, batch, 1]); // prettier-ignore
+    return [inside.where(possible.where(slope, g.eq(0).reshape([1, batch, 1]).where(0, NaN)), 0)];
+  },
+  vjp() {
+    throw new AutogradError({
+      op: 'ctcLoss',
+      expected: 'to be differentiated once',
+      received: 'a second derivative',
+      hint: 'Detach the gradient, or leave the loss out of what is differentiated twice.',
+    });
+  },
+});
+
+/**
  * The loss of each sample: inputs log-probabilities [T, N, C] and targets [N, S]; output [N]. Its derivative is PyTorch's: that with
  * respect to what softmax took, e^x - (the probability of each class at each step, given the target), so that it is right through
  * `logSoftmax`, and not that of the formula on its own.
@@ -84,13 +110,7 @@ export const ctcLossOp: Op<CtcAttrs> = defineOp<CtcAttrs>({
   save: (inputs, [loss]) => [...inputs, loss],
   vjp({ cotangents: [g], saved: [x, targets, loss], attrs }) {
     if (g === undefined) return [undefined, undefined];
-    const [steps, batch] = x.shape;
-    const { grads } = valueAndGrad((y: Tensor) => negativeLogLikelihood(y, targets, attrs).sum())(x.detach());
-    const step = fromNumbers(Float64Array.from({ length: steps }, (_, t) => t), [steps, 1], 'int32', x.device); // prettier-ignore
-    const inside = step.lt(fromNumbers(attrs.inputLengths, [1, batch], 'int32', x.device)).unsqueeze(2);
-    const slope = x.exp().add(grads[0]).mul(g.reshape([1, batch, 1])); // prettier-ignore
-    const possible = loss.ne(Infinity).logicalOr(g.eq(0)).reshape([1, batch, 1]); // prettier-ignore
-    return [inside.where(possible.where(slope, g.eq(0).reshape([1, batch, 1]).where(0, NaN)), 0), undefined];
+    return [dispatchOne(ctcLossGradOp, [g, x, targets, loss], attrs), undefined];
   },
 });
 
@@ -104,6 +124,7 @@ export interface CtcOptions {
   targetLengths: Tensor | readonly number[] | number;
   /** The class that reads as nothing, 0 by default. */
   blank?: number;
+  /** `mean` (by default) over the batch of losses divided by the lengths of their targets, `sum`, or `none`. */
   reduction?: Reduction;
   /** Gives 0 where the target does not fit into the steps, instead of an infinite loss. */
   zeroInfinity?: boolean;

@@ -31,7 +31,9 @@ export function pNorm(x: Tensor, p: number, dim: number, keepdim: boolean): Tens
 }
 
 interface NormalizeOptions {
+  /** The norm that becomes 1; 2 by default. */
   p?: number;
+  /** The dimension of the vectors; 1 by default. */
   dim?: number;
   /** The least norm that is divided by. */
   eps?: number;
@@ -47,8 +49,11 @@ export function normalize(x: Tensor, ...args: Call<NormalizeOptions, ['p', 'dim'
 }
 
 interface CosineOptions {
+  /** The other vectors; both shapes broadcast. */
   x2: Tensor;
+  /** The dimension of the vectors; 1 by default. */
   dim?: number;
+  /** The least product of norms that is divided by; 1e-8 by default. */
   eps?: number;
 }
 
@@ -69,10 +74,13 @@ export function cosineSimilarity(x1: Tensor, ...args: Call<CosineOptions, ['x2',
 }
 
 interface DistanceOptions {
+  /** The other vectors; both shapes broadcast. */
   x2: Tensor;
+  /** The norm of the difference; 2 by default. */
   p?: number;
   /** Added to each difference, 1e-6 by default. */
   eps?: number;
+  /** Keeps the last dimension with size 1; false by default. */
   keepdim?: boolean;
 }
 

@@ -18,7 +18,9 @@ import { apply, type InPlaceOption } from './inplace.ts';
 interface DropoutOptions extends InPlaceOption {
   /** The probability of zero, 0.5 by default. */
   p?: number;
+  /** False gives the input as it is; true by default. */
   training?: boolean;
+  /** Where the random numbers come from; the default generator when missing. */
   generator?: Generator;
 }
 const dropoutNames = ['p', 'training', 'inplace'] as const;

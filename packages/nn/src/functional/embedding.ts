@@ -129,6 +129,7 @@ export function embedding(
 export interface EmbeddingBagOptions extends TableOptions {
   /** Where each bag begins in one-dimensional indices. */
   offsets?: Tensor | null;
+  /** How the rows of a bag become one: `mean` by default. */
   mode?: 'sum' | 'mean' | 'max';
   /** A factor for each index, for sums. */
   perSampleWeights?: Tensor | null;
@@ -219,7 +220,7 @@ export function embeddingBag(indices: Tensor, ...args: Call<EmbeddingBagOptions,
   if (mode === 'sum') return summed;
   const ones = counts === undefined ? rows.newOnes([flat.count]) : counts.to(rows.dtype);
   const sizes = rows.newZeros([bags + 1]).scatterAdd(0, bag, ones).narrow(0, 0, bags); // prettier-ignore
-  return summed.div(sizes.maximum(1).detach().unsqueeze(1));
+  return summed.div(sizes.clampMin(1).detach().unsqueeze(1));
 }
 
 /** The largest of each bag's rows, element by element, through a table [bags, indices, E] of what belongs where. */

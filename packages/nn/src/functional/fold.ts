@@ -14,9 +14,13 @@ import { product, spread, type Size } from './size.ts';
 
 /** How the blocks of `unfold` and `fold` lie. */
 export interface BlockOptions {
+  /** The size of a block. */
   kernelSize: Size;
+  /** The distance of neighboring elements of a block; 1 by default. */
   dilation?: Size;
+  /** Zeros on both sides of each spatial dimension; 0 by default. */
   padding?: Size;
+  /** How far the next block lies; 1 by default. */
   stride?: Size;
 }
 
@@ -72,6 +76,7 @@ function columns(x: Tensor, blocks: Blocks): Tensor {
 }
 
 interface FoldOptions extends BlockOptions {
+  /** The spatial sizes of the result. */
   outputSize: Size;
 }
 

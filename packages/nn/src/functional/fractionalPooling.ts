@@ -14,13 +14,17 @@ import { product, spread, type Size } from './size.ts';
 
 /** Options of fractional max pooling; exactly one of `outputSize` and `outputRatio` is given. */
 export interface FractionalMaxPoolOptions {
+  /** The size of the window. */
   kernelSize: Size;
+  /** The spatial sizes of the result. */
   outputSize?: Size | null;
   /** The size of the result over the input's, between 0 and 1. */
   outputRatio?: Size | null;
+  /** Gives the place of each maximum as well; false by default. */
   returnIndices?: boolean;
   /** The random numbers that place the windows, shape [N, C, dims]; drawn when missing. */
   randomSamples?: Tensor | null;
+  /** Where the random numbers come from; the default generator when missing. */
   generator?: Generator;
 }
 type Names = ['kernelSize', 'outputSize', 'outputRatio', 'returnIndices', 'randomSamples'];

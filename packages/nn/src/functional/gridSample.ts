@@ -20,6 +20,7 @@ import { product } from './size.ts';
 export interface GridSampleOptions {
   /** Places (x, y[, z]) in [-1, 1]: shape [N, oH, oW, 2], or [N, oD, oH, oW, 3]. */
   grid: Tensor;
+  /** How values between pixels are made; `bilinear` by default, `bicubic` only for images. */
   mode?: 'bilinear' | 'nearest' | 'bicubic';
   /** What lies outside of the input: zeros, its edge, or its mirror image. */
   paddingMode?: 'zeros' | 'border' | 'reflection';
@@ -150,6 +151,7 @@ export function gridSample(x: Tensor, ...args: Call<GridSampleOptions, Names>): 
 interface AffineGridOptions {
   /** The size of the images that are read, [N, C, H, W] or [N, C, D, H, W]. */
   size: readonly number[];
+  /** Whether -1 and 1 are the centers of the corner pixels or their outer edges (the default). */
   alignCorners?: boolean | null;
 }
 
@@ -182,11 +184,13 @@ export function affineGrid(theta: Tensor, ...args: Call<AffineGridOptions, ['siz
 
 /** Arguments of `gridSampler2d` and `gridSampler3d`. */
 export interface GridSamplerOptions {
+  /** Places (x, y[, z]) in [-1, 1]: shape [N, oH, oW, 2], or [N, oD, oH, oW, 3]. */
   grid: Tensor;
   /** 0 bilinear, 1 nearest, 2 bicubic. */
   interpolationMode?: number;
   /** 0 zeros, 1 border, 2 reflection. */
   paddingMode?: number;
+  /** Whether -1 and 1 are the centers of the corner pixels or their outer edges (the default). */
   alignCorners?: boolean;
 }
 

@@ -44,7 +44,7 @@ export const gruOp: Op<RecurrentAttrs> = defineOp<RecurrentAttrs>({
   compose([x, h0, ...weights], { reverse }) {
     const { gates, hiddens } = unroll(x, h0, weights, reverse);
     const width = 4 * h0.shape[1];
-    return [stack(hiddens), hiddens[reverse ? 0 : x.shape[0] - 1], stack(gates.map((g) => stack(g, 1).reshape(-1, width)))];
+    return [stack(hiddens), hiddens[reverse ? 0 : x.shape[0] - 1], stack(gates.map((g) => stack(g, 1).reshape(h0.shape[0], width)))];
   },
   save: (inputs, [output, , gates]) => [output, gates, ...inputs],
   vjp({ needs, cotangents: [gOutput, gH, gGates], saved: [output, gates, ...inputs], attrs: { reverse } }) {
@@ -96,15 +96,16 @@ export const gruGradOp: Op<GruGradAttrs> = defineOp<GruGradAttrs>({
         .mul(z)
         .mul(z.neg().add(1));
       const toHidden = plus(fresh.mul(r), 3);
-      const rows = [x.shape[1], -1] as const;
+      const rows = [h0.shape[0], 3 * h0.shape[1]] as const;
       inputSums[t] = stack([reset, update, fresh], 1).reshape(...rows);
       hiddenSums[t] = stack([reset, update, toHidden], 1).reshape(...rows);
       dh = dh.mul(z).add(hiddenSums[t].matmul(weightHh)); // [N, 3H] · W_hh [3H, H]
     }
     const [all, allHidden] = [stack(inputSums), stack(hiddenSums)]; // [T, N, 3H]
-    const [rows, hiddenRows] = [all.reshape(-1, all.shape[2]), allHidden.reshape(-1, all.shape[2])];
+    const [count, width] = [x.shape[0] * x.shape[1], 3 * h0.shape[1]];
+    const [rows, hiddenRows] = [all.reshape(count, width), allHidden.reshape(count, width)];
     const previous = stack(forward.map((_, t) => (t === forward[0] ? h0 : hiddens[reverse ? t + 1 : t - 1]))); // prettier-ignore
-    const results = [dh, rows.t().matmul(x.reshape(rows.shape[0], -1)), hiddenRows.t().matmul(previous.reshape(rows.shape[0], -1))];
+    const results = [dh, rows.t().matmul(x.reshape(count, x.shape[2])), hiddenRows.t().matmul(previous.reshape(count, h0.shape[1]))];
     if (biasIh !== undefined) results.push(rows.sum(0), hiddenRows.sum(0));
     if (input) results.push(all.matmul(weightIh));
     return results;

@@ -18,6 +18,7 @@ export {
   type ConvOptions,
 } from './convolution.ts';
 export { convReluMaxPool2dGradOp, convReluMaxPool2dOp, type ConvPoolAttrs } from './convolutionPool.ts';
+export { convTbc, type ConvTbcOptions } from './convTbc.ts';
 export * from './convTranspose.ts';
 export * from './ctcLoss.ts';
 export { cosineSimilarity, normalize, pairwiseDistance, pdist } from './distance.ts';
@@ -26,6 +27,7 @@ export * from './embedding.ts';
 export * from './fold.ts';
 export * from './fractionalPooling.ts';
 export * from './gridSample.ts';
+export * from './inplaceActivation.ts';
 export * from './interpolate.ts';
 export * from './linear.ts';
 export * from './linearCrossEntropy.ts';
@@ -45,6 +47,7 @@ export {
   type PoolAttrs,
   type PoolOptions,
 } from './pooling.ts';
+export * from './poolingWithIndices.ts';
 export * from './recurrent.ts';
 export type { Reduction } from './reduction.ts';
 export { gaussianNllLoss, huberLoss, klDiv, l1Loss, mseLoss, poissonNllLoss, smoothL1Loss } from './regressionLoss.ts';

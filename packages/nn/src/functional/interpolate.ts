@@ -19,8 +19,11 @@ export type InterpolateMode = 'nearest' | 'nearest-exact' | 'linear' | 'bilinear
 
 /** Options of `interpolate`; exactly one of `size` and `scaleFactor` is given. */
 export interface InterpolateOptions {
+  /** The spatial sizes of the result: one for all, or one for each dimension. */
   size?: number | readonly number[] | null;
+  /** The result's sizes over the input's: one factor for all, or one for each dimension. */
   scaleFactor?: number | readonly number[] | null;
+  /** How values between pixels are made; `nearest` by default. */
   mode?: InterpolateMode;
   /** Lays the centers of the corner pixels onto each other instead of their outer edges. */
   alignCorners?: boolean | null;
@@ -111,6 +114,33 @@ function resample(x: Tensor, dim: number, taps: readonly Taps[]): Tensor {
   return sum ?? x.indexSelect(dim, x.newInt32(new Int32Array(taps.length))).mul(0);
 }
 
+/** Taps with each place once: at the edges several fall onto the same. */
+function withoutRepeats({ places, weights }: Taps): Taps {
+  const merged = new Map<number, number>();
+  places.forEach((place, k) => merged.set(place, (merged.get(place) ?? 0) + weights[k]));
+  return { places: [...merged.keys()], weights: [...merged.values()] };
+}
+
+/**
+ * As `resample`, of bytes in integers: weights are multiples of 2^-precision, as fine as 16 bits hold the largest of the dimension, and the
+ * sum is rounded and clamped to a byte.
+ */
+function resampleBytes(x: Tensor, dim: number, taps: readonly Taps[]): Tensor {
+  const merged = taps.map(withoutRepeats);
+  const largest = Math.max(...merged.flatMap((t) => t.weights));
+  let precision = 0;
+  while (precision < 22 && Math.trunc(0.5 + largest * 2 ** (precision + 1)) < 2 ** 15) precision++;
+  const whole = merged.map(({ places, weights }) => ({
+    places,
+    weights: weights.map((w) => Math.trunc(w * 2 ** precision + (w < 0 ? -0.5 : 0.5))),
+  }));
+  return resample(x.to('int32'), dim, whole)
+    .add(2 ** (precision - 1))
+    .bitwiseRightShift(precision)
+    .clamp(0, 255)
+    .to('uint8');
+}
+
 const column = (x: Tensor, weights: readonly number[], dim: number): Tensor =>
   fromNumbers(weights, [weights.length], x.dtype, x.device).reshape(x.shape.map((_, i) => (i === dim ? -1 : 1)));
 
@@ -168,7 +198,8 @@ export function interpolate(x: Tensor, ...args: Call<InterpolateOptions, Names>)
     throw new ArgumentError({ op, expected: `no alignCorners with mode ${mode}`, received: String(alignCorners) });
   if (antialias && ((mode !== 'bilinear' && mode !== 'bicubic') || dims !== 2))
     throw new ArgumentError({ op, expected: 'antialias with bilinear or bicubic', received: mode });
-  if (smooth && !isFloat(x.dtype)) throw new DTypeError({ op, expected: 'floats', received: x.dtype });
+  const bytes = x.dtype === 'uint8' && (mode === 'bilinear' || mode === 'bicubic');
+  if (smooth && !bytes && !isFloat(x.dtype)) throw new DTypeError({ op, expected: 'floats', received: x.dtype });
   if (x.shape.slice(1).includes(0))
     throw new ShapeError({ op, expected: 'dimensions with elements after the batch', received: showShape(x.shape) });
   if (recomputeScaleFactor === true && (options.size ?? null) !== null)
@@ -180,16 +211,19 @@ export function interpolate(x: Tensor, ...args: Call<InterpolateOptions, Names>)
   }
   const kind = mode === 'nearest' || mode === 'nearest-exact' ? mode : mode === 'bicubic' ? 'cubic' : 'linear';
   const aligned = alignCorners === true;
-  return sizes.reduce((y, to, i) => {
+  // Bytes are rounded after each dimension, and PyTorch goes through them from the last.
+  const order = sizes.map((_, i) => (bytes ? sizes.length - 1 - i : i));
+  return order.reduce((y, i) => {
+    const to = sizes[i];
     const from = x.shape[2 + i];
     const factor = factors?.[i];
     const scale = aligned && smooth ? (to > 1 ? (from - 1) / (to - 1) : 0) : factor === undefined ? from / to : 1 / factor;
     const axis: Axis = { from, to, scale };
-    if (from === to && (factor === undefined || factor === 1) && kind !== 'cubic') return y;
+    if (from === to && (bytes || ((factor === undefined || factor === 1) && kind !== 'cubic'))) return y;
     const taps = Array.from({ length: to }, (_, o) =>
       antialias && kind !== 'nearest' && kind !== 'nearest-exact' ? antialiased(o, axis, aligned, kind) : tapsOf[kind](o, axis, aligned),
     );
-    return resample(y, 2 + i, taps);
+    return bytes ? resampleBytes(y, 2 + i, taps) : resample(y, 2 + i, taps);
   }, x);
 }
 

@@ -18,6 +18,7 @@ export function linear(x: Tensor, ...args: Call<LinearOptions, ['weight', 'bias'
 }
 
 interface BilinearOptions {
+  /** The second input, shape [..., in2]. */
   input2: Tensor;
   /** Shape [out, in1, in2]. */
   weight: Tensor;

@@ -12,9 +12,11 @@ export interface LinearCrossEntropyOptions {
   linearBias?: Tensor | null;
   /** A factor for each class, shape [C]. */
   weight?: Tensor | null;
+  /** `mean` (by default) or `sum` of the losses, or `none` for each place. */
   reduction?: Reduction;
   /** Targets of this class count for nothing; only with class indices. */
   ignoreIndex?: number | null;
+  /** How much of each target is spread evenly over the classes, from 0 (by default) to 1. */
   labelSmoothing?: number;
   /** How PyTorch cuts the work into chunks, which saves memory there and never changes the loss; taken and not needed here. */
   options?: object | null;

@@ -74,6 +74,7 @@ export interface NllOptions {
   weight?: Tensor | null;
   /** Targets of this class count for nothing. */
   ignoreIndex?: number;
+  /** `mean` (by default, weighted) or `sum` of the losses, or `none` for each place. */
   reduction?: Reduction;
 }
 /** Options of cross-entropy. */

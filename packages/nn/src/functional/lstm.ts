@@ -44,7 +44,7 @@ export const lstmOp: Op<RecurrentAttrs> = defineOp<RecurrentAttrs>({
     const { gates, cells, hiddens } = unroll(x, h0, c0, weights, reverse);
     const last = reverse ? 0 : x.shape[0] - 1;
     const width = 4 * h0.shape[1];
-    return [stack(hiddens), hiddens[last], cells[last], stack(gates.map((g) => stack(g, 1).reshape(-1, width))), stack(cells)];
+    return [stack(hiddens), hiddens[last], cells[last], stack(gates.map((g) => stack(g, 1).reshape(h0.shape[0], width))), stack(cells)];
   },
   save: (inputs, [output, , , gates, cells]) => [output, gates, cells, ...inputs],
   vjp({ needs, cotangents: [gOutput, gH, gC, gGates, gCells], saved: [output, gates, cells, ...inputs], attrs: { reverse } }) {
@@ -103,17 +103,17 @@ export const lstmGradOp: Op<LstmGradAttrs> = defineOp<LstmGradAttrs>({
       if (inner) slopes = gGates.select(0, t).chunk(4, 1).map((more, k) => slopes[k].add(more)); // prettier-ignore
       // σ' = σ·(1 - σ) for i, f and o, tanh' = 1 - tanh² for g
       const steep = [i, f, g, o].map((gate, k) => (k === 2 ? gate.square().neg().add(1) : gate.mul(gate.neg().add(1))));
-      sums[t] = stack(slopes.map((slope, k) => slope.mul(steep[k])), 1).reshape(gates[t][0].shape[0], -1); // prettier-ignore
+      sums[t] = stack(slopes.map((slope, k) => slope.mul(steep[k])), 1).reshape(h0.shape[0], 4 * h0.shape[1]); // prettier-ignore
       dh = sums[t].matmul(weightHh); // [N, 4H] · W_hh [4H, H]
       dc = dc.mul(f);
     }
     const all = stack(sums); // [T, N, 4H]
-    const rows = all.reshape(-1, all.shape[2]);
+    const rows = all.reshape(x.shape[0] * x.shape[1], all.shape[2]);
     const previous = stack(forward.map((_, t) => (t === forward[0] ? h0 : hiddens[reverse ? t + 1 : t - 1]))); // prettier-ignore
     const results = [
       ...(initial ? [dh, dc] : []),
-      rows.t().matmul(x.reshape(rows.shape[0], -1)),
-      rows.t().matmul(previous.reshape(rows.shape[0], -1)),
+      rows.t().matmul(x.reshape(rows.shape[0], x.shape[2])),
+      rows.t().matmul(previous.reshape(rows.shape[0], h0.shape[1])),
     ];
     if (bias !== undefined) results.push(rows.sum(0));
     if (input) results.push(all.matmul(weightIh));

@@ -17,7 +17,9 @@ import { checkReduction, reduce, type Reduction } from './reduction.ts';
 import { checkWeight, floats } from './regressionLoss.ts';
 
 interface MarginOptions {
+  /** How far apart is enough; each loss says its default. */
   margin?: number;
+  /** `mean` (by default) or `sum` of the losses, or `none` for each element. */
   reduction?: Reduction;
 }
 
@@ -56,7 +58,12 @@ export function hingeEmbeddingLoss(
   return reduce(op, far.add(near), reduction);
 }
 
-type RankingOptions = { input2: Tensor; target: Tensor } & MarginOptions;
+interface RankingOptions extends MarginOptions {
+  /** The scores that the input is compared with; both broadcast. */
+  input2: Tensor;
+  /** 1 where the input should be the higher one, -1 where `input2` should. */
+  target: Tensor;
+}
 
 /** `max(0, -y(x1 - x2) + margin)`: y is 1 where x1 should rank higher, -1 where x2 should. */
 export function marginRankingLoss(input1: Tensor, ...args: Call<RankingOptions, ['input2', 'target', 'margin', 'reduction']>): Tensor {
@@ -131,6 +138,7 @@ function checkClasses(op: string, target: Tensor): Tensor {
 }
 
 interface MultiMarginOptions extends MarginOptions {
+  /** Class indices, shape [N]. */
   target: Tensor;
   /** The power, 1 or 2. */
   p?: number;
@@ -184,10 +192,13 @@ export function multilabelMarginLoss(
 }
 
 interface TripletOptions extends MarginOptions {
+  /** What the anchor should be near to, of its shape. */
   positive: Tensor;
+  /** What the anchor should be far from, of its shape. */
   negative: Tensor;
   /** The norm of the distance. */
   p?: number;
+  /** Added to each difference, 1e-6 by default. */
   eps?: number;
   /** Takes the distance of positive and negative where it is below that of anchor and negative. */
   swap?: boolean;

@@ -18,6 +18,7 @@ import { scaledDotProductAttention } from './attention.ts';
 
 /** The weights and options of `multiHeadAttentionForward`. E is the embedding's size, H the number of heads. */
 export interface MultiHeadAttentionOptions {
+  /** The number of heads; E is a multiple of it. */
   numHeads: number;
   /** E, where it is to be checked. */
   embedDimToCheck?: number;
@@ -25,13 +26,17 @@ export interface MultiHeadAttentionOptions {
   useSeparateProjWeight?: boolean;
   /** The three projections in one: [3·E, E]; instead of it, `qProjWeight` [E, E], `kProjWeight` [E, kdim] and `vProjWeight` [E, vdim]. */
   inProjWeight?: Tensor | null;
+  /** The projection of queries, [E, E]. */
   qProjWeight?: Tensor | null;
+  /** The projection of keys, [E, kdim]. */
   kProjWeight?: Tensor | null;
+  /** The projection of values, [E, vdim]. */
   vProjWeight?: Tensor | null;
   /** [3·E] */
   inProjBias?: Tensor | null;
   /** A key and a value that every sequence gets at its end: [1, 1, E]. */
   biasK?: Tensor | null;
+  /** The value that goes with `biasK`: [1, 1, E]. */
   biasV?: Tensor | null;
   /** Adds a key and a value of zeros at the end. */
   addZeroAttn?: boolean;
@@ -39,13 +44,17 @@ export interface MultiHeadAttentionOptions {
   dropoutP?: number;
   /** [E, E] */
   outProjWeight: Tensor;
+  /** [E] */
   outProjBias?: Tensor | null;
+  /** Whether dropout drops; true by default. */
   training?: boolean;
   /** [N, S]: true, or minus infinity, where a key is padding. */
   keyPaddingMask?: Tensor | null;
+  /** Gives the weights as well; true by default. */
   needWeights?: boolean;
   /** [L, S] or [N·H, L, S]: true, or minus infinity, where a query may not see a key; other floats are added to the scores. */
   attnMask?: Tensor | null;
+  /** Gives the mean of the weights over the heads, the default; else those of each head. */
   averageAttnWeights?: boolean;
   /** Says that attnMask is the causal one. */
   isCausal?: boolean;

@@ -94,8 +94,11 @@ export const layerNormGradOp: Op<LayerNormGradAttrs> = defineOp<LayerNormGradAtt
 interface LayerNormOptions {
   /** The shape of the dimensions that are normalized together, the last ones. */
   normalizedShape: number | Shape;
+  /** Factors of the normalized values, of shape `normalizedShape`; 1 when missing. */
   weight?: Tensor | null;
+  /** What is added after them, of shape `normalizedShape`; 0 when missing. */
   bias?: Tensor | null;
+  /** Added to the variance before its root is taken; 1e-5 by default. */
   eps?: number;
 }
 
@@ -132,7 +135,9 @@ export function layerNorm(x: Tensor, ...args: Call<LayerNormOptions, ['normalize
 }
 
 interface RmsNormOptions {
+  /** The shape of the dimensions that are normalized together, the last ones. */
   normalizedShape: number | Shape;
+  /** Factors of the normalized values, of shape `normalizedShape`; 1 when missing. */
   weight?: Tensor | null;
   /** The smallest step of the dtype at 1 when missing. */
   eps?: number | null;
@@ -164,9 +169,13 @@ export function rmsNorm(x: Tensor, ...args: Call<RmsNormOptions, ['normalizedSha
 }
 
 interface GroupNormOptions {
+  /** How many groups of channels are normalized apart; it divides their number. */
   numGroups: number;
+  /** A factor for each channel, shape [C]; 1 when missing. */
   weight?: Tensor | null;
+  /** What is added to each channel after it, shape [C]; 0 when missing. */
   bias?: Tensor | null;
+  /** Added to the variance before its root is taken; 1e-5 by default. */
   eps?: number;
 }
 
@@ -195,8 +204,11 @@ export function groupNorm(x: Tensor, ...args: Call<GroupNormOptions, ['numGroups
 interface LocalResponseOptions {
   /** How many neighboring channels count. */
   size: number;
+  /** The factor of the mean square of the neighbors, 1e-4 by default. */
   alpha?: number;
+  /** The power of the divisor, 0.75 by default. */
   beta?: number;
+  /** What the divisor has before the neighbors count, 1 by default. */
   k?: number;
 }
 

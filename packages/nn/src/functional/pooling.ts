@@ -171,6 +171,7 @@ export const maxPools: Readonly<Record<1 | 2 | 3, Op<PoolAttrs>>> = { 1: defineM
 export interface MaxPoolOptions extends PoolOptions {
   /** The size of the window. */
   kernelSize: Size;
+  /** The distance of neighboring elements of a window; 1 by default. */
   dilation?: Size;
   /** Gives the place of each maximum in the flattened spatial dimensions as well, for `maxUnpool`. */
   returnIndices?: boolean;

@@ -20,7 +20,9 @@ import { checkReduction, reduce, type Reduction } from './reduction.ts';
 
 /** What every loss of an input and a target takes. */
 export interface LossOptions {
+  /** What the input should be; the shapes broadcast. */
   target: Tensor;
+  /** `mean` (by default) or `sum` of the losses, or `none` for each element. */
   reduction?: Reduction;
 }
 interface WeightedLossOptions extends LossOptions {
@@ -180,7 +182,7 @@ function variances(input: Tensor, given: Tensor | number): Tensor {
     return input.newFull(input.shape, given);
   }
   checkTensor(op, 'var', given);
-  if (given.device.synchronous && given.count > 0 && noGrad(() => given.lt(0).any().itemSync()) !== 0)
+  if (given.device.synchronous && given.count > 0 && noGrad(() => given.lt(0).any().itemSync<boolean>()))
     throw new ValueError({ op, expected: 'variances that are not negative', received: 'a negative one' });
   if (showShape(given.shape) === showShape(input.shape)) return given;
   if (showShape(given.shape) === showShape(input.shape.slice(0, -1))) return given.unsqueeze(-1);

@@ -14,6 +14,7 @@ import {
 } from '@flambeau/core';
 
 interface SoftmaxOptions {
+  /** The dimension along which the results sum to 1; when missing, 0 for 0, 1 or 3 dimensions and 1 for others. */
   dim?: number | null;
   /** Casts before the exponential. */
   dtype?: DType;
@@ -47,8 +48,11 @@ interface GumbelOptions {
   tau?: number;
   /** Gives one-hot samples whose gradient is that of the soft ones. */
   hard?: boolean;
+  /** Accepted for PyTorch's sake and of no effect. */
   eps?: number;
+  /** The dimension along which the results sum to 1; the last by default. */
   dim?: number;
+  /** Where the random numbers come from; the default generator when missing. */
   generator?: Generator;
 }
 

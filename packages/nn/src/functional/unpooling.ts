@@ -5,9 +5,11 @@ import { product, spread, type Size } from './size.ts';
 export interface MaxUnpoolOptions {
   /** Where the values go, of the input's shape. */
   indices: Tensor;
+  /** The size of the window of the pooling. */
   kernelSize: Size;
   /** The kernel's size by default. */
   stride?: Size | null;
+  /** The padding of the pooling; 0 by default. */
   padding?: Size;
   /** The size of the result, where several would pool to the input's: the spatial dimensions, or all. */
   outputSize?: readonly number[] | null;

@@ -1,4 +1,4 @@
-import { full, readCall, ShapeError, showShape, type Call, type Tensor } from '@flambeau/core';
+import { checkChoice, full, readCall, ShapeError, showShape, type Call, type Tensor } from '@flambeau/core';
 import * as F from '../functional/index.ts';
 import { Module } from '../module.ts';
 import { Parameter } from '../parameter.ts';
@@ -56,7 +56,9 @@ export class RReLU extends functionLayer({
 }) {}
 
 interface PReLUOptions extends FactoryOptions {
+  /** One slope for all channels (1, by default), or one for each. */
   numParameters?: number;
+  /** What the slopes start with; 0.25 by default. */
   init?: number;
 }
 
@@ -118,6 +120,7 @@ export class SELU extends functionLayer({
 export class GELU extends functionLayer({
   names: ['approximate'],
   defaults: { approximate: 'none' } as { approximate?: 'none' | 'tanh' },
+  check: (op, { approximate }) => void checkChoice(op, 'approximate', approximate, ['none', 'tanh']),
   apply: (x, { approximate }) => F.gelu(x, approximate),
   repr: ({ approximate }) => `approximate=${python(approximate)}`,
 }) {}

@@ -18,6 +18,7 @@ export interface MultiheadAttentionOptions extends FactoryOptions {
   numHeads: number;
   /** Dropout of the attention weights. */
   dropout?: number;
+  /** Whether the projections add a learned bias; true by default. */
   bias?: boolean;
   /** Adds a learned key and value to every sequence. */
   addBiasKv?: boolean;

@@ -13,7 +13,9 @@ export type ConvPaddingMode = 'zeros' | 'reflect' | 'replicate' | 'circular';
 
 /** Options of convolution layers. Everything that may be given positionally may be given here. */
 export interface ConvLayerOptions extends F.ConvOptions, FactoryOptions {
+  /** Whether a learned bias is added to each output channel; true by default. */
   bias?: boolean;
+  /** What the padding holds: `zeros` by default, or values of the input. */
   paddingMode?: ConvPaddingMode;
 }
 interface ConvLayerArguments extends ConvLayerOptions {
@@ -23,7 +25,9 @@ interface ConvLayerArguments extends ConvLayerOptions {
 }
 /** Options of transposed convolution layers. */
 export interface ConvTransposeLayerOptions extends Omit<ConvLayerOptions, 'padding'> {
+  /** How much is cut off each side of the result; 0 by default. */
   padding?: Size;
+  /** Places added to one side of the result, to choose among its sizes; 0 by default. */
   outputPadding?: Size;
 }
 interface ConvTransposeLayerArguments extends ConvTransposeLayerOptions {

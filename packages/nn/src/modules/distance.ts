@@ -20,8 +20,11 @@ export class CosineSimilarity extends Module {
 }
 
 interface PairwiseOptions {
+  /** The norm of the difference; 2 by default. */
   p?: number;
+  /** Added to each difference; 1e-6 by default. */
   eps?: number;
+  /** Keeps the last dimension with size 1; false by default. */
   keepdim?: boolean;
 }
 

@@ -8,6 +8,7 @@ import { passTensorsOn } from './passing.ts';
 export interface DropoutLayerOptions {
   /** The probability of zero, 0.5 by default. */
   p?: number;
+  /** Writes the result over the input; false by default. */
   inplace?: boolean;
 }
 

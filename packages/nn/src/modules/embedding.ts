@@ -9,7 +9,9 @@ import type { FactoryOptions } from './linear.ts';
 import { bool, number, python } from './repr.ts';
 
 interface TableOptions extends FactoryOptions {
+  /** How many rows the table has; indices lie below it. */
   numEmbeddings: number;
+  /** Features of a row. */
   embeddingDim: number;
   /** The row that starts as zeros and gets no gradient. */
   paddingIdx?: number | null;
@@ -19,6 +21,7 @@ interface TableOptions extends FactoryOptions {
   normType?: number;
   /** Divides the gradient of a row by how often it is read. */
   scaleGradByFreq?: boolean;
+  /** Accepted for PyTorch's sake: gradients are dense here. */
   sparse?: boolean;
 }
 /** Options of `fromPretrained`. */
@@ -115,7 +118,9 @@ export class Embedding extends Table {
 }
 
 interface BagOptions extends TableOptions {
+  /** How the rows of a bag become one: `mean` by default. */
   mode?: 'sum' | 'mean' | 'max';
+  /** The last offset is the end of the last bag instead of the beginning of another; false by default. */
   includeLastOffset?: boolean;
 }
 const bagNames = [

@@ -5,6 +5,8 @@ import { Module } from '../module.ts';
 interface FunctionLayerDefinition<Options extends object, Names extends readonly PropertyKey[]> {
   readonly names: Names;
   readonly defaults: Options;
+  /** Throws an ArgumentError for a value that the layer does not take. */
+  readonly check?: (op: string, options: Readonly<Options>) => void;
   readonly apply: (x: Tensor, options: Readonly<Options>, training: boolean) => Tensor;
   readonly repr?: (options: Readonly<Options>) => string;
 }
@@ -24,6 +26,7 @@ export function functionLayer<Options extends object, const Names extends readon
     constructor(...args: unknown[]) {
       super();
       Object.assign(this, definition.defaults, readCall<Options>(this.constructor.name, args, definition.names as unknown as string[]));
+      definition.check?.(this.constructor.name, this as unknown as Options);
     }
 
     forward(x: Tensor): Tensor {

@@ -13,11 +13,15 @@ import {
 import { channelsOf, firstForward, postpone, randomState } from './lazy.ts';
 
 interface LazyConvOptions extends ConvLayerOptions {
+  /** Channels of the output; those of the input are found at the first call. */
   outChannels: number;
+  /** The size of the kernel: one number, or one for each spatial dimension. */
   kernelSize: Size;
 }
 interface LazyConvTransposeOptions extends ConvTransposeLayerOptions {
+  /** Channels of the output; those of the input are found at the first call. */
   outChannels: number;
+  /** The size of the kernel: one number, or one for each spatial dimension. */
   kernelSize: Size;
 }
 const convNames = ['outChannels', 'kernelSize', 'stride', 'padding', 'dilation', 'groups', 'bias', 'paddingMode'] as const;

@@ -3,7 +3,9 @@ import { firstForward, postpone, randomState } from './lazy.ts';
 import { Linear, type FactoryOptions } from './linear.ts';
 
 interface LazyLinearOptions extends FactoryOptions {
+  /** Features of the output; those of the input are found at the first call. */
   outFeatures: number;
+  /** Whether a learned bias is added; true by default. */
   bias?: boolean;
 }
 

@@ -10,14 +10,19 @@ import { passTensorsOn } from './passing.ts';
 
 /** Where and as what a layer's parameters are made. */
 export interface FactoryOptions {
+  /** Where the parameters lie; the default device when missing. */
   device?: Device;
+  /** The dtype of the parameters; float32 by default. */
   dtype?: DType;
 }
 const factoryNames = ['device', 'dtype'];
 
 interface LinearOptions extends FactoryOptions {
+  /** Features of the input, the size of its last dimension. */
   inFeatures: number;
+  /** Features of the output. */
   outFeatures: number;
+  /** Whether a learned bias is added; true by default. */
   bias?: boolean;
 }
 
@@ -65,9 +70,13 @@ export class Linear extends Module {
 }
 
 interface BilinearOptions extends FactoryOptions {
+  /** Features of the first input. */
   in1Features: number;
+  /** Features of the second input. */
   in2Features: number;
+  /** Features of the output. */
   outFeatures: number;
+  /** Whether a learned bias is added; true by default. */
   bias?: boolean;
 }
 

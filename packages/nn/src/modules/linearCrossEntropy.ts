@@ -8,18 +8,25 @@ import { bool } from './repr.ts';
 
 /** Arguments of `LinearCrossEntropyLoss`. */
 export interface LinearCrossEntropyLossOptions {
+  /** Features of the input, the size of its last dimension. */
   inFeatures: number;
+  /** How many classes there are. */
   numClasses: number;
   /** Sizes d1, ... of the places that have a loss each. */
   outFeatures?: readonly number[];
+  /** Whether a learned bias is added to the scores; true by default. */
   bias?: boolean;
+  /** Where the parameters lie; the default device when missing. */
   device?: Device;
+  /** The dtype of the parameters; float32 by default. */
   dtype?: DType;
+  /** `mean` (by default) or `sum` of the losses, or `none` for each place. */
   reduction?: F.Reduction;
   /** A factor for each class, shape [C]. */
   weight?: Tensor | null;
   /** Targets of this class count for nothing; only with class indices. */
   ignoreIndex?: number | null;
+  /** How much of each target is spread evenly over the classes, from 0 (by default) to 1. */
   labelSmoothing?: number;
   /** How PyTorch cuts the work into chunks, which saves memory there and never changes the loss; taken and not needed here. */
   options?: object | null;

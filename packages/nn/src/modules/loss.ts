@@ -6,6 +6,7 @@ import { Buffer } from '../parameter.ts';
 import { PairwiseDistance } from './distance.ts';
 
 interface Reducing {
+  /** `mean` (by default) or `sum` of the losses, or `none` for each element. */
   reduction?: F.Reduction;
 }
 
@@ -173,6 +174,7 @@ export class MultiMarginLoss extends lossLayer({
 }) {}
 
 interface Margin extends Reducing {
+  /** How far apart is enough: 0 for `MarginRankingLoss` and `CosineEmbeddingLoss`, 1 for the others. */
   margin?: number;
 }
 
@@ -211,6 +213,7 @@ type Distance = (a: Tensor, b: Tensor) => Tensor;
 interface TripletDistanceOptions extends Margin {
   /** A function, or a module of two inputs; `PairwiseDistance` when missing. */
   distanceFunction?: Distance | Module | null;
+  /** Takes the distance of positive and negative where it is below that of anchor and negative; false by default. */
   swap?: boolean;
 }
 

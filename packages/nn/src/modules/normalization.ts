@@ -11,10 +11,13 @@ import { passTensorsOn } from './passing.ts';
 
 /** Options of batch and instance normalization layers. */
 export interface BatchNormLayerOptions extends FactoryOptions {
+  /** Added to the variance before its root is taken; 1e-5 by default. */
   eps?: number;
   /** How much of the new statistics goes into the running ones; null averages over all batches. */
   momentum?: number | null;
+  /** Whether each channel has a learned factor and shift; true for batches and false for instances by default. */
   affine?: boolean;
+  /** Whether running statistics are kept for evaluation; true for batches and false for instances by default. */
   trackRunningStats?: boolean;
   /** Whether what is affine also shifts, true by default. */
   bias?: boolean;
@@ -171,9 +174,13 @@ export class InstanceNorm3d extends InstanceNormNd {
 }
 
 interface GroupNormOptions extends FactoryOptions {
+  /** How many groups of channels are normalized apart; it divides their number. */
   numGroups: number;
+  /** Channels of the input, the size of its second dimension. */
   numChannels: number;
+  /** Added to the variance before its root is taken; 1e-5 by default. */
   eps?: number;
+  /** Whether each channel has a learned factor and shift; true by default. */
   affine?: boolean;
   /** Whether what is affine also shifts, true by default. */
   bias?: boolean;
@@ -214,11 +221,15 @@ export class GroupNorm extends Module {
 }
 
 interface TailNormOptions extends FactoryOptions {
+  /** The shape of the dimensions that are normalized together, the last ones; a number is one dimension. */
   normalizedShape: number | readonly number[];
+  /** Whether each place of that shape has learned factors; true by default. */
   elementwiseAffine?: boolean;
 }
 interface LayerNormOptions extends TailNormOptions {
+  /** Added to the variance before its root is taken; 1e-5 by default. */
   eps?: number;
+  /** Whether what is affine also shifts; true by default. */
   bias?: boolean;
 }
 

@@ -9,6 +9,7 @@ interface PadOptions {
   padding: number | readonly number[];
 }
 interface ConstantPadOptions extends PadOptions {
+  /** What fills the new places. */
   value: number;
 }
 

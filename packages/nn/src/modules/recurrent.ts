@@ -24,12 +24,15 @@ import { number } from './repr.ts';
 
 /** Options of recurrent networks. */
 export interface RecurrentOptions extends FactoryOptions {
+  /** Layers on top of each other, each reading the states of the one below; 1 by default. */
   numLayers?: number;
+  /** Whether learned biases are added; true by default. */
   bias?: boolean;
   /** The input is [N, T, I] instead of [T, N, I], and so is the output. */
   batchFirst?: boolean;
   /** Dropout between layers while training. */
   dropout?: number;
+  /** Reads backwards as well, with weights of its own, and gives both side by side; false by default. */
   bidirectional?: boolean;
 }
 interface Sizes {
@@ -45,6 +48,7 @@ export interface LSTMOptions extends RecurrentOptions {
 }
 /** Options of RNN. */
 export interface RNNOptions extends RecurrentOptions {
+  /** The function of each step; `tanh` by default. */
   nonlinearity?: 'tanh' | 'relu';
 }
 
@@ -52,8 +56,8 @@ const names = ['inputSize', 'hiddenSize', 'numLayers', 'bias', 'batchFirst', 'dr
 const rnnNames = ['inputSize', 'hiddenSize', 'numLayers', 'nonlinearity', 'bias', 'batchFirst', 'dropout', 'bidirectional'] as const;
 const keywords = ['device', 'dtype'] as const;
 
-/** What the networks share: parameters `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, `weight_ih_l0_reverse` and so on, as PyTorch names them. */
-abstract class RecurrentNetwork extends Module {
+/** The base of LSTM, GRU and RNN, which `instanceof` tells from other modules: parameters `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, `weight_ih_l0_reverse` and so on, as PyTorch names them. */
+export abstract class RNNBase extends Module {
   readonly inputSize: number;
   readonly hiddenSize: number;
   readonly numLayers: number;
@@ -67,6 +71,8 @@ abstract class RecurrentNetwork extends Module {
 
   constructor(kind: RecurrentKind, options: LSTMOptions & Sizes) {
     super();
+    if (!Object.values<RecurrentKind>(recurrentKinds).includes(kind))
+      throw new ArgumentError({ op: 'RNNBase', expected: 'a subclass', received: 'RNNBase itself', hint: 'Make an LSTM, GRU or RNN.' });
     const { inputSize, hiddenSize, numLayers = 1, bias = true, batchFirst = false, dropout: p = 0, bidirectional = false, projSize = 0, ...factory } = options; // prettier-ignore
     const name = this.typeName;
     this.inputSize = positiveInteger(name, 'inputSize', inputSize);
@@ -250,7 +256,7 @@ abstract class RecurrentNetwork extends Module {
  * x [T, N, I] ([N, T, I] with batchFirst, [T, I] without a batch) or a PackedSequence; output [T, N, D·R]; h [D·K, N, R], c [D·K, N, H].
  * @see Hochreiter & Schmidhuber 1997
  */
-export class LSTM extends RecurrentNetwork {
+export class LSTM extends RNNBase {
   constructor(...args: Call<LSTMOptions & Sizes, [...typeof names, 'projSize']>) {
     super(recurrentKinds.lstm, readCall('LSTM', args, [...names, 'projSize'], keywords));
   }
@@ -270,7 +276,7 @@ export class LSTM extends RecurrentNetwork {
 }
 
 /** What GRU and RNN share: one state. */
-abstract class SingleStateNetwork extends RecurrentNetwork {
+abstract class SingleStateNetwork extends RNNBase {
   forward(x: Tensor, state?: Tensor | null): [Tensor, Tensor];
   forward(x: PackedSequence, state?: Tensor | null): [PackedSequence, Tensor];
   forward(x: Tensor | PackedSequence, state?: Tensor | null): [Tensor | PackedSequence, Tensor] {

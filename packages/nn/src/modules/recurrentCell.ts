@@ -12,6 +12,7 @@ export interface CellOptions extends FactoryOptions {
   inputSize: number;
   /** Features of the hidden state. */
   hiddenSize: number;
+  /** Whether learned biases are added; true by default. */
   bias?: boolean;
 }
 

@@ -37,8 +37,8 @@ export function runDense(
   if (weights.weightHr) {
     const [steps, batch] = x.shape;
     const sizes = new Array<number>(steps).fill(batch);
-    const { output, states: last } = runPacked(kind, x.reshape(steps * batch, -1), sizes, states, weights, reverse);
-    return { output: output.reshape(steps, batch, -1), states: last };
+    const { output, states: last } = runPacked(kind, x.reshape(steps * batch, x.shape[2]), sizes, states, weights, reverse);
+    return { output: output.reshape(steps, batch, weights.weightHr.shape[0]), states: last };
   }
   const { weightIh, weightHh, biasIh, biasHh } = weights;
   const inputs = [x, ...states, weightIh, weightHh, biasIh, biasHh].filter((t) => t !== undefined && t !== null);

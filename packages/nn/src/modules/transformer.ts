@@ -34,6 +34,7 @@ const clones = <M extends Module>(op: string, layer: M, count: number): ModuleLi
 
 /** Options of a stack of layers. */
 interface StackOptions {
+  /** How many copies of the layer there are. */
   numLayers: number;
   /** A normalization of the last layer's output. */
   norm?: Module | null;
@@ -113,6 +114,7 @@ export interface TransformerOptions extends Omit<TransformerLayerOptions, 'dMode
   numDecoderLayers?: number;
   /** Modules in the place of encoder and decoder. */
   customEncoder?: Module | null;
+  /** The module in the place of the decoder; `TransformerDecoder` when missing. */
   customDecoder?: Module | null;
 }
 const names = ['dModel', 'nhead', 'numEncoderLayers', 'numDecoderLayers', 'dimFeedforward', 'dropout', 'activation', 'customEncoder', 'customDecoder', 'layerNormEps', 'batchFirst', 'normFirst', 'bias'] as const; // prettier-ignore
@@ -131,8 +133,11 @@ export interface TransformerCallOptions {
   tgtKeyPaddingMask?: Tensor | null;
   /** [N, S] */
   memoryKeyPaddingMask?: Tensor | null;
+  /** Says that srcMask is the causal one; found out where it is missing. */
   srcIsCausal?: boolean | null;
+  /** Says that tgtMask is the causal one; found out where it is missing. */
   tgtIsCausal?: boolean | null;
+  /** Says that memoryMask is the causal one; false by default. */
   memoryIsCausal?: boolean;
 }
 const callNames = ['srcMask', 'tgtMask', 'memoryMask', 'srcKeyPaddingMask', 'tgtKeyPaddingMask', 'memoryKeyPaddingMask', 'srcIsCausal', 'tgtIsCausal', 'memoryIsCausal'] as const; // prettier-ignore

@@ -23,11 +23,13 @@ export interface TransformerLayerOptions extends FactoryOptions {
   dropout?: number;
   /** 'relu' by default. */
   activation?: Activation;
+  /** Added to the variance in layer normalization; 1e-5 by default. */
   layerNormEps?: number;
   /** Tensors are [N, T, E] instead of [T, N, E]. */
   batchFirst?: boolean;
   /** Normalizes before each part instead of after. @see Xiong et al. 2020 */
   normFirst?: boolean;
+  /** Whether linear layers and normalizations have a learned bias; true by default. */
   bias?: boolean;
 }
 export const layerNames = ['dModel', 'nhead', 'dimFeedforward', 'dropout', 'activation', 'layerNormEps', 'batchFirst', 'normFirst', 'bias'] as const; // prettier-ignore
@@ -44,9 +46,13 @@ export interface EncoderLayerCallOptions {
 }
 /** Masks of a decoder's layer. */
 export interface DecoderCallOptions {
+  /** What targets see of each other: [T, T] or [N·nhead, T, T]. */
   tgtMask?: Tensor | null;
+  /** What targets see of the memory: [T, S] or [N·nhead, T, S]. */
   memoryMask?: Tensor | null;
+  /** Which targets are padding: [N, T]. */
   tgtKeyPaddingMask?: Tensor | null;
+  /** Which places of the memory are padding: [N, S]. */
   memoryKeyPaddingMask?: Tensor | null;
   /** Says that tgtMask is the causal one; found out where it is missing. */
   tgtIsCausal?: boolean | null;

@@ -62,6 +62,7 @@ export function weightNorm<M extends Module>(module: M, ...args: Call<NamedOptio
 export interface SpectralNormOptions extends NamedOptions {
   /** Steps of the power iteration at each use while training, 1 by default. */
   nPowerIterations?: number;
+  /** The least norm that a vector of the power iteration is divided by; 1e-12 by default. */
   eps?: number;
   /** The dim of the outputs: 1 for transposed convolutions, else 0. */
   dim?: number | null;

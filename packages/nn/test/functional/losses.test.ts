@@ -1,6 +1,6 @@
 import { ArgumentError, FlambeauError, IndexError, setDefaultDevice, ShapeError, tensor, type Tensor, ValueError } from '@flambeau/core';
 import { reference } from '@flambeau/backend-reference';
-import '@flambeau/autograd';
+import { grad } from '@flambeau/autograd';
 import { functional as F } from '@flambeau/nn';
 import { describe, expect, it } from 'vitest';
 
@@ -113,6 +113,17 @@ describe('ctc', () => {
   it('divides each sample by its length in the mean', () => {
     // Two steps of three classes, target [1, 2]: 1 of 9 paths; over 2 labels.
     close(F.ctcLoss(uniform(2, 3), integers([1, 2]), [2], [2]), Math.log(9) / 2);
+  });
+  it('has a first derivative, of which none can be taken: that is refused, not given as 0', () => {
+    const x = tensor([[[0.1, 0.2, 0.3]], [[0.3, -0.2, 0.1]]]).requiresGrad_();
+    const [slope] = grad(F.ctcLoss(x.logSoftmax(-1), integers([1, 2]), [2], [2]), [x], { createGraph: true });
+    expect(slope.requiresGrad).toBe(true);
+    expect(() => grad(slope.square().sum(), [x])).toThrow(
+      expect.objectContaining({ name: 'AutogradError', code: 'AUTOGRAD', op: 'ctcLoss' }),
+    );
+    const loss = F.ctcLoss(x.logSoftmax(-1), integers([1, 2]), [2], [2]);
+    loss.backward(undefined, { createGraph: true });
+    expect(() => (x.grad as Tensor).sum().backward()).toThrow('ctcLoss: to be differentiated once, got a second derivative');
   });
   it('refuses lengths that are longer than what they measure', () => {
     expect(() => F.ctcLoss(uniform(2, 2), integers([1]), [3], [1])).toThrow(FlambeauError);

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import * as f from '@flambeau/core';
-import { reference } from '@flambeau/backend-reference';
 import * as nn from '@flambeau/nn';
 import * as optim from '@flambeau/optim';
+import { devices } from '../../../conformance/test/engines.ts';
 
 const F = nn.functional;
 interface Fixture {
@@ -90,31 +90,34 @@ class GPT extends nn.Module {
   }
 }
 
-it('a GPT-2 trains with dropout, tied weights and clipping to the losses that PyTorch gives for the same seed', () => {
-  f.setDefaultDevice(reference);
-  f.manualSeed(1337);
-  const model = new GPT();
-  const decay = [...model.parameters()].filter((p) => p.dim() >= 2);
-  const nodecay = [...model.parameters()].filter((p) => p.dim() < 2);
-  const groups = [
-    { params: decay, weightDecay: 0.1 },
-    { params: nodecay, weightDecay: 0 },
-  ];
-  const optimizer = new optim.AdamW(groups, { lr: 3e-3, betas: [0.9, 0.95] });
-  const data = f.randint(0, vocab, [4, blockSize + 1]);
+it.each(devices)(
+  'on %s, a GPT-2 trains with dropout, tied weights and clipping to the losses that PyTorch gives for the same seed',
+  (_, device) => {
+    f.setDefaultDevice(device);
+    f.manualSeed(1337);
+    const model = new GPT();
+    const decay = [...model.parameters()].filter((p) => p.dim() >= 2);
+    const nodecay = [...model.parameters()].filter((p) => p.dim() < 2);
+    const groups = [
+      { params: decay, weightDecay: 0.1 },
+      { params: nodecay, weightDecay: 0 },
+    ];
+    const optimizer = new optim.AdamW(groups, { lr: 3e-3, betas: [0.9, 0.95] });
+    const data = f.randint(0, vocab, [4, blockSize + 1]);
 
-  expected.losses.forEach((wanted, i) => {
-    const loss = model.forward(data.at(':', ':-1'), data.at(':', '1:'));
-    loss.backward();
-    const norm = nn.utils.clipGradNorm_(model.parameters(), 1);
-    optimizer.step();
-    optimizer.zeroGrad();
-    expect(Math.abs(loss.itemSync() - wanted)).toBeLessThanOrEqual(1e-4 * wanted);
-    expect(Math.abs(norm.itemSync() - expected.norms[i])).toBeLessThanOrEqual(1e-3 * expected.norms[i]);
-  });
+    expected.losses.forEach((wanted, i) => {
+      const loss = model.forward(data.at(':', ':-1'), data.at(':', '1:'));
+      loss.backward();
+      const norm = nn.utils.clipGradNorm_(model.parameters(), 1);
+      optimizer.step();
+      optimizer.zeroGrad();
+      expect(Math.abs(loss.itemSync() - wanted)).toBeLessThanOrEqual(1e-4 * wanted);
+      expect(Math.abs(norm.itemSync() - expected.norms[i])).toBeLessThanOrEqual(1e-3 * expected.norms[i]);
+    });
 
-  // The embedding and the head are one parameter: it comes once among the parameters, and by both names in the state.
-  expect([...model.namedParameters()].map(([name]) => name)).toEqual(expected.parameters);
-  expect([...model.stateDict().keys()]).toEqual(expected.keys);
-  expect(String(model).replace('Transformer(', 'ModuleDict(')).toBe(expected.text);
-});
+    // The embedding and the head are one parameter: it comes once among the parameters, and by both names in the state.
+    expect([...model.namedParameters()].map(([name]) => name)).toEqual(expected.parameters);
+    expect([...model.stateDict().keys()]).toEqual(expected.keys);
+    expect(String(model).replace('Transformer(', 'ModuleDict(')).toBe(expected.text);
+  },
+);

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import * as f from '@flambeau/core';
 import { noGrad } from '@flambeau/autograd';
-import { reference } from '@flambeau/backend-reference';
 import * as nn from '@flambeau/nn';
 import * as optim from '@flambeau/optim';
+import { devices } from '../../../conformance/test/engines.ts';
 
 interface Fixture {
   losses: number[];
@@ -89,8 +89,8 @@ class ResNet extends nn.Module {
   }
 }
 
-it('a ResNet-18 trains with the losses that PyTorch gives for the same seed', () => {
-  f.setDefaultDevice(reference);
+it.each(devices)('on %s, a ResNet-18 trains with the losses that PyTorch gives for the same seed', (_, device) => {
+  f.setDefaultDevice(device);
   f.manualSeed(1);
   const net = new ResNet([2, 2, 2, 2], 10, 8);
   const x = f.randn(2, 3, 64, 64);

@@ -54,6 +54,7 @@ abstract class CompositeScheduler extends LRScheduler {
 
 /** Options of SequentialLR. */
 export interface SequentialLROptions extends LastEpoch {
+  /** What sets the rate, one after the other; all of the same optimizer. */
   schedulers: readonly LRScheduler[];
   /** The epochs at which the next scheduler takes over, one fewer than schedulers. */
   milestones: readonly number[];

@@ -16,6 +16,7 @@ export interface CyclicLROptions extends LastEpoch {
   stepSizeDown?: number | null;
   /** `triangular` (by default), `triangular2`, whose height halves with each cycle, or `exp_range`, whose height shrinks by gamma with each step. */
   mode?: 'triangular' | 'triangular2' | 'exp_range';
+  /** The base of the shrinking height of `exp_range`; 1 by default. */
   gamma?: number;
   /** The height by cycle or step, in place of a mode. It is not part of the state. */
   scaleFn?: ((x: number) => number) | null;
@@ -23,7 +24,9 @@ export interface CyclicLROptions extends LastEpoch {
   scaleMode?: 'cycle' | 'iterations';
   /** Moves the momentum against the rate; true by default. */
   cycleMomentum?: boolean;
+  /** The lowest momentum, where the rate is highest, or one for each group; 0.8 by default. */
   baseMomentum?: PerGroup;
+  /** The highest momentum, where the rate is lowest, or one for each group; 0.9 by default. */
   maxMomentum?: PerGroup;
 }
 

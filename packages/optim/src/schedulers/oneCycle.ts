@@ -10,7 +10,9 @@ export interface OneCycleLROptions extends LastEpoch {
   maxLr: PerGroup;
   /** Steps of the whole cycle; or give `epochs` and `stepsPerEpoch`. */
   totalSteps?: number | null;
+  /** How many epochs the cycle lasts, together with `stepsPerEpoch`. */
   epochs?: number | null;
+  /** How many steps an epoch has. */
   stepsPerEpoch?: number | null;
   /** The share of steps on which the rate rises; 0.3 by default. */
   pctStart?: number;
@@ -18,7 +20,9 @@ export interface OneCycleLROptions extends LastEpoch {
   annealStrategy?: 'cos' | 'linear';
   /** Moves the momentum against the rate; true by default. */
   cycleMomentum?: boolean;
+  /** The lowest momentum, where the rate is highest, or one for each group; 0.85 by default. */
   baseMomentum?: PerGroup;
+  /** The highest momentum, where the rate is lowest, or one for each group; 0.95 by default. */
   maxMomentum?: PerGroup;
   /** The first rate is maxLr / divFactor; 25 by default. */
   divFactor?: number;

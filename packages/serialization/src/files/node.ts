@@ -5,11 +5,15 @@ import type { ByteSource } from './source.ts';
 
 type Fs = typeof import('node:fs/promises');
 
-async function fileSystem(file: string): Promise<{ fs: Fs; path: typeof import('node:path') }> {
-  const [fs, path] = ['node:fs/promises', 'node:path'];
+async function fileSystem(file: string): Promise<{ fs: Fs; path: typeof import('node:path'); os: typeof import('node:os') }> {
+  const [fs, path, os] = ['node:fs/promises', 'node:path', 'node:os'];
   try {
     // The names stand in variables, so that a bundler does not try to resolve them.
-    return { fs: (await import(/* @vite-ignore */ fs)) as Fs, path: (await import(/* @vite-ignore */ path)) as typeof import('node:path') };
+    return {
+      fs: (await import(/* @vite-ignore */ fs)) as Fs,
+      path: (await import(/* @vite-ignore */ path)) as typeof import('node:path'),
+      os: (await import(/* @vite-ignore */ os)) as typeof import('node:os'),
+    };
   } catch (cause) {
     throw new FileError(
       'FILE_IO',
@@ -82,12 +86,15 @@ export async function openPath(file: string): Promise<ByteSource> {
  * Whatever stops the writing, a kill included, leaves the old file as it was.
  */
 export async function writePath(file: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  const { fs, path } = await fileSystem(file);
+  const { fs, path, os } = await fileSystem(file);
   // A link is followed, so that the file that it names is replaced and not the link.
   const target = await fs.realpath(file).catch(() => file);
   const folder = path.dirname(target);
-  const suffix = Math.random().toString(36).slice(2, 10);
-  const temporary = path.join(folder, `.${path.basename(target)}.${suffix}.part`);
+  // The name tells who writes, so that what a killed process left can be told from what another one is writing.
+  const writer = os.hostname().replace(/[^A-Za-z0-9-]/g, '-');
+  const before = `.${path.basename(target)}.${writer}.`;
+  const temporary = path.join(folder, `${before}${process.pid}.${Math.random().toString(36).slice(2, 10)}.part`);
+  await removeStale(fs, path, folder, before);
   let handle: Awaited<ReturnType<Fs['open']>>;
   try {
     const mode = await fs.stat(target).then((stat) => stat.mode & 0o777, () => 0o666); // prettier-ignore
@@ -108,6 +115,32 @@ export async function writePath(file: string, chunks: AsyncIterable<Uint8Array>)
     throw (cause as { syscall?: unknown }).syscall === undefined ? cause : ioError(file, 'a file that can be written', cause);
   }
   await syncFolder(fs, folder);
+}
+
+/** Removes the unfinished files that processes of this machine left beside a file when they were killed. */
+async function removeStale(fs: Fs, path: typeof import('node:path'), folder: string, before: string): Promise<void> {
+  // A folder that cannot be listed is left as it is: whether it can be written to is found out right after.
+  const names = await fs.readdir(folder).catch(() => []);
+  for (const name of names) {
+    const writer = name.startsWith(before) ? /^(\d{1,10})\.[a-z0-9]{1,8}\.part$/.exec(name.slice(before.length)) : null;
+    if (writer === null) continue;
+    const file = path.join(folder, name);
+    if (await isStale(fs, Number(writer[1]), file)) await fs.rm(file, { force: true }).catch(() => undefined);
+  }
+}
+
+async function isStale(fs: Fs, id: number, file: string): Promise<boolean> {
+  if (id === process.pid) {
+    // In a container every run may have the same number: what is older than this process is not its own.
+    const modified = await fs.stat(file).then((stat) => stat.mtimeMs, () => Infinity); // prettier-ignore
+    return modified < Date.now() - process.uptime() * 1000 - 1000;
+  }
+  try {
+    process.kill(id, 0);
+    return false;
+  } catch (error) {
+    return (error as { code?: unknown }).code === 'ESRCH';
+  }
 }
 
 /** Makes the rename itself last through a power cut, where the platform can flush a folder. */

@@ -1,8 +1,8 @@
 import { ArgumentError, describe } from '@flambeau/core';
-import { FileError } from '../errors.ts';
+import { FileError, type FilePlace } from '../errors.ts';
 import { openPath, pathOfUrl } from './node.ts';
 import { openUrl } from './url.ts';
-import { Work, type WorkOptions } from './work.ts';
+import { stretch, Work, type WorkOptions } from './work.ts';
 
 /** Bytes that can be read from any place. */
 export interface ByteSource {
@@ -40,7 +40,7 @@ interface URL {
 export interface SourceOptions extends WorkOptions {
   /** A name for messages, where the input has none. */
   name?: string | undefined;
-  /** A stream longer than this is refused; 16 GiB when missing. */
+  /** A stream longer than this is refused, and an archive that unpacks to more; 16 GiB for streams when missing. */
   maxBytes?: number | undefined;
 }
 
@@ -131,9 +131,10 @@ export async function collect(chunks: AsyncIterable<Uint8Array>, name: string, m
       );
     parts.push(chunk);
     work.advance(chunk.byteLength);
+    await work.turn(chunk.byteLength);
   }
   if (parts.length === 1) return parts[0];
-  const all = new Uint8Array(size);
+  const all = allocate(size, { file: name, byte: 0 }, 'a stream');
   let at = 0;
   for (const part of parts) {
     all.set(part, at);
@@ -151,23 +152,37 @@ export async function readRange(source: ByteSource, offset: number, length: numb
       { expected: `${what} of ${length} bytes`, received: `a file of ${source.size} bytes`, hint: 'Copy or download the file again.' },
     );
   }
-  return source.read(offset, length);
+  const bytes = await source.read(offset, length);
+  // The start of a packed file says how long the whole is; its bytes may end before.
+  if (bytes.byteLength < length) {
+    const expected = `${what} of ${length} bytes`;
+    throw new FileError('FILE_TRUNCATED', { file: source.name, byte: offset + bytes.byteLength }, { expected, received: String(bytes.byteLength) }); // prettier-ignore
+  }
+  return bytes;
 }
 
-const chunkSize = 8 * 2 ** 20;
+/** New bytes, all zero. @throws FileError `FILE_LIMIT` when the machine has not as many */
+export function allocate(length: number, place: FilePlace, what: string): Uint8Array {
+  try {
+    return new Uint8Array(length);
+  } catch (cause) {
+    throw new FileError('FILE_LIMIT', place, { expected: `${what} that fits into memory`, received: `${length} bytes`, cause });
+  }
+}
 
 /** As `readRange`, in pieces, so that progress shows and a signal stops it. */
 export async function readLong(source: ByteSource, offset: number, length: number, what: string, work: Work): Promise<Uint8Array> {
-  if (length <= chunkSize || source.inMemory === true) {
+  if (length <= stretch || source.inMemory === true) {
     const bytes = await readRange(source, offset, length, what);
     work.advance(length);
+    await work.turn(length);
     return bytes;
   }
   // The range is checked before memory is taken for it.
   await readRange(source, offset + length, 0, what);
-  const all = new Uint8Array(length);
-  for (let at = 0; at < length; at += chunkSize) {
-    const part = await readRange(source, offset + at, Math.min(chunkSize, length - at), what);
+  const all = allocate(length, { file: source.name, byte: offset }, what);
+  for (let at = 0; at < length; at += stretch) {
+    const part = await readRange(source, offset + at, Math.min(stretch, length - at), what);
     all.set(part, at);
     work.advance(part.byteLength);
   }

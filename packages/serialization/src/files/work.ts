@@ -24,6 +24,8 @@ export interface WorkOptions {
 
 const quietFor = 1000;
 const betweenReports = 200;
+/** So many bytes are worked on at a stretch; then others have their turn, and a signal that fired is seen. */
+export const stretch: number = 8 * 2 ** 20;
 
 /** Counts bytes, reports progress and looks at the signal. */
 export class Work {
@@ -33,6 +35,7 @@ export class Work {
   private readonly started = performance.now();
   private lastReport = 0;
   private bytes = 0;
+  private sinceTurn = 0;
   totalBytes = 0;
 
   constructor(operation: 'load' | 'save', file: string, options: WorkOptions) {
@@ -48,6 +51,11 @@ export class Work {
     if (signal?.aborted === true) throw new AbortedError(`${this.operation}(${this.file})`, signal.reason);
   }
 
+  /** Work that reports nothing and stops with this. */
+  quiet(): Work {
+    return new Work(this.operation, this.file, { signal: this.options.signal });
+  }
+
   /** Notes that more bytes are done. */
   advance(bytes: number): void {
     this.bytes += bytes;
@@ -56,6 +64,15 @@ export class Work {
     if (now - this.started < quietFor || now - this.lastReport < betweenReports) return;
     this.lastReport = now;
     this.report();
+  }
+
+  /** Counts bytes that were worked on without waiting for anything, and lets timers and events have their turn once they are many. */
+  async turn(bytes: number): Promise<void> {
+    this.sinceTurn += bytes;
+    if (this.sinceTurn < stretch) return;
+    this.sinceTurn = 0;
+    await nextTurn();
+    this.check();
   }
 
   /** Reports the end, where anything was reported. */
@@ -69,4 +86,13 @@ export class Work {
   }
 }
 
+/** Resolves after timers and events had their turn. */
+const nextTurn = (): Promise<void> =>
+  new Promise((resolve) => {
+    if (typeof setImmediate === 'function') setImmediate(resolve);
+    else setTimeout(resolve, 0);
+  });
+
 declare const performance: { now(): number };
+declare const setImmediate: ((run: () => void) => unknown) | undefined;
+declare const setTimeout: (run: () => void, milliseconds: number) => unknown;

@@ -1,6 +1,6 @@
 import { ArgumentError, describe, type Tensor } from '@flambeau/core';
 import { Module } from '@flambeau/nn';
-import { FileError } from '../errors.ts';
+import { describeValue, FileError } from '../errors.ts';
 import type { FileInput } from '../files/source.ts';
 import { outputName, type FileOutput } from '../files/target.ts';
 import { checkFormat, formatOfName } from '../format.ts';
@@ -57,20 +57,20 @@ export async function loadModel<M extends Module = Module>(input: FileInput, opt
   const file = await openFile(input, rest);
   try {
     if (file.format === 'safetensors') {
-      const description = parseDescription(file.metadata[descriptionKey], file.name);
-      const known = findClasses(description, classes, file.name);
-      return putTogether(description, known, await file.tensors(file.names()), file.name) as M;
+      const description = parseDescription(file.metadata[descriptionKey], file.place);
+      const known = findClasses(description, classes, file.place);
+      return putTogether(description, known, await file.tensors(file.names()), file.place) as M;
     }
     if (file.format !== 'pt')
-      throw new FileError('FILE_FORMAT', { file: file.name }, { expected: 'a safetensors or .pt file', received: file.format });
+      throw new FileError('FILE_FORMAT', file.place, { expected: 'a safetensors or .pt file', received: file.format });
     const outline = file.outline() as Readonly<Record<string, unknown>> | null;
-    const description = parseDescription(outline?.[descriptionKey], file.name);
-    const known = findClasses(description, classes, file.name);
+    const description = parseDescription(outline?.[descriptionKey], file.place);
+    const known = findClasses(description, classes, file.place);
     const loaded = (await file.load()) as Readonly<Record<string, unknown>>;
     const tensors = loaded[stateKey];
     if (!(tensors instanceof Map))
-      throw new FileError('FILE_FORMAT', { file: file.name }, { expected: `tensors under ${stateKey}`, received: describe(tensors) });
-    return putTogether(description, known, tensors as Map<string, Tensor>, file.name) as M;
+      throw new FileError('FILE_FORMAT', file.place, { expected: `tensors under ${stateKey}`, received: describeValue(tensors) });
+    return putTogether(description, known, tensors as Map<string, Tensor>, file.place) as M;
   } finally {
     await file.close();
   }

@@ -1,6 +1,6 @@
 import { describe, type Tensor } from '@flambeau/core';
 import * as nn from '@flambeau/nn';
-import { FileError } from '../errors.ts';
+import { FileError, type FilePlace } from '../errors.ts';
 import { maxDepth, setField } from '../stored.ts';
 import type { ModuleNode, NetworkDescription } from './describe.ts';
 
@@ -22,28 +22,28 @@ function builtIn(name: string): ModuleClass | undefined {
 }
 
 /** Reads the text that says what a network is made of. @throws FileError unless saveModel wrote it */
-export function parseDescription(text: unknown, file: string): NetworkDescription {
+export function parseDescription(text: unknown, place: FilePlace): NetworkDescription {
   let value: unknown;
   try {
     value = typeof text === 'string' ? JSON.parse(text) : undefined;
   } catch (cause) {
-    throw new FileError(
-      'FILE_FORMAT',
-      { file },
-      { expected: 'a description of a network in JSON', received: (cause as Error).message, cause },
-    );
+    throw new FileError('FILE_FORMAT', place, {
+      expected: 'a description of a network in JSON',
+      received: (cause as Error).message,
+      cause,
+    });
   }
   const { format, version, modules } = (value ?? {}) as Partial<NetworkDescription>;
   if (format !== 'flambeau.network')
-    throw new FileError('FILE_FORMAT', { file }, {
+    throw new FileError('FILE_FORMAT', place, {
       expected: 'a whole network, as saveModel writes it',
       received: 'a file of tensors',
       hint: 'Build the network yourself, and give it the tensors: net.loadStateDict(await load(file)).',
     }); // prettier-ignore
   if (version !== 1)
-    throw new FileError('FILE_NOT_SUPPORTED', { file }, { expected: 'version 1 of the description', received: describe(version) });
+    throw new FileError('FILE_NOT_SUPPORTED', place, { expected: 'version 1 of the description', received: describe(version) });
   if (!Array.isArray(modules) || modules.length === 0)
-    throw new FileError('FILE_FORMAT', { file }, { expected: 'a list of modules', received: describe(modules) });
+    throw new FileError('FILE_FORMAT', place, { expected: 'a list of modules', received: describe(modules) });
   for (const module of modules as unknown[]) {
     const { class: name, fields } = (module ?? {}) as Partial<ModuleNode>;
     if (
@@ -51,7 +51,7 @@ export function parseDescription(text: unknown, file: string): NetworkDescriptio
       !Array.isArray(fields) ||
       !fields.every((pair) => Array.isArray(pair) && pair.length === 2 && typeof pair[0] === 'string')
     )
-      throw new FileError('FILE_FORMAT', { file }, { expected: 'modules of a class and fields', received: describe(module) });
+      throw new FileError('FILE_FORMAT', place, { expected: 'modules of a class and fields', received: describe(module) });
   }
   return value as NetworkDescription;
 }
@@ -60,7 +60,7 @@ export function parseDescription(text: unknown, file: string): NetworkDescriptio
 export function findClasses(
   { modules }: NetworkDescription,
   own: Readonly<Record<string, ModuleClass>>,
-  file: string,
+  place: FilePlace,
 ): ReadonlyMap<string, ModuleClass> {
   const found = new Map<string, ModuleClass>();
   const unknown = new Set<string>();
@@ -71,7 +71,7 @@ export function findClasses(
   }
   if (unknown.size > 0) {
     const names = [...unknown].join(', ');
-    throw new FileError('FILE_NOT_ALLOWED', { file }, {
+    throw new FileError('FILE_NOT_ALLOWED', place, {
       expected: 'classes that are registered',
       received: `${names}, which no one registered`,
       hint: `Pass { classes: { ${names} } } to loadModel, or call registerModules(${names}).`,
@@ -85,10 +85,10 @@ export function putTogether(
   { modules }: NetworkDescription,
   classes: ReadonlyMap<string, ModuleClass>,
   tensors: ReadonlyMap<string, Tensor>,
-  file: string,
+  place: FilePlace,
 ): nn.Module {
   const wrong = (received: string): FileError =>
-    new FileError('FILE_FORMAT', { file }, { expected: 'a description of a network as saveModel writes it', received });
+    new FileError('FILE_FORMAT', place, { expected: 'a description of a network as saveModel writes it', received });
   const made = modules.map((node) => Object.create((classes.get(node.class)?.prototype ?? null) as object | null) as nn.Module);
   const wrapped = new Map<string, Tensor>();
 
@@ -98,14 +98,18 @@ export function putTogether(
     const key = `${String(kind)} ${String(name)}`;
     const known = wrapped.get(key);
     if (known !== undefined) return known;
-    const one =
-      kind === 'parameter' ? new nn.Parameter(found, flag === true) : kind === 'buffer' ? new nn.Buffer(found, flag === true) : found;
+    let one: Tensor;
+    try {
+      one = kind === 'parameter' ? new nn.Parameter(found, flag === true) : kind === 'buffer' ? new nn.Buffer(found, flag === true) : found;
+    } catch (cause) {
+      // Such as integers that are said to have a gradient.
+      throw new FileError('FILE_FORMAT', place, { expected: `a ${String(kind)} of the tensor ${String(name)}`, received: (cause as Error).message, cause }); // prettier-ignore
+    }
     wrapped.set(key, one);
     return one;
   };
   const decode = (node: unknown, depth: number): unknown => {
-    if (depth > maxDepth)
-      throw new FileError('FILE_LIMIT', { file }, { expected: `at most ${maxDepth} levels of nesting`, received: 'more' });
+    if (depth > maxDepth) throw new FileError('FILE_LIMIT', place, { expected: `at most ${maxDepth} levels of nesting`, received: 'more' });
     if (typeof node !== 'object' || node === null) return node;
     if (!Array.isArray(node)) throw wrong('an object');
     const [kind, ...rest] = node as unknown[];
@@ -147,20 +151,18 @@ export function putTogether(
       setField(made[i], field, decode(value, 0));
     }
   });
-  checkTree(made[0], file);
+  checkTree(made[0], place);
   return made[0];
 }
 
 /** A module may be shared, but may not hold itself. */
-function checkTree(root: nn.Module, file: string): void {
+function checkTree(root: nn.Module, place: FilePlace): void {
   const open = new Set<nn.Module>();
   const closed = new Set<nn.Module>();
   const visit = (module: nn.Module, depth: number): void => {
     if (closed.has(module)) return;
-    if (open.has(module))
-      throw new FileError('FILE_FORMAT', { file }, { expected: 'modules in a tree', received: 'one that holds itself' });
-    if (depth > maxDepth)
-      throw new FileError('FILE_LIMIT', { file }, { expected: `at most ${maxDepth} levels of modules`, received: 'more' });
+    if (open.has(module)) throw new FileError('FILE_FORMAT', place, { expected: 'modules in a tree', received: 'one that holds itself' });
+    if (depth > maxDepth) throw new FileError('FILE_LIMIT', place, { expected: `at most ${maxDepth} levels of modules`, received: 'more' });
     open.add(module);
     for (const value of Object.values(module) as unknown[]) if (value instanceof nn.Module) visit(value, depth + 1);
     open.delete(module);

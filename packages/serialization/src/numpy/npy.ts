@@ -93,8 +93,8 @@ function parseHeader(header: string, place: { file: string; byte: number }) {
   };
 }
 
-/** The bytes of an npy file in C order. @throws ArgumentError for bfloat16, which NumPy does not have */
-export async function npyBytes(x: Tensor): Promise<Uint8Array> {
+/** The header of an npy file in C order. @throws ArgumentError for bfloat16, which NumPy does not have */
+function npyHeader(x: Tensor): Uint8Array {
   const code = codeOf.get(x.dtype);
   if (code === undefined)
     throw new ArgumentError({ op: 'save', expected: 'a dtype that NumPy has', received: x.dtype, hint: 'Cast it first: x.float().' });
@@ -103,12 +103,23 @@ export async function npyBytes(x: Tensor): Promise<Uint8Array> {
   const text = `{'descr': '${order}${code}', 'fortran_order': False, 'shape': (${sizes}), }`;
   // Elements begin at a multiple of 64 bytes.
   const total = Math.ceil((10 + text.length + 1) / 64) * 64;
-  const data = await bytesOfTensor(x);
-  const out = new Uint8Array(total + data.length).fill(0x20, 0, total);
+  const out = new Uint8Array(total).fill(0x20);
   out.set([...magic, 1, 0]);
   new DataView(out.buffer).setUint16(8, total - 10, true);
   out.set(new TextEncoder().encode(text), 10);
   out[total - 1] = 0x0a;
-  out.set(data, total);
   return out;
 }
+
+/** The bytes of an npy file in C order. @throws ArgumentError for bfloat16, which NumPy does not have */
+export async function npyBytes(x: Tensor): Promise<Uint8Array> {
+  const head = npyHeader(x);
+  const data = await bytesOfTensor(x);
+  const out = new Uint8Array(head.length + data.length);
+  out.set(head);
+  out.set(data, head.length);
+  return out;
+}
+
+/** How many bytes `npyBytes` gives. */
+export const npyLength = (x: Tensor): number => npyHeader(x).length + x.count * bytesOf(x.dtype);

@@ -3,17 +3,17 @@ import { FileError } from '../errors.ts';
 import { bytesSource, type ByteSource } from '../files/source.ts';
 import { Work } from '../files/work.ts';
 import { entriesOf, StoredTensor, type StoredFile } from '../stored.ts';
-import { openZip, readEntry, readEntryStart, type ZipArchive } from '../zip/read.ts';
+import { readEntry, readEntryStart, type ZipArchive } from '../zip/read.ts';
 import { writeZip, type ZipInput } from '../zip/write.ts';
-import { headerReach, npyBytes, openNpy } from './npy.ts';
+import { headerReach, npyBytes, npyLength, openNpy } from './npy.ts';
 
 /** True when every entry of an archive is an npy file. */
 export const isNpz = (archive: ZipArchive): boolean =>
   archive.entries.size > 0 && [...archive.entries.keys()].every((name) => name.endsWith('.npy'));
 
 /** Reads the structure of an npz file: npy files in a zip archive, deflated or not. */
-export async function openNpz(source: ByteSource, opened?: ZipArchive): Promise<StoredFile> {
-  const archive = opened ?? (await openZip(source));
+export async function openNpz(archive: ZipArchive, opening: Work): Promise<StoredFile> {
+  const { source } = archive;
   const root = new Map<string, StoredTensor>();
   for (const [name, entry] of archive.entries) {
     if (!name.endsWith('.npy')) throw new FileError('FILE_FORMAT', { file: source.name, byte: entry.headerOffset }, { expected: 'npy files in the archive', received: name }); // prettier-ignore
@@ -21,16 +21,17 @@ export async function openNpz(source: ByteSource, opened?: ZipArchive): Promise<
     // The header alone tells dtype and shape; an entry is read whole, and its checksum compared, when its elements are asked for.
     const start = await readEntryStart(archive, entry, headerReach);
     const head: ByteSource = { ...bytesSource(start, place), size: entry.size };
-    const { dtype, shape, byteLength } = await openNpy(head);
+    const { dtype, shape } = await openNpy(head);
+    await opening.turn(start.length);
     root.set(
       name.slice(0, -4),
-      new StoredTensor(dtype, shape, byteLength, async (context) => {
+      new StoredTensor(dtype, shape, entry.size, async (context) => {
         const whole = bytesSource(await readEntry(archive, entry, context.work), place);
         return (await openNpy(whole)).read({ ...context, source: whole, work: new Work('load', source.name, {}) });
       }),
     );
   }
-  return { format: 'npz', metadata: {}, root };
+  return { format: 'npz', metadata: {}, root, place: { file: source.name, byte: archive.directoryOffset } };
 }
 
 /** Tensors by the names that they get in an npz file. @throws ArgumentError for a value that is no tensor */
@@ -55,8 +56,10 @@ export function namedForNpz(value: unknown): Map<string, Tensor> {
   return named;
 }
 
-/** The chunks of an npz file. */
-export function writeNpz(value: unknown, compress: boolean): AsyncIterable<Uint8Array> {
-  const inputs: ZipInput[] = [...namedForNpz(value)].map(([name, x]) => ({ name: `${name}.npy`, bytes: () => npyBytes(x) }));
-  return writeZip(inputs, { align: compress ? 1 : 64, compress });
+/** The chunks of an npz file, and the bytes of its arrays before they are packed. */
+export function writeNpz(value: unknown, compress: boolean, work: Work): { chunks: AsyncIterable<Uint8Array>; byteLength: number } {
+  const named = [...namedForNpz(value)];
+  const inputs: ZipInput[] = named.map(([name, x]) => ({ name: `${name}.npy`, bytes: () => npyBytes(x) }));
+  const byteLength = named.reduce((n, [, x]) => n + npyLength(x), 0);
+  return { chunks: writeZip(inputs, { align: compress ? 1 : 64, compress, work }), byteLength };
 }

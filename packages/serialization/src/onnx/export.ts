@@ -1,6 +1,6 @@
 import { ArgumentError, describe, NotSupportedError, Tensor, version } from '@flambeau/core';
 import { Module, UninitializedBuffer, UninitializedParameter } from '@flambeau/nn';
-import { outputName, writeOutput, type FileOutput } from '../files/target.ts';
+import { outputName, pieces, writeOutput, type FileOutput } from '../files/target.ts';
 import { Work, type WorkOptions } from '../files/work.ts';
 import { Conversion, nameOf, type GraphValue } from './conversion.ts';
 import { findConverter } from './converters.ts';
@@ -238,8 +238,5 @@ export async function exportOnnx(
   const work = new Work('save', outputName(output), options);
   const bytes = await onnxBytes(model, exampleInputs, options);
   work.totalBytes = bytes.length;
-  async function* chunks(): AsyncIterable<Uint8Array> {
-    yield await Promise.resolve(bytes);
-  }
-  await writeOutput(output, chunks(), work);
+  await writeOutput(output, pieces(bytes, work), work);
 }

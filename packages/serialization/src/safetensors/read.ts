@@ -1,5 +1,5 @@
-import { bytesOf, describe } from '@flambeau/core';
-import { FileError } from '../errors.ts';
+import { bytesOf } from '@flambeau/core';
+import { describeValue as describe, FileError } from '../errors.ts';
 import { readLong, readRange, type ByteSource } from '../files/source.ts';
 import { StoredTensor, type StoredFile } from '../stored.ts';
 import { checkFileShape, tensorOfBytes } from '../tensors.ts';
@@ -35,7 +35,8 @@ export async function openSafetensors(source: ByteSource): Promise<StoredFile> {
   }
   checkRanges(ranges, start, source);
   const { [structureKey]: structure, ...own } = metadata;
-  return { format: 'safetensors', metadata: own, root: structure === undefined ? tensors : unflatten(structure, tensors, file) };
+  const place = { file, byte: 8 };
+  return { format: 'safetensors', metadata: own, root: structure === undefined ? tensors : unflatten(structure, tensors, place), place };
 }
 
 function parseHeader(bytes: Uint8Array, file: string): Readonly<Record<string, unknown>> {

@@ -1,6 +1,6 @@
 import { ArgumentError, describe, Tensor } from '@flambeau/core';
-import { FileError } from '../errors.ts';
-import { isPlain, maxDepth, setField, StoredTensor } from '../stored.ts';
+import { FileError, type FilePlace } from '../errors.ts';
+import { isPlain, maxDepth, maxName, maxNames, setField, StoredTensor } from '../stored.ts';
 
 // safetensors is a flat list of named tensors. What was nested, and every value that is no tensor, is told by a JSON text in the metadata:
 // strings, booleans, null and finite numbers stand for themselves, everything else is an array whose first item says what it is.
@@ -23,7 +23,9 @@ export function flatten(value: unknown): Flat {
     return { tensors: value as Map<string, Tensor>, structure: undefined };
   const tensors = new Map<string, Tensor>();
   const open = new Set<unknown>();
+  let count = 0;
   const encode = (item: unknown, path: string): unknown => {
+    if (++count > maxNames || path.length > maxName) throw tooMany(maxNames);
     if (item instanceof Tensor) {
       let name = path === '' || path === '__metadata__' ? 'tensor' : path;
       // {'a.b': x, a: {b: y}} would give one name to both.
@@ -71,6 +73,15 @@ export function enter(open: Set<unknown>, item: unknown, path: string): void {
   open.add(item);
 }
 
+/** The error for more values than a file may hold, which no reader of this library would take back. */
+export const tooMany = (most: number): ArgumentError =>
+  new ArgumentError({
+    op: 'save',
+    expected: `at most about ${most} tensors and values, with names of at most ${maxName} characters`,
+    received: 'more',
+    hint: 'Make a tensor of a long list of numbers: tensor(values).',
+  });
+
 /** The error for a value that no format holds. */
 export function notSaveable(item: unknown, path: string): ArgumentError {
   return new ArgumentError({
@@ -86,18 +97,17 @@ export function notSaveable(item: unknown, path: string): ArgumentError {
 }
 
 /** Puts a structure together again; tensors are taken by name. @throws FileError when the text is none that `flatten` wrote. */
-export function unflatten(text: string, tensors: ReadonlyMap<string, StoredTensor>, file: string): unknown {
+export function unflatten(text: string, tensors: ReadonlyMap<string, StoredTensor>, place: FilePlace): unknown {
   const wrong = (received: string): FileError =>
-    new FileError('FILE_FORMAT', { file }, { expected: 'a structure in the metadata as save writes it', received });
+    new FileError('FILE_FORMAT', place, { expected: 'a structure in the metadata as save writes it', received });
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
   } catch (cause) {
-    throw new FileError('FILE_FORMAT', { file }, { expected: 'a structure in JSON in the metadata', received: String(cause), cause });
+    throw new FileError('FILE_FORMAT', place, { expected: 'a structure in JSON in the metadata', received: String(cause), cause });
   }
   const decode = (node: unknown, depth: number): unknown => {
-    if (depth > maxDepth)
-      throw new FileError('FILE_LIMIT', { file }, { expected: `at most ${maxDepth} levels of nesting`, received: 'more' });
+    if (depth > maxDepth) throw new FileError('FILE_LIMIT', place, { expected: `at most ${maxDepth} levels of nesting`, received: 'more' });
     if (!Array.isArray(node)) {
       if (typeof node === 'object' && node !== null) throw wrong('an object');
       return node;

@@ -1,4 +1,6 @@
 import { ArgumentError, bytesOf } from '@flambeau/core';
+import { pieces } from '../files/target.ts';
+import type { Work } from '../files/work.ts';
 import { bytesOfTensor } from '../tensors.ts';
 import { metadataKey, safetensorsNames, structureKey, type HeaderEntry } from './header.ts';
 import { flatten } from './structure.ts';
@@ -6,10 +8,11 @@ import { flatten } from './structure.ts';
 /** The chunks of a safetensors file that holds a structure of tensors and values. @returns the chunks and their number of bytes */
 export function writeSafetensors(
   value: unknown,
-  metadata: Readonly<Record<string, string>> = {},
+  metadata: Readonly<Record<string, string>> | undefined,
+  work: Work,
 ): { chunks: AsyncIterable<Uint8Array>; byteLength: number } {
   const { tensors, structure } = flatten(value);
-  for (const [key, text] of Object.entries(metadata)) {
+  for (const [key, text] of Object.entries(metadata ?? {})) {
     if (typeof text !== 'string' || key === structureKey)
       throw new ArgumentError({ op: 'save', expected: `metadata of strings, under names other than ${structureKey}`, received: key });
   }
@@ -30,8 +33,8 @@ export function writeSafetensors(
   new DataView(head.buffer).setBigUint64(0, BigInt(length), true);
   head.set(text, 8);
   async function* chunks(): AsyncIterable<Uint8Array> {
-    yield head;
-    for (const [, x] of ordered) yield await bytesOfTensor(x);
+    yield* pieces(head, work);
+    for (const [, x] of ordered) yield* pieces(await bytesOfTensor(x), work);
   }
   return { chunks: chunks(), byteLength: head.length + at };
 }

@@ -1,6 +1,5 @@
-import { describe } from '@flambeau/core';
-import { FileError, type FileErrorCode } from '../errors.ts';
-import { Dict, finish, PickleGlobal, Tuple } from './pythonValues.ts';
+import { describeValue as describe, FileError, type FileErrorCode } from '../errors.ts';
+import { Dict, finish, PickleGlobal, PySet, Tuple } from './pythonValues.ts';
 
 /** What the pickle machine asks of its user. */
 export interface PickleHandlers<T> {
@@ -13,11 +12,20 @@ export interface PickleHandlers<T> {
   persistent(id: unknown, byte: number): unknown;
 }
 
+/** How many elements a call may copy of an argument. */
+const weightOf = (value: unknown): number =>
+  Array.isArray(value) || typeof value === 'string' || value instanceof Uint8Array ? value.length : value instanceof Tuple ? value.items.length : 0; // prettier-ignore
+
 /** What is on the stack where a MARK was set. */
 const mark = Symbol('mark');
 const decoder = new TextDecoder('utf-8');
-/** A pickle that holds this many bytes of opcodes is no model. */
-const maxOperations = 50_000_000;
+/** A pickle of so many operations is no model: a tensor takes about forty. */
+export const maxOperations = 2_000_000;
+/** And so many for a packed byte, where it is packed: the rest is what a bomb unpacks to. */
+const operationsPerByte = 64;
+const freeOperations = 65_536;
+/** What calls may copy, for a byte of the pickle: a string or list may be memoized, and called upon again and again. */
+const copiesPerByte = 16;
 
 /**
  * Reads pickles without running anything: a stack machine whose only functions are those that its handlers know.
@@ -27,19 +35,22 @@ export class PickleReader<T> {
   private readonly bytes: Uint8Array;
   private readonly view: DataView;
   private readonly file: string;
-  /** Where in the file the bytes begin. */
-  private readonly base: number;
   private readonly handlers: PickleHandlers<T>;
   private at: number;
   private stack: unknown[] = [];
   private memo = new Map<number, unknown>();
+  /** How many operations are allowed, and how many elements calls may still copy. */
+  private readonly operations: number;
+  private copies: number;
 
-  constructor(bytes: Uint8Array, start: number, place: { file: string; base: number }, handlers: PickleHandlers<T>) {
+  /** @param place - the file that the bytes are, and how many they take there: fewer where they are packed */
+  constructor(bytes: Uint8Array, place: { file: string; packed: number }, handlers: PickleHandlers<T>) {
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.at = start;
+    this.at = 0;
     this.file = place.file;
-    this.base = place.base;
+    this.operations = Math.min(maxOperations, freeOperations + operationsPerByte * place.packed);
+    this.copies = freeOperations + copiesPerByte * bytes.length;
     this.handlers = handlers;
   }
 
@@ -49,13 +60,18 @@ export class PickleReader<T> {
   }
 
   private fail(code: FileErrorCode, byte: number, expected: string, received?: string): FileError {
-    return new FileError(code, { file: this.file, byte: this.base + byte }, { expected, ...(received !== undefined && { received }) });
+    return new FileError(code, { file: this.file, byte: byte }, { expected, ...(received !== undefined && { received }) });
   }
 
   private take(length: number): number {
     const from = this.at;
     if (length < 0 || from + length > this.bytes.length)
-      throw this.fail('FILE_TRUNCATED', from, `${length} more bytes of the pickle`, String(this.bytes.length - from));
+      throw this.fail(
+        'FILE_TRUNCATED',
+        Math.min(from, this.bytes.length),
+        `${length} more bytes of the pickle`,
+        String(this.bytes.length - from),
+      );
     this.at += length;
     return from;
   }
@@ -120,12 +136,17 @@ export class PickleReader<T> {
     const target = this.top();
     if (!(target instanceof Dict) || pairs.length % 2 !== 0)
       throw this.fail('FILE_FORMAT', this.at - 1, 'pairs for a dict', describe(target));
-    for (let i = 0; i < pairs.length; i += 2) target.entries.set(pairs[i], pairs[i + 1]);
+    for (let i = 0; i < pairs.length; i += 2) {
+      const key = pairs[i];
+      if (Array.isArray(key) || key instanceof Dict || key instanceof PySet)
+        throw this.fail('FILE_FORMAT', this.at - 1, 'keys that Python can hash', describe(key));
+      target.set(key, pairs[i + 1]);
+    }
   }
 
   private append(items: readonly unknown[]): void {
     const target = this.top();
-    if (target instanceof Set) for (const item of items) target.add(item);
+    if (target instanceof PySet) for (const item of items) target.items.push(item);
     else if (Array.isArray(target)) for (const item of items) target.push(item);
     else throw this.fail('FILE_FORMAT', this.at - 1, 'a list to append to', describe(target));
   }
@@ -133,7 +154,7 @@ export class PickleReader<T> {
   private pushGlobal(module: unknown, name: unknown, byte: number): void {
     if (typeof module !== 'string' || typeof name !== 'string') throw this.fail('FILE_FORMAT', byte, 'a global by two strings');
     const full = `${module}.${name}`;
-    this.stack.push(new PickleGlobal(full, this.handlers.global(full, this.base + byte)));
+    this.stack.push(new PickleGlobal(full, this.handlers.global(full, byte)));
   }
 
   private reduce(byte: number): void {
@@ -141,23 +162,26 @@ export class PickleReader<T> {
     const callee = this.pop();
     if (!(callee instanceof PickleGlobal) || !(args instanceof Tuple))
       throw this.fail('FILE_FORMAT', byte, 'a call of a global with a tuple', describe(callee));
-    this.stack.push(this.handlers.call(callee as PickleGlobal<T>, args.items, this.base + byte));
+    for (const arg of args.items) this.copies -= weightOf(arg);
+    if (this.copies < 0) throw this.fail('FILE_LIMIT', byte, 'calls that copy no more than the pickle holds', 'one value over and over');
+    this.stack.push(this.handlers.call(callee as PickleGlobal<T>, args.items, byte));
   }
 
   /** Reads one pickle, up to its STOP. */
   read(): unknown {
     this.stack = [];
     this.memo = new Map();
-    for (let operations = 0; operations < maxOperations; operations++) {
+    const start = this.at;
+    for (let operations = 0; operations < this.operations; operations++) {
       const byte = this.take(1);
       const code = this.bytes[byte];
       if (code === 0x2e) {
         const result = this.pop();
-        return finish(result, this.file);
+        return finish(result, { file: this.file, byte: start });
       }
       this.step(code, byte);
     }
-    throw this.fail('FILE_LIMIT', this.at, `at most ${maxOperations} operations`, 'more');
+    throw this.fail('FILE_LIMIT', this.at, `at most ${this.operations} operations`, 'more');
   }
 
   private step(code: number, byte: number): void {
@@ -243,7 +267,7 @@ export class PickleReader<T> {
         stack.push(new Dict(false));
         return;
       case 0x8f: // EMPTY_SET
-        stack.push(new Set());
+        stack.push(new PySet([]));
         return;
       case 0x29: // EMPTY_TUPLE
         stack.push(new Tuple([]));
@@ -332,11 +356,11 @@ export class PickleReader<T> {
         // BUILD
         const state = this.pop();
         const object = this.pop();
-        stack.push(this.handlers.build(object, state, this.base + byte));
+        stack.push(this.handlers.build(object, state, byte));
         return;
       }
       case 0x51: // BINPERSID
-        stack.push(this.handlers.persistent(this.pop(), this.base + byte));
+        stack.push(this.handlers.persistent(this.pop(), byte));
         return;
       default:
         throw this.fail('FILE_NOT_SUPPORTED', byte, 'an operation that tensors need', `opcode 0x${code.toString(16).padStart(2, '0')}`);

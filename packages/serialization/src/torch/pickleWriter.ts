@@ -6,6 +6,8 @@ export class PickleWriter {
   private buffer = new Uint8Array(1024);
   private view = new DataView(this.buffer.buffer);
   private length = 0;
+  /** How many operations were written. */
+  operations = 0;
   /** Where strings and globals were put, so that each is written once. */
   private readonly memo = new Map<string, number>();
 
@@ -32,6 +34,7 @@ export class PickleWriter {
   }
 
   private op(...bytes: number[]): void {
+    this.operations++;
     this.put(bytes);
   }
 
@@ -125,6 +128,7 @@ export class PickleWriter {
     const key = `g${module}.${name}`;
     if (this.remembered(key)) return;
     const bytes = new TextEncoder().encode(`c${module}\n${name}\n`);
+    this.operations++;
     this.put(bytes);
     this.remember(key);
   }

@@ -1,5 +1,4 @@
-import { describe } from '@flambeau/core';
-import { FileError } from '../errors.ts';
+import { describeValue, FileError, type FilePlace } from '../errors.ts';
 import { setField } from '../stored.ts';
 
 /** A global that a pickle named and that is allowed. */
@@ -24,12 +23,33 @@ export class Tuple {
 
 /** A Python dict while it is being filled. */
 export class Dict {
-  readonly entries: Map<unknown, unknown> = new Map();
+  /** Made with the first entry: a pickle may name very many dicts in as many bytes. */
+  private filled: Map<unknown, unknown> | undefined;
   /** An OrderedDict becomes a Map, a dict a plain object where its keys allow it. */
   readonly ordered: boolean;
 
   constructor(ordered: boolean) {
     this.ordered = ordered;
+    this.filled = undefined;
+  }
+
+  get entries(): ReadonlyMap<unknown, unknown> {
+    return this.filled ?? none;
+  }
+
+  set(key: unknown, value: unknown): void {
+    this.filled ??= new Map();
+    this.filled.set(key, value);
+  }
+}
+const none: ReadonlyMap<unknown, unknown> = new Map();
+
+/** A Python set while it is being filled. */
+export class PySet {
+  readonly items: unknown[];
+
+  constructor(items: readonly unknown[]) {
+    this.items = [...items];
   }
 }
 
@@ -37,7 +57,7 @@ export class Dict {
  * Tuples become arrays, dicts Maps or plain objects, and a global that was named but not called stands for its name.
  * Shared containers stay shared. It does not descend by recursion, so depth costs no stack; cycles are found later.
  */
-export function finish(root: unknown, file: string): unknown {
+export function finish(root: unknown, place: FilePlace): unknown {
   const made = new Map<object, unknown>();
   const pending: (() => void)[] = [];
   const convert = (value: unknown): unknown => {
@@ -59,14 +79,14 @@ export function finish(root: unknown, file: string): unknown {
       result = target;
       pending.push(() => {
         for (const [key, item] of entries) {
-          if (target instanceof Map) target.set(keyOf(key, file), convert(item));
+          if (target instanceof Map) target.set(keyOf(key, place), convert(item));
           else setField(target, String(key), convert(item));
         }
       });
-    } else if (value instanceof Set) {
+    } else if (value instanceof PySet) {
       const set = new Set<unknown>();
       result = set;
-      const items = [...(value as Set<unknown>)];
+      const { items } = value;
       pending.push(() => {
         for (const item of items) set.add(convert(item));
       });
@@ -90,14 +110,17 @@ function objectKeys(entries: ReadonlyMap<unknown, unknown>): boolean {
 }
 
 /** A key as JavaScript can compare it: a tuple of numbers or strings becomes its text. */
-function keyOf(key: unknown, file: string): unknown {
-  if (key instanceof Tuple && key.items.every((item) => typeof item === 'string' || typeof item === 'number'))
+function keyOf(key: unknown, place: FilePlace): unknown {
+  if (
+    key instanceof Tuple &&
+    key.items.length <= 64 &&
+    key.items.every((item) => (typeof item === 'string' && item.length <= 1000) || typeof item === 'number')
+  )
     return `(${key.items.join(', ')})`;
   if (typeof key === 'object' && key !== null)
-    throw new FileError(
-      'FILE_NOT_SUPPORTED',
-      { file },
-      { expected: 'keys that are strings, numbers, booleans or None', received: describe(key) },
-    );
+    throw new FileError('FILE_NOT_SUPPORTED', place, {
+      expected: 'keys that are strings, numbers, booleans, None or short tuples of them',
+      received: describeValue(key),
+    });
   return key;
 }

@@ -1,5 +1,5 @@
-import { bytesOf, describe } from '@flambeau/core';
-import { FileError } from '../errors.ts';
+import { bytesOf } from '@flambeau/core';
+import { describeValue as describe, FileError } from '../errors.ts';
 import { readLong, readRange, type ByteSource } from '../files/source.ts';
 import type { StoredFile } from '../stored.ts';
 import { tensorOfBytes } from '../tensors.ts';
@@ -34,16 +34,23 @@ export async function openTorchLegacy(source: ByteSource): Promise<StoredFile> {
 async function readHead(bytes: Uint8Array, source: ByteSource): Promise<StoredFile> {
   const file = source.name;
   const storages = new Map<string, StorageRef>();
-  const reader = new PickleReader(bytes, 0, { file, base: 0 }, torchHandlers(file, storages));
+  const reader = new PickleReader(bytes, { file, packed: bytes.length }, torchHandlers(file, storages));
   const found = reader.read();
   if (found !== magic)
     throw new FileError('FILE_FORMAT', { file, byte: 0 }, { expected: 'the magic number of torch.save', received: describe(found), hint: 'A bare pickle is not read: save with torch.save.' }); // prettier-ignore
+  const second = reader.position;
   const saved = reader.read();
   if (saved !== version)
-    throw new FileError('FILE_NOT_SUPPORTED', { file }, { expected: `version ${version} of the format`, received: describe(saved) });
+    throw new FileError(
+      'FILE_NOT_SUPPORTED',
+      { file, byte: second },
+      { expected: `version ${version} of the format`, received: describe(saved) },
+    );
+  const third = reader.position;
   const system = reader.read() as { little_endian?: unknown } | null;
   if (system?.little_endian === false)
-    throw new FileError('FILE_NOT_SUPPORTED', { file }, { expected: 'a little-endian file', received: 'big-endian' });
+    throw new FileError('FILE_NOT_SUPPORTED', { file, byte: third }, { expected: 'a little-endian file', received: 'big-endian' });
+  const place = { file, byte: reader.position };
   const root = reader.read();
   const keys = reader.read();
   if (!Array.isArray(keys))
@@ -85,5 +92,5 @@ async function readHead(bytes: Uint8Array, source: ByteSource): Promise<StoredFi
   const missing = [...storages.values()].find((storage) => !placed.has(storage));
   if (missing !== undefined)
     throw new FileError('FILE_FORMAT', { file, byte: at }, { expected: `the storage ${missing.key}`, received: 'none' });
-  return { format: 'pt', metadata: {}, root };
+  return { format: 'pt', metadata: {}, root, place };
 }

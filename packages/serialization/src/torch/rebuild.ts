@@ -1,10 +1,10 @@
-import { asStrided, bytesOf, describe, numel, type DType, type Tensor } from '@flambeau/core';
-import { FileError, type FileErrorCode } from '../errors.ts';
+import { asStrided, bytesOf, type DType, type Tensor } from '@flambeau/core';
+import { describeValue as describe, FileError, type FileErrorCode } from '../errors.ts';
 import { StoredTensor, type LoadContext } from '../stored.ts';
 import { checkFileShape } from '../tensors.ts';
 import { findGlobal, storageDTypes, unsupportedGlobal, type AllowedGlobal } from './globals.ts';
 import type { PickleHandlers } from './pickle.ts';
-import { Dict, PickleGlobal, Tuple } from './pythonValues.ts';
+import { Dict, PickleGlobal, PySet, Tuple } from './pythonValues.ts';
 
 /** A storage that a pickle refers to; the container around the pickle knows where its bytes lie. */
 export class StorageRef {
@@ -71,10 +71,20 @@ export function torchHandlers(file: string, storages: Map<string, StorageRef>): 
       );
     }
     const { dtype } = window.storage;
-    return new StoredTensor(dtype, shape, numel(shape) * bytesOf(dtype), async (context) =>
-      asStrided(await window.storage.load(context), shape, strides, start),
-    );
+    const { storage: whole } = window;
+    const read = async (context: LoadContext): Promise<Tensor> => asStrided(await whole.load(context), shape, strides, start);
+    return new StoredTensor(dtype, shape, whole.length * bytesOf(dtype), read, whole);
   }
+
+  const encode = (text: string, byte: number): Uint8Array => {
+    const out = new Uint8Array(text.length);
+    for (let i = 0; i < text.length; i++) {
+      const unit = text.charCodeAt(i);
+      if (unit > 0xff) throw fail('FILE_FORMAT', byte, 'a string of bytes', describe(text));
+      out[i] = unit;
+    }
+    return out;
+  };
 
   return {
     global(name, byte) {
@@ -102,20 +112,21 @@ export function torchHandlers(file: string, storages: Map<string, StorageRef>): 
           for (const pair of (items as unknown[] | undefined) ?? []) {
             const values = pair instanceof Tuple ? pair.items : pair;
             if (!Array.isArray(values) || values.length !== 2) throw fail('FILE_FORMAT', byte, 'pairs for an OrderedDict', describe(pair));
-            dict.entries.set(values[0], values[1]);
+            dict.set(values[0], values[1]);
           }
           return dict;
         }
         case 'set':
-          return new Set(Array.isArray(args[0]) ? (args[0] as unknown[]) : []);
+          return new PySet(Array.isArray(args[0]) ? (args[0] as unknown[]) : []);
         case 'size':
           return args[0] instanceof Tuple ? args[0] : new Tuple([]);
         case 'device':
-          return args.map(String).join(':');
+          if (args.length > 2 || !args.every((part) => typeof part === 'string' || typeof part === 'number'))
+            throw fail('FILE_FORMAT', byte, 'a device of a name and a number', describe(args));
+          return args.join(':');
         case 'encode':
-          if (typeof args[0] !== 'string' || /[^\0-\xff]/.test(args[0]))
-            throw fail('FILE_FORMAT', byte, 'a string of bytes', describe(args[0]));
-          return Uint8Array.from(args[0], (c) => c.charCodeAt(0));
+          if (typeof args[0] !== 'string') throw fail('FILE_FORMAT', byte, 'a string of bytes', describe(args[0]));
+          return encode(args[0], byte);
         case 'bytearray':
           if (args.length === 0) return new Uint8Array(0);
           if (!(args[0] instanceof Uint8Array)) throw fail('FILE_FORMAT', byte, 'bytes for a bytearray', describe(args[0]));

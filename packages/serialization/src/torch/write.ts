@@ -1,9 +1,10 @@
 import { contiguousStrides, describe, Tensor, type Storage } from '@flambeau/core';
-import { enter, notSaveable } from '../safetensors/structure.ts';
-import { isPlain } from '../stored.ts';
+import { enter, notSaveable, tooMany } from '../safetensors/structure.ts';
+import { isPlain, maxName, maxNames } from '../stored.ts';
 import { bytesOfStorage, bytesOfTensor } from '../tensors.ts';
 import { writeZip, type ZipInput, type ZipOptions } from '../zip/write.ts';
 import { storageNames } from './globals.ts';
+import { maxOperations } from './pickle.ts';
 import { PickleWriter } from './pickleWriter.ts';
 
 /** Elements of a file's storage, in the order of first use. */
@@ -28,7 +29,9 @@ export function writeTorch(value: unknown, options: ZipOptions = {}): { chunks: 
   const place = storagePlacer(value, storages);
   const open = new Set<unknown>();
 
+  let count = 0;
   const write = (item: unknown, path: string): void => {
+    if (++count > maxNames || path.length > maxName) throw tooMany(maxNames);
     if (item === null || item === undefined) return writer.none();
     switch (typeof item) {
       case 'boolean':
@@ -64,6 +67,7 @@ export function writeTorch(value: unknown, options: ZipOptions = {}): { chunks: 
   };
   write(value, '');
   const pickle = writer.end();
+  if (writer.operations > maxOperations) throw tooMany(maxNames);
   const text = (name: string, content: string): ZipInput => ({ name: `archive/${name}`, bytes: () => new TextEncoder().encode(content) });
   const inputs: ZipInput[] = [
     { name: 'archive/data.pkl', bytes: () => pickle },
@@ -71,7 +75,8 @@ export function writeTorch(value: unknown, options: ZipOptions = {}): { chunks: 
     ...storages.map(({ key, bytes }) => ({ name: `archive/data/${key}`, bytes })),
     text('version', '3\n'),
   ];
-  const byteLength = pickle.length + storages.reduce((n, { dtype, length }) => n + length * widths(dtype), 0);
+  const texts = ['little', '3\n'].reduce((n, text) => n + text.length, 0);
+  const byteLength = pickle.length + texts + storages.reduce((n, { dtype, length }) => n + length * widths(dtype), 0);
   return { chunks: writeZip(inputs, { align: alignment, ...options }), byteLength };
 }
 
@@ -135,9 +140,11 @@ function countUsers(root: unknown): Map<Storage, Set<Tensor>> {
     if (typeof value !== 'object' || value === null || seen.has(value)) continue;
     seen.add(value);
     if (value instanceof Tensor) users.set(value.storage, (users.get(value.storage) ?? new Set()).add(value));
-    else if (value instanceof Map) pending.push(...value.values());
-    else if (Array.isArray(value)) pending.push(...(value as unknown[]));
-    else if (isPlain(value)) pending.push(...Object.values(value));
+    else {
+      const inner: Iterable<unknown> =
+        value instanceof Map ? value.values() : Array.isArray(value) ? value : isPlain(value) ? Object.values(value) : [];
+      for (const item of inner) pending.push(item);
+    }
   }
   return users;
 }

@@ -1,3 +1,5 @@
+import { stretch, type Work } from '../files/work.ts';
+
 // CRC-32 as zip and PNG use it (polynomial 0xEDB88320, reflected), four bytes at a time.
 const tables: readonly Uint32Array[] = makeTables();
 
@@ -24,4 +26,15 @@ export function crc32(bytes: Uint8Array, previous = 0): number {
   }
   for (; i < bytes.length; i++) c = (c >>> 8) ^ t0[(c ^ bytes[i]) & 0xff];
   return ~c >>> 0;
+}
+
+/** As `crc32`, with a turn for others after each stretch. */
+export async function crc32Long(bytes: Uint8Array, work: Work): Promise<number> {
+  let crc = 0;
+  for (let at = 0; at < bytes.length; at += stretch) {
+    const part = bytes.subarray(at, at + stretch);
+    crc = crc32(part, crc);
+    await work.turn(part.length);
+  }
+  return crc;
 }

@@ -1,8 +1,9 @@
+import { FlambeauError } from '@flambeau/core';
 import { Inflate } from 'fflate';
 import { FileError, type FileErrorCode } from '../errors.ts';
-import { readLong, readRange, type ByteSource } from '../files/source.ts';
+import { allocate, readLong, readRange, type ByteSource } from '../files/source.ts';
 import type { Work } from '../files/work.ts';
-import { crc32 } from './crc32.ts';
+import { crc32Long } from './crc32.ts';
 
 /** One file in an archive. */
 export interface ZipEntry {
@@ -22,24 +23,39 @@ export interface ZipEntry {
 export interface ZipArchive {
   readonly source: ByteSource;
   readonly entries: ReadonlyMap<string, ZipEntry>;
+  /** Where the list of the entries begins. */
+  readonly directoryOffset: number;
 }
 
 const signatures = { local: 0x04034b50, central: 0x02014b50, end: 0x06054b50, end64: 0x06064b50, locator64: 0x07064b50 } as const;
 /** Deflate packs at most 1032 bytes into one. */
 const deflateLimit = 1032;
 const maxEntries = 1_000_000;
+/** What deflated entries may unpack to where nobody said how much: a hundred times their bytes, at least 1 GiB and at most 16. */
+const unasked = { ratio: 100, least: 2 ** 30, most: 16 * 2 ** 30 } as const;
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /**
  * Reads the directory of a zip archive, zip64 included.
+ * @param maxBytes - the most bytes that all entries may come to when they are unpacked
  * @throws FileError when entries overlap, lead out of the archive, come twice, are encrypted, or claim more than they can hold
  */
-export async function openZip(source: ByteSource): Promise<ZipArchive> {
+export async function openZip(source: ByteSource, maxBytes?: number): Promise<ZipArchive> {
   const end = await findEnd(source);
   const bytes = await readRange(source, end.directoryOffset, end.directorySize, 'a zip directory');
   const entries = withLimits(parseDirectory(bytes, end, source), end.directoryOffset, source);
-  return { source, entries: new Map(entries.map((entry) => [entry.name, entry])) };
+  checkUnpacked(entries, maxBytes, end.directoryOffset, source);
+  return { source, entries: new Map(entries.map((entry) => [entry.name, entry])), directoryOffset: end.directoryOffset };
+}
+
+/** What is stored takes as much of the file, and only counts against a bound that was asked for. */
+function checkUnpacked(entries: readonly ZipEntry[], maxBytes: number | undefined, byte: number, source: ByteSource): void {
+  const deflated = entries.filter(({ stored }) => !stored);
+  const packed = deflated.reduce((n, { compressedSize }) => n + compressedSize, 0);
+  const limit = maxBytes ?? Math.min(unasked.most, Math.max(unasked.least, unasked.ratio * packed));
+  const size = (maxBytes === undefined ? deflated : entries).reduce((n, entry) => n + entry.size, 0);
+  if (size > limit) throw failure(source, 'FILE_LIMIT', byte, `an archive that unpacks to at most ${limit} bytes`, String(size), 'Raise maxBytes if you trust the file.'); // prettier-ignore
 }
 
 interface End {
@@ -230,11 +246,24 @@ async function dataOffset({ source }: ZipArchive, entry: ZipEntry): Promise<numb
 
 /** The bytes of an entry, unpacked and compared with their checksum. */
 export async function readEntry(archive: ZipArchive, entry: ZipEntry, work: Work): Promise<Uint8Array> {
+  const { bytes, offset } = await unpackEntry(archive, entry, work);
+  await checkEntry(archive, entry, offset, bytes, work);
+  return bytes;
+}
+
+/** The bytes of an entry, unpacked but not yet compared with their checksum, and where they begin in the archive. */
+export async function unpackEntry(archive: ZipArchive, entry: ZipEntry, work: Work): Promise<{ bytes: Uint8Array; offset: number }> {
   const { source } = archive;
   const offset = await dataOffset(archive, entry);
-  const packed = await readLong(source, offset, entry.compressedSize, `the entry ${entry.name}`, work);
-  const bytes = entry.stored ? packed : inflate(packed, entry, offset, source);
-  const crc = crc32(bytes);
+  // Progress counts unpacked bytes.
+  const packed = await readLong(source, offset, entry.compressedSize, `the entry ${entry.name}`, entry.stored ? work : work.quiet());
+  const bytes = entry.stored ? packed : await inflate(packed, entry, offset, source, work);
+  return { bytes, offset };
+}
+
+/** @throws FileError `FILE_CHECKSUM` when bytes are not those that the archive was made of */
+export async function checkEntry({ source }: ZipArchive, entry: ZipEntry, offset: number, bytes: Uint8Array, work: Work): Promise<void> {
+  const crc = await crc32Long(bytes, work);
   if (crc !== entry.crc)
     throw failure(
       source,
@@ -244,7 +273,6 @@ export async function readEntry(archive: ZipArchive, entry: ZipEntry, work: Work
       hex(crc),
       'Copy or download the file again.',
     );
-  return bytes;
 }
 
 const hex = (n: number): string => n.toString(16).padStart(8, '0');
@@ -278,9 +306,9 @@ const notDeflated = (entry: ZipEntry, offset: number, source: ByteSource, cause:
     { expected: `deflated bytes in ${entry.name}`, received: (cause as Error).message, cause },
   );
 
-/** Unpacks piece by piece and stops as soon as more comes than the directory said. */
-function inflate(packed: Uint8Array, entry: ZipEntry, offset: number, source: ByteSource): Uint8Array {
-  const out = new Uint8Array(entry.size);
+/** Unpacks piece by piece and stops as soon as more comes than the directory said, or a signal fires. */
+async function inflate(packed: Uint8Array, entry: ZipEntry, offset: number, source: ByteSource, work: Work): Promise<Uint8Array> {
+  const out = allocate(entry.size, { file: source.name, byte: entry.headerOffset }, `the entry ${entry.name}`);
   let filled = 0;
   const stream = new Inflate((chunk) => {
     if (filled + chunk.length > out.length) throw failure(source, 'FILE_LIMIT', offset, `${entry.size} bytes in ${entry.name}`, 'more');
@@ -288,9 +316,14 @@ function inflate(packed: Uint8Array, entry: ZipEntry, offset: number, source: By
     filled += chunk.length;
   });
   try {
-    for (let at = 0; at < packed.length; at += 16384) stream.push(packed.subarray(at, at + 16384), at + 16384 >= packed.length);
+    for (let at = 0; at < packed.length; at += 16384) {
+      const before = filled;
+      stream.push(packed.subarray(at, at + 16384), at + 16384 >= packed.length);
+      work.advance(filled - before);
+      await work.turn(Math.max(filled - before, 16384));
+    }
   } catch (cause) {
-    if (cause instanceof FileError) throw cause;
+    if (cause instanceof FlambeauError) throw cause;
     throw notDeflated(entry, offset, source, cause);
   }
   if (filled !== out.length) throw failure(source, 'FILE_TRUNCATED', offset, `${entry.size} bytes in ${entry.name}`, String(filled));

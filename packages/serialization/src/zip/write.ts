@@ -1,5 +1,7 @@
-import { deflateSync } from 'fflate';
-import { crc32 } from './crc32.ts';
+import { Deflate } from 'fflate';
+import { pieces } from '../files/target.ts';
+import { stretch, Work } from '../files/work.ts';
+import { crc32Long } from './crc32.ts';
 
 /** A file to put into an archive; its bytes are asked for when their turn comes. */
 export interface ZipInput {
@@ -10,9 +12,12 @@ export interface ZipInput {
 export interface ZipOptions {
   /** Stored bytes begin at multiples of this, so that a reader can map them into memory; 1 when missing. */
   readonly align?: number;
+  /** Deflates the entries; false, the default, stores them as they are. */
   readonly compress?: boolean;
   /** Sizes and offsets from here on stand in 64-bit fields; the largest that 32 bits can say when missing. Lower in tests. */
   readonly wideFrom?: number;
+  /** Counts the bytes of the entries as they are before they are packed, and stops the writing. */
+  readonly work?: Work;
 }
 
 const allOnes = 0xffffffff;
@@ -33,23 +38,46 @@ interface Entry {
 
 /** The chunks of a zip archive. From 4 GiB, or from 65535 entries, on it is a zip64 archive. */
 export async function* writeZip(inputs: Iterable<ZipInput>, options: ZipOptions = {}): AsyncIterable<Uint8Array> {
-  const { align = 1, compress = false, wideFrom = allOnes } = options;
+  const { align = 1, compress = false, wideFrom = allOnes, work = new Work('save', 'archive', {}) } = options;
   const directory: Uint8Array[] = [];
   let at = 0;
   for (const input of inputs) {
     const name = new TextEncoder().encode(input.name);
     const bytes = await input.bytes();
-    const packed = compress ? deflateSync(bytes) : bytes;
-    const entry: Entry = { name, crc: crc32(bytes), size: bytes.length, packedSize: packed.length, compress, headerOffset: at };
+    const crc = await crc32Long(bytes, work);
+    const packed = compress ? await deflate(bytes, work) : bytes;
+    const entry: Entry = { name, crc, size: bytes.length, packedSize: packed.length, compress, headerOffset: at };
     const local = localHeader(entry, align, wideFrom);
     yield local;
-    yield packed;
+    if (compress) yield packed;
+    else yield* pieces(packed, work);
     directory.push(directoryEntry(entry, wideFrom));
     at += local.length + packed.length;
   }
   yield* directory;
   const size = directory.reduce((n, entry) => n + entry.length, 0);
   yield endRecords(directory.length, size, at, wideFrom);
+}
+
+/** Packs bytes, piece by piece, so that a signal stops it. */
+async function deflate(bytes: Uint8Array, work: Work): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  const stream = new Deflate((chunk) => void parts.push(chunk));
+  // Packing takes far longer than copying: the stretches between two looks at the signal are shorter.
+  const step = stretch / 8;
+  for (let at = 0; at < bytes.length || at === 0; at += step) {
+    const part = bytes.subarray(at, at + step);
+    stream.push(part, at + step >= bytes.length);
+    work.advance(part.length);
+    await work.turn(part.length * 8);
+  }
+  const all = new Uint8Array(parts.reduce((n, part) => n + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 /** The extra field of zip64: those of the 64-bit numbers whose 32-bit fields are all ones. */

@@ -92,6 +92,14 @@ def check_adam():
     return {"difference": difference, "lr": optimizer.param_groups[0]["lr"], "epoch": checkpoint["epoch"]}
 
 
+def bits(value):
+    """The elements as unsigned integers of their width, from the bytes of the storage."""
+    width = value.element_size()
+    raw = value.contiguous().view(torch.uint8) if value.dtype != torch.bool else value.to(torch.uint8)
+    flat = raw.reshape(-1).tolist()
+    return [str(int.from_bytes(bytes(flat[i : i + width]), "little")) for i in range(0, len(flat), width)]
+
+
 def check_values():
     values = load("values.pt", holds_floats=True)
     tensors = {
@@ -101,6 +109,7 @@ def check_values():
     shared = values["shared"]
     return {
         "tensors": tensors,
+        "edges": {key: [str(value.dtype), bits(value)] for key, value in values["edges"].items()},
         "shared": shared["whole"].data_ptr() == shared["transposed"].data_ptr(),
         "strides": list(shared["transposed"].stride()),
         "plain": values["plain"],

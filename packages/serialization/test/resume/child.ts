@@ -1,6 +1,6 @@
 // Trains in a process of its own and saves after every step; a second call goes on from the file. Arguments: device, file, seed, whether to resume.
 // With the seed `probe` it only says by its exit code whether there is such a device.
-import { setDefaultDevice, type Device } from '@flambeau/core';
+import { getDefaultDevice, setDefaultDevice, type Device } from '@flambeau/core';
 import { loadCheckpoint, saveCheckpoint } from '../../src/index.ts';
 import { build } from './run.ts';
 
@@ -14,6 +14,7 @@ async function findDevice(): Promise<Device> {
 
 setDefaultDevice(await findDevice());
 if (seed === 'probe') process.exit(0);
+console.log(`engine ${device === 'cpu' ? `cpu:${(await import('@flambeau/backend-cpu')).cpuInfo().engine}` : getDefaultDevice().name}`);
 const training = build(Number(seed));
 let losses: number[] = [];
 let epoch = 0;

@@ -12,9 +12,15 @@ export interface CIFAROptions {
   train?: boolean;
   /** Applied to each image, a uint8 tensor [32, 32, 3]. */
   transform?: Transform;
+  /** Where the tensors lie; the default device when missing. */
   device?: Device;
   /** Fetches the archive into `root` when the files are not there. */
-  download?: boolean | (DownloadOptions & { mirrors?: readonly string[] });
+  download?:
+    | boolean
+    | (DownloadOptions & {
+        /** Addresses of folders that have the archive, tried in order; the authors' page when missing. */
+        mirrors?: readonly string[];
+      });
 }
 
 /** The files of a dataset: records of labels and 32·32 red, then green, then blue bytes. */

@@ -12,6 +12,7 @@ export interface DownloadProgress {
 export interface DownloadOptions {
   /** Called as bytes arrive; once a second on the console when missing. */
   readonly onProgress?: (progress: DownloadProgress) => void;
+  /** Ends the download when it is aborted. */
   readonly signal?: AbortSignal;
   /** Milliseconds without a byte after which a server counts as stalled; 30,000 by default. */
   readonly stallTimeout?: number;

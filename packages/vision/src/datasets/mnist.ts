@@ -12,9 +12,15 @@ export interface MNISTOptions {
   train?: boolean;
   /** Applied to each image, a uint8 tensor [28, 28]. */
   transform?: Transform;
+  /** Where the tensors lie; the default device when missing. */
   device?: Device;
   /** Fetches the files into `root/MNIST/raw` when they are not there. */
-  download?: boolean | (DownloadOptions & { mirrors?: readonly string[] });
+  download?:
+    | boolean
+    | (DownloadOptions & {
+        /** Addresses of folders that have the files, tried in order; the known ones when missing. */
+        mirrors?: readonly string[];
+      });
 }
 
 /** Where a dataset in the form of MNIST comes from: mirrors, and the MD5 sums of its gzipped files. */

@@ -5,10 +5,11 @@ import { real, sample, type Samples } from '../inputs.ts';
 const { linalg } = algebra;
 
 /** x xᵀ + n·1: symmetric and far from singular. */
-const positive = (x: Tensor): Tensor => x.matmul(x.mT).add(identity(x).mul(x.shape[x.ndim - 1]));
+export const positive = (x: Tensor): Tensor => x.matmul(x.mT).add(identity(x).mul(x.shape[x.ndim - 1]));
 /** x + n·1: far from singular. */
-const regular = (x: Tensor): Tensor => x.add(identity(x).mul(2 + x.shape[x.ndim - 1]));
-const identity = (x: Tensor): Tensor => {
+export const regular = (x: Tensor): Tensor => x.add(identity(x).mul(2 + x.shape[x.ndim - 1]));
+/** The identity matrix, of the device and dtype of x. */
+export const identity = (x: Tensor): Tensor => {
   const ones = x.detach().mul(0).add(1);
   return ones.tril().mul(ones.triu());
 };

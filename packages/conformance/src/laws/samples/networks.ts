@@ -1,4 +1,4 @@
-import { definedOps, dispatch, dispatchOne, linear, tensor, type Op, type Tensor } from '@flambeau/core';
+import { definedOps, dispatch, dispatchOne, einsum, linear, tensor, type Op, type Tensor } from '@flambeau/core';
 import * as nn from '@flambeau/nn';
 import { fixed, indices, real, sample, type Sample, type Samples } from '../inputs.ts';
 
@@ -92,8 +92,26 @@ const recurrence = (name: string, gates: number, states: number): Samples =>
     sample([real([1, 1, 1]), ...Array.from({ length: states }, () => real([1, 1])), real([gates, 1]), real([gates, 1])], (...inputs) =>
       runLayer(name, inputs, reverse),
     ),
+    // A batch of none; there is always a step.
+    sample(
+      [
+        real([2, 0, 2]),
+        ...Array.from({ length: states }, () => real([0, 3])),
+        real([gates * 3, 2]),
+        real([gates * 3, 3]),
+        real([gates * 3]),
+        real([gates * 3]),
+      ],
+      (...inputs) => runLayer(name, inputs, reverse),
+    ),
   ]);
 
+const ctcLosses: Samples = [
+  sample([real([4, 1, 3], -3, -0.5), indices([1, 2], [1, 2])], (x, y) => F.ctcLoss(x.logSoftmax(-1), y, [4], [2])),
+  sample([real([3, 2, 3], -3, -0.5), indices([2, 1], [1, 2])], (x, y) =>
+    F.ctcLoss(x.logSoftmax(-1), y, [3, 2], [1, 1], { reduction: 'sum' }),
+  ),
+];
 const activation = (run: (x: Tensor) => Tensor): Samples => [[2, 3], [], [1], [0], [2, 0]].map((shape) => sample([real(shape)], run));
 const crossEntropies: Sample[] = [
   sample([real([3, 4]), indices([3], [0, 3, 1])], (x, y) => F.crossEntropy(x, y)),
@@ -124,6 +142,11 @@ export const networks = {
     sample([real([3]), real([3])], (a, b) => a.matmul(b)),
     sample([real([2, 0]), real([0, 3])], (a, b) => a.matmul(b)),
     sample([real([1, 1]), real([1, 1])], (a, b) => a.matmul(b)),
+    // Sums of products by letters are matrix products, over empty dimensions too.
+    sample([real([2, 3]), real([3, 2])], (a, b) => einsum('ij,jk->ik', a, b)),
+    sample([real([2, 0]), real([0, 3])], (a, b) => einsum('ij,jk->ik', a, b)),
+    sample([real([0, 2]), real([1, 3])], (a, b) => einsum('ij,ik->ijk', a, b)),
+    sample([real([2, 1]), real([2, 0])], (a, b) => einsum('ij,ij->', a, b)),
     sample([real([0, 2]), real([2, 3])], (a, b) => a.matmul(b)),
   ],
   linearGrad: [
@@ -185,12 +208,8 @@ export const networks = {
   ],
   batchNorm: batchNorms,
   batchNormGrad: batchNorms,
-  ctcLoss: [
-    sample([real([4, 1, 3], -3, -0.5), indices([1, 2], [1, 2])], (x, y) => F.ctcLoss(x.logSoftmax(-1), y, [4], [2])),
-    sample([real([3, 2, 3], -3, -0.5), indices([2, 1], [1, 2])], (x, y) =>
-      F.ctcLoss(x.logSoftmax(-1), y, [3, 2], [1, 1], { reduction: 'sum' }),
-    ),
-  ],
+  ctcLoss: ctcLosses,
+  ctcLossGrad: ctcLosses,
   layerNorm: layerNorms,
   layerNormGrad: layerNorms,
   lstm: recurrence('lstm', 4, 2),

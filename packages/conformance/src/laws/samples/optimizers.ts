@@ -4,7 +4,7 @@ import { noGrad } from '@flambeau/autograd';
 import { fixed, sample, type Samples } from '../inputs.ts';
 
 /** A step of an optimizer on copies of param, grad and state; answers what it made of them. */
-const step = (
+export const step = (
   name: string,
   state: readonly (readonly number[])[],
   attrs: object,
@@ -21,13 +21,15 @@ const step = (
       }),
     false,
   );
-/** The same for a parameter of several elements, one, and none. */
+/** The same for a parameter of several elements, of one, and without dimensions. */
 const steps = (name: string, states: number, attrs: object, scalars: readonly number[]): Samples =>
   [[2, 3], [1], []].map((shape) => step(name, Array.from({ length: states }, () => shape), attrs, scalars, shape)); // prettier-ignore
 
-/** One call for three parameters of different shapes, each with its gradient and state: `places` inputs each. */
-const several = (name: string, places: number, attrs: object, scalars: readonly number[]): Samples[number] => {
-  const shapes = [[2, 3], [17], []].flatMap((shape) => Array.from({ length: places }, () => shape));
+const three: readonly (readonly number[])[] = [[2, 3], [17], []]; // prettier-ignore
+
+/** One call for parameters of different shapes, each with its gradient and state: `places` inputs each. */
+export const several = (name: string, places: number, attrs: object, scalars: readonly number[], parameters = three): Samples[number] => {
+  const shapes = parameters.flatMap((shape) => Array.from({ length: places }, () => shape));
   return sample(
     shapes.map((shape, i) => (i % places < 2 ? fixed(shape) : fixed(shape, 0.1, 1))),
     (...inputs) =>

@@ -80,6 +80,12 @@ export const views = {
     sample([real([])], (x) => square(x.clone().mul_(3))),
     sample([real([0])], (x) => square(x.clone().fill_(1))),
   ],
+  // Not smooth: the gradient of x is PyTorch's, which is not the slope (packages/core/test/ops/names.test.ts has its numbers).
+  asStridedScatter: [
+    sample([real([2, 3]), real([2, 2])], (x, y) => x.asStridedScatter(y, [2, 2], [3, 1], 1), false),
+    sample([real([0]), real([0])], (x, y) => x.asStridedScatter(y, [0], [1]), false),
+    sample([real([]), real([1])], (x, y) => x.asStridedScatter(y, [1], [1]), false),
+  ],
   replaceRegion: [
     sample([real([2, 3]), real([3])], (x, y) => {
       const base = x.clone();

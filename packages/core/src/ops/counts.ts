@@ -1,0 +1,59 @@
+import { readOptions } from '../call.ts';
+import { checkFloat, checkSameDType } from '../checks.ts';
+import { ArgumentError, ValueError, describe } from '../errors.ts';
+import { binomialValue, poissonValue } from '../random/counts.ts';
+import { defaultGenerator, Generator } from '../random/generator.ts';
+import { broadcastShapes } from '../shape.ts';
+import type { Tensor } from '../tensor.ts';
+import { fromNumbers } from './data.ts';
+import { expandTo } from './views.ts';
+
+// Random counts of events: PyTorch's numbers for the same seed. They read their arguments, and have no gradient.
+
+/** Where random counts come from. */
+export interface CountOptions {
+  /** The default generator when missing. */
+  generator?: Generator | null;
+}
+
+function generatorOf(op: string, options: CountOptions | undefined): Generator {
+  const generator = readOptions<CountOptions>(op, options, ['generator']).generator ?? defaultGenerator;
+  if (generator instanceof Generator) return generator;
+  throw new ArgumentError({ op, expected: 'a Generator', received: describe(generator), hint: 'Make one with new Generator().' });
+}
+
+/**
+ * The number of events of Poisson processes.
+ * @param x - how many events there are on average, any shape, not negative
+ * @returns the shape and dtype of x
+ * @throws ValueError for a rate that is negative or not finite, DTypeError for integers, AsyncOnlyError
+ */
+export function poisson(x: Tensor, options?: CountOptions): Tensor {
+  const op = 'poisson';
+  const rates = checkFloat(op, x).to('float64').dataSync() as Float64Array;
+  const generator = generatorOf(op, options);
+  const wrong = rates.find((rate) => !(rate >= 0 && rate < Infinity));
+  if (wrong !== undefined) throw new ValueError({ op, expected: 'rates that are finite and not negative', received: String(wrong) });
+  return fromNumbers(rates.map((rate) => poissonValue(rate, generator)), x.shape, x.dtype, x.device); // prettier-ignore
+}
+
+/**
+ * The number of successes in independent trials.
+ * @param count - how many trials, whole numbers in a float tensor
+ * @param prob - the probability of a success; broadcasts with the counts
+ * @returns the broadcast shape
+ * @throws ValueError for counts that are negative or not whole, and for probabilities outside [0, 1]; DTypeError; AsyncOnlyError
+ */
+export function binomial(count: Tensor, prob: Tensor, options?: CountOptions): Tensor {
+  const op = 'binomial';
+  checkSameDType(op, checkFloat(op, count), prob);
+  const shape = broadcastShapes(op, count.shape, prob.shape);
+  const [counts, chances] = [count, prob].map((x) => expandTo(x, shape).to('float64').dataSync() as Float64Array);
+  const generator = generatorOf(op, options);
+  const wrongCount = counts.find((n) => !(n >= 0 && Number.isInteger(n)));
+  if (wrongCount !== undefined)
+    throw new ValueError({ op, expected: 'counts that are whole and not negative', received: String(wrongCount) });
+  const wrongChance = chances.find((p) => !(p >= 0 && p <= 1));
+  if (wrongChance !== undefined) throw new ValueError({ op, expected: 'probabilities between 0 and 1', received: String(wrongChance) });
+  return fromNumbers(counts.map((n, i) => binomialValue(n, chances[i], generator)), shape, count.dtype, count.device); // prettier-ignore
+}
