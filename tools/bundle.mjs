@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** Folders of packages whose package.json has an export for the condition `node`. */
-export const bundled = ['core', 'autograd', 'backend-cpu', 'nn', 'optim', 'serialization'];
+export const bundled = ['core', 'autograd', 'backend-cpu', 'nn', 'optim', 'data', 'serialization'];
 
 /** Bundles one package from what tsc has emitted. @throws Error when the package does not export the bundle */
 async function bundle(folder) {

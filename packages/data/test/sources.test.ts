@@ -27,14 +27,14 @@ describe('CSV', () => {
     ]);
   });
 
-  it('finds the delimiter, keeps text columns, and names columns without a header', () => {
-    expect(CsvDataset.parse('code;n\n0123;1\n', { text: ['code'] }).get(0)).toEqual({ code: '0123', n: 1 });
-    expect(CsvDataset.parse('1,2\n3,4\n', { header: false }).get(1)).toEqual({ 0: 3, 1: 4 });
+  it('finds the delimiter, keeps text columns, and names columns without a header', async () => {
+    expect((await CsvDataset.parse('code;n\n0123;1\n', { text: ['code'] })).get(0)).toEqual({ code: '0123', n: 1 });
+    expect((await CsvDataset.parse('1,2\n3,4\n', { header: false })).get(1)).toEqual({ 0: 3, 1: 4 });
   });
 
-  it('names the row that has another number of fields, and the quote that stays open', () => {
-    expect(() => CsvDataset.parse('a,b\n1,2\n3\n', {}, 'x.csv')).toThrow(/x\.csv: 2 fields in row 2, got 1/);
-    expect(() => CsvDataset.parse('a,b\n"1,2\n')).toThrow(/CSV/);
+  it('names the row that has another number of fields, and the quote that stays open', async () => {
+    await expect(CsvDataset.parse('a,b\n1,2\n3\n', {}, 'x.csv')).rejects.toThrow(/x\.csv: 2 fields in row 2, got 1/);
+    await expect(CsvDataset.parse('a,b\n"1,2\n')).rejects.toThrow(/CSV/);
   });
 
   it('says which file is missing', async () => {

@@ -5,8 +5,9 @@ const stateBytes = 5056;
 
 /** A source of random numbers that gives what PyTorch's CPU generator gives for the same seed. */
 export class Generator {
-  private engine = new MT19937(5489);
-  private seedValue = 5489n;
+  private seedValue = 0n;
+  /** The engine of the seed, made by the first draw: filling its state would be a tenth of the time in which a program starts. */
+  private started: MT19937 | undefined;
   /** The second number of the last pair of normals, waiting for the next call. */
   private waitingNormal: number | undefined;
 
@@ -21,7 +22,7 @@ export class Generator {
       throw new ArgumentError({ op: 'manualSeed', expected: 'an integer, or a bigint past 2^53', received: describe(seed) });
     }
     this.seedValue = BigInt.asUintN(64, BigInt(seed));
-    this.engine = new MT19937(Number(this.seedValue & 0xffffffffn));
+    this.started = undefined;
     this.waitingNormal = undefined;
     return this;
   }
@@ -29,6 +30,10 @@ export class Generator {
   /** Starts the stream of a seed drawn by chance. @returns the seed */
   seed(): bigint {
     return this.manualSeed(Math.floor(Math.random() * 2 ** 53)).seedValue;
+  }
+
+  private get engine(): MT19937 {
+    return (this.started ??= new MT19937(Number(this.seedValue & 0xffffffffn)));
   }
 
   /** The seed that the stream started from. */

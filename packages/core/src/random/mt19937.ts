@@ -11,20 +11,14 @@ export class MT19937 {
   left = 1;
   next = 0;
 
+  /** Starts from 32 bits. */
   constructor(seed: number) {
-    this.seed(seed);
-  }
-
-  /** Starts anew from 32 bits. */
-  seed(seed: number): void {
     const { state } = this;
     state[0] = seed;
     for (let j = 1; j < N; j++) {
       const previous = state[j - 1] ^ (state[j - 1] >>> 30);
       state[j] = Math.imul(1812433253, previous) + j;
     }
-    this.left = 1;
-    this.next = 0;
   }
 
   /** The next 32 random bits. */

@@ -1,5 +1,4 @@
 import { checkArray, IndexError } from '@flambeau/core';
-import Papa from 'papaparse';
 import { Dataset } from '../dataset.ts';
 import { DataSourceError, nameOf, readText, type Source } from './source.ts';
 
@@ -39,7 +38,8 @@ export class CsvDataset extends Dataset<Row> {
   }
 
   /** Parses text. */
-  static parse(text: string, options: CsvOptions = {}, name = 'csv'): CsvDataset {
+  static async parse(text: string, options: CsvOptions = {}, name = 'csv'): Promise<CsvDataset> {
+    const { default: Papa } = await import('papaparse');
     const { header = true, delimiter = '' } = options;
     const { data, errors } = Papa.parse<string[]>(text, { delimiter, skipEmptyLines: 'greedy' });
     // A single column has no delimiter to find, which is no error.

@@ -1,5 +1,4 @@
 import { FlambeauError } from '@flambeau/core';
-import { Inflate } from 'fflate';
 import { FileError, type FileErrorCode } from '../errors.ts';
 import { allocate, readLong, readRange, type ByteSource } from '../files/source.ts';
 import type { Work } from '../files/work.ts';
@@ -286,6 +285,7 @@ export async function readEntryStart(archive: ZipArchive, entry: ZipEntry, count
   if (entry.stored) return packed.subarray(0, count);
   const out = new Uint8Array(Math.min(count, entry.size));
   let filled = 0;
+  const { Inflate } = await import('fflate');
   const stream = new Inflate((chunk) => {
     const part = chunk.subarray(0, out.length - filled);
     out.set(part, filled);
@@ -310,6 +310,7 @@ const notDeflated = (entry: ZipEntry, offset: number, source: ByteSource, cause:
 async function inflate(packed: Uint8Array, entry: ZipEntry, offset: number, source: ByteSource, work: Work): Promise<Uint8Array> {
   const out = allocate(entry.size, { file: source.name, byte: entry.headerOffset }, `the entry ${entry.name}`);
   let filled = 0;
+  const { Inflate } = await import('fflate');
   const stream = new Inflate((chunk) => {
     if (filled + chunk.length > out.length) throw failure(source, 'FILE_LIMIT', offset, `${entry.size} bytes in ${entry.name}`, 'more');
     out.set(chunk, filled);

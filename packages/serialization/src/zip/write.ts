@@ -1,4 +1,3 @@
-import { Deflate } from 'fflate';
 import { pieces } from '../files/target.ts';
 import { stretch, Work } from '../files/work.ts';
 import { crc32Long } from './crc32.ts';
@@ -62,6 +61,7 @@ export async function* writeZip(inputs: Iterable<ZipInput>, options: ZipOptions 
 /** Packs bytes, piece by piece, so that a signal stops it. */
 async function deflate(bytes: Uint8Array, work: Work): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
+  const { Deflate } = await import('fflate');
   const stream = new Deflate((chunk) => void parts.push(chunk));
   // Packing takes far longer than copying: the stretches between two looks at the signal are shorter.
   const step = stretch / 8;
