@@ -3,6 +3,7 @@ import { findAddon } from './addon.ts';
 import { DistributedError } from './error.ts';
 import { currentWorld, groupOf, ProcessGroup, setWorld } from './group.ts';
 import { findLauncher, installHint, libraryNames, lostConnection, type Launcher } from './launcher.ts';
+import { RollCall } from './rollCall.ts';
 import { MpiTransport, SoloTransport, type Transport } from './transport.ts';
 import type { Work } from './work.ts';
 
@@ -113,17 +114,20 @@ function join(op: string, launcher: Launcher, limits: Limits, timeout: number): 
     });
   }
   const transport = new MpiTransport(addon, limits.debug);
+  const rollCall = new RollCall(launcher, process.env, limits.start);
   let place: ReturnType<typeof addon.start>;
   try {
     place = addon.start(limits, transport.settled);
   } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
     throw new DistributedError({
       op,
       expected: `${found.version} to start in all ranks`,
-      received: error instanceof Error ? error.message : String(error),
+      received: [why, rollCall.missing()].filter((text) => text !== '').join(': '),
       hint: 'Every process of the job must call initProcessGroup, after the same imports.',
     });
   }
+  rollCall.end();
   info = { ...found, launcher: launcher.name, threadLevel: place.threadLevel };
   ended = true;
   endWithProcess(transport, place.rank, place.size);

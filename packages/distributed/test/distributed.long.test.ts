@@ -30,6 +30,7 @@ describe.each(launchers)('under $name', (launcher) => {
   });
 
   run.each([
+    ['absent', /not all ranks have started within 5 s: rank 3 of 4 \(host \S+\) has not come/],
     ['killed', /rank 3 of 4 \(host \S+, process \d+\) has died/],
     ['throws', /rank 3 of 4 \(process \d+\) ended with exit code 1: Error: the data is gone/],
     ['rejects', /rank 3 of 4 \(process \d+\) ended with exit code 1: Error: the data is gone/],

@@ -14,11 +14,13 @@ import {
 } from '../../src/index.ts';
 
 const way = process.argv[2];
+const forever = new Int32Array(new SharedArrayBuffer(4));
+const { OMPI_COMM_WORLD_RANK = process.env['PMI_RANK'] } = process.env;
+if (way === 'absent' && OMPI_COMM_WORLD_RANK === '3') Atomics.wait(forever, 0, 0);
 setDefaultDevice(cpu);
-initProcessGroup({ backend: 'mpi', timeout: 2000, silenceTimeout: 3000, debug: way === 'shape' || way === 'order' });
+initProcessGroup({ backend: 'mpi', startTimeout: 5000, timeout: 2000, silenceTimeout: 3000, debug: way === 'shape' || way === 'order' });
 const rank = getRank();
 const last = rank === getWorldSize() - 1;
-const forever = new Int32Array(new SharedArrayBuffer(4));
 
 const ways: Record<string, () => unknown> = {
   killed: () => process.kill(process.pid, 'SIGKILL'),
