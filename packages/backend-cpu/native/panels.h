@@ -127,6 +127,16 @@ template <typename T> void packRight(const Matrix<T>& b, Index k, Index n, T* to
   }
 }
 
+/** Packs two matrices with n columns, one below the other, as packRight does one of their k + l rows. */
+template <typename T> void packStacked(const Matrix<T>& above, Index k, const Matrix<T>& below, Index l, Index n, T* to) {
+  for (Index n0 = 0; n0 < n; n0 += tileVectors * LanesOf<T>::count) {
+    const Index left = n - n0, w = panelWidth<T>(left), columns = left < w ? left : w;
+    T* panel = to + n0 * (k + l);
+    packPanel(Matrix<T>{above.at + n0 * above.column, above.row, above.column}, k, columns, w, panel);
+    packPanel(Matrix<T>{below.at + n0 * below.column, below.row, below.column}, l, columns, w, panel + k * w);
+  }
+}
+
 /** c [m, n] = bias + a [m, k] · b, or c + a·b with `accumulate`, where b was packed by packRight; `bias` fills whole panels, or is null. */
 template <typename T>
 void packedProduct(Index m, Index n, Index k, const Matrix<T>& a, const T* packed, T* c, Index cm, const T* bias, bool accumulate) {

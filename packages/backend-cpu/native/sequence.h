@@ -40,29 +40,38 @@ struct Layer {
   }
   /** The step that runs as number s. */
   Index at(Index s) const { return reverse ? steps - 1 - s : s; }
-  /** Calls body(first sample, samples) for groups of samples. `width` is how many sums a sample has in a step. */
-  template <class Body> void overSamples(const ErrorSlot& slot, Index width, const Body& body) const {
+  /** How many steps are run at once before their gradients are multiplied: rows for one block of a product, as the caches keep them. */
+  Index stretch() const {
+    const Index rows = size >= 128 ? 512 : 256, n = rows / batch < 1 ? 1 : rows / batch;
+    return n < steps ? n : steps;
+  }
+  /** Calls body(first sample, samples) for groups of samples, for the steps that run as numbers begin to end. `width` is how many sums a sample has in a step. */
+  template <class Body> void overSamples(const ErrorSlot& slot, Index width, Index begin, Index end, const Body& body) const {
     const Index groups = (batch + 31) / 32;
-    share(slot, groups, 2.0 * (double)steps * (double)batch * (double)width * (double)(size + features), [&](int64_t group, int) {
+    share(slot, groups, 2.0 * (double)(end - begin) * (double)batch * (double)width * (double)(size + features), [&](int64_t group, int) {
       const Index first = batch * (Index)group / groups;
       body(first, batch * ((Index)group + 1) / groups - first);
     });
   }
 };
 
-/** Calls step(i, lanes) for the vectors of a row, the last of which may be a part. */
+/** Calls step(i, lanes) for the vectors of a row, the last of which may be a part. `step` is to be inlined: its code for whole vectors has no branch. */
 template <class Step> FLAMBEAU_INLINE void overRow(Index size, Step step) {
-  for (Index i = 0; i < size; i += W) step(i, size - i < W ? size - i : Index(W));
+  Index i = 0;
+  for (; i + W <= size; i += W) step(i, Index(W));
+  if (i < size) step(i, size - i);
 }
+#define FLAMBEAU_STEP __attribute__((always_inline))
 FLAMBEAU_INLINE Vf some(const float* p, Index count) { return count == W ? load(p) : loadPart(p, count); }
 FLAMBEAU_INLINE void putSome(float* p, Vf v, Index count) {
   if (count == W) store(p, v);
   else storePart(p, v, count);
 }
 
-/** out [columns] = the sum of `rows` rows that lie `step` apart. */
-static inline void sumRows(const float* from, Index rows, Index step, Index columns, float* out) {
-  for (Index i = 0; i < columns; i++) out[i] = 0;
+/** out [columns] = the sum of `rows` rows that lie `step` apart, or out + that. */
+static inline void sumRows(const float* from, Index rows, Index step, Index columns, float* out, bool accumulate) {
+  if (!accumulate)
+    for (Index i = 0; i < columns; i++) out[i] = 0;
   for (Index r = 0; r < rows; r++)
     for (Index i = 0; i < columns; i++) out[i] += from[r * step + i];
 }
@@ -88,16 +97,24 @@ struct WeightGrads {
       generalProduct(blocks, rows, n, k, Matrix<float>{a + from, 1, aStep}, b, c + from * n, n, (const float*)nullptr, accumulate, rooms + worker * each);
     });
   }
-  /** [G·H, I] = sumsᵀ [G·H, T·N] · x [T·N, I]; `rows` has room for x where its rows do not lie at one stride. */
-  void ofInput(const Layer& q, const float* sums, Index step, Index width, const float* rows, float* dWeight) const {
-    add(width, q.features, q.steps * q.batch, sums, step, Matrix<float>{rows, q.features, 1}, dWeight, false);
+  // Of the steps that run as numbers begin to end, whose rows `sums` holds in the order of time.
+
+  /** [G·H, I] = sumsᵀ [G·H, T·N] · x [T·N, I], or with `accumulate` that and what was there. */
+  void ofInput(const Layer& q, Index begin, Index end, const float* sums, Index step, Index width, const float* rows, float* dWeight, bool accumulate) const {
+    const Index lowest = q.reverse ? q.at(end - 1) : begin;
+    add(width, q.features, (end - begin) * q.batch, sums, step, Matrix<float>{rows + lowest * q.batch * q.features, q.features, 1}, dWeight, accumulate);
   }
   /** [G·H, H] = sumsᵀ · the hidden states before: h0 for the first step, and the outputs, one step on, for the others. */
-  void ofHidden(const Layer& q, const float* sums, Index step, Index width, const float* h0, const float* output, float* dWeight) const {
-    const Index first = q.reverse ? (q.steps - 1) * q.batch : 0, later = q.reverse ? 0 : q.batch, outputs = q.reverse ? q.batch : 0;
-    add(width, q.size, q.batch, sums + first * step, step, Matrix<float>{h0, q.size, 1}, dWeight, false);
-    if (q.steps > 1)
-      add(width, q.size, (q.steps - 1) * q.batch, sums + later * step, step, Matrix<float>{output + outputs * q.size, q.size, 1}, dWeight, true);
+  void ofHidden(const Layer& q, Index begin, Index end, const float* sums, Index step, Index width, const float* h0, const float* output, float* dWeight, bool accumulate) const {
+    const Index states = q.batch * q.size, from = begin == 0 ? 1 : begin, lowest = q.reverse ? q.at(end - 1) : begin;
+    if (begin == 0) {
+      add(width, q.size, q.batch, sums + (q.at(0) - lowest) * q.batch * step, step, Matrix<float>{h0, q.size, 1}, dWeight, accumulate);
+      accumulate = true;
+    }
+    if (from >= end) return;
+    // The first in time of the steps with one before, and that one.
+    const Index t = q.reverse ? lowest : from, before = q.reverse ? t + 1 : t - 1;
+    add(width, q.size, (end - from) * q.batch, sums + (t - lowest) * q.batch * step, step, Matrix<float>{output + before * states, q.size, 1}, dWeight, accumulate);
   }
 };
 

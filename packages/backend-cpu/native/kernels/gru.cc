@@ -8,7 +8,7 @@ namespace FLAMBEAU_NAMESPACE {
 
 /** The gates r, z, n of one sample from their sums (those of the input in place, those of the hidden state in `hidden`), and the new state. */
 static void openGru(float* gates, const float* hidden, const float* biasHidden, const float* before, float* after, Index size) {
-  overRow(size, [=](Index i, Index lanes) {
+  overRow(size, [=](Index i, Index lanes) FLAMBEAU_STEP {
     const Vf reset = quickSigmoid(some(gates + i, lanes) + some(hidden + i, lanes));
     const Vf update = quickSigmoid(some(gates + size + i, lanes) + some(hidden + size + i, lanes));
     const Vf inner = some(hidden + 2 * size + i, lanes) + some(biasHidden + i, lanes);
@@ -49,7 +49,7 @@ int gru(const double* command, ErrorSlot& slot) {
   for (Index i = 0; i < size; i++) biasHidden[i] = biasHh == nullptr ? 0 : biasHh[2 * size + i];
   packRight(Matrix<float>{weightIh, 1, q.features}, q.features, width, packedIh);
   packRight(Matrix<float>{weightHh, 1, size}, size, width, packedHh);
-  q.overSamples(slot, width, [&](Index first, Index samples) {
+  q.overSamples(slot, width, 0, q.steps, [&](Index first, Index samples) {
     const Index shift = first * size;
     float* hidden = hiddens + first * width;
     const float* h = h0 + shift;
@@ -69,7 +69,7 @@ int gru(const double* command, ErrorSlot& slot) {
 
 /** From the gradient of one sample's state to those of the sums n, r, z and of the hidden state's part of n, in this order; dh becomes its direct part. */
 static void closeGru(const float* gates, const float* before, float* dh, float* out, Index size) {
-  overRow(size, [=](Index i, Index lanes) {
+  overRow(size, [=](Index i, Index lanes) FLAMBEAU_STEP {
     const Vf reset = some(gates + i, lanes), update = some(gates + size + i, lanes), fresh = some(gates + 2 * size + i, lanes);
     const Vf slope = some(dh + i, lanes), freshSlope = slope * (1 - update) * (1 - fresh * fresh);
     putSome(out + i, freshSlope, lanes);
@@ -119,7 +119,7 @@ int gruGrad(const double* command, ErrorSlot& slot) {
   float* sums = room; // gradients of the sums n, r, z and of the hidden part of n: [T, N, 4H]
   room = aligned(room + all * row);
   const float* rows = rowsOf(x, q, room);
-  q.overSamples(slot, width, [&](Index first, Index samples) {
+  q.overSamples(slot, width, 0, q.steps, [&](Index first, Index samples) {
     const Index shift = first * size;
     float* slopeH = dh + shift;
     copyRun(gH + shift, slopeH, samples * size);
@@ -142,13 +142,13 @@ int gruGrad(const double* command, ErrorSlot& slot) {
   });
   const float* gateSums = sums + size;
   const WeightGrads grads = {slot, room, each};
-  grads.ofInput(q, gateSums, row, 2 * size, rows, dWeightIh);
-  grads.ofInput(q, sums, row, size, rows, dWeightIh + 2 * size * q.features);
-  grads.ofHidden(q, gateSums, row, width, h0, output, dWeightHh);
+  grads.ofInput(q, 0, q.steps, gateSums, row, 2 * size, rows, dWeightIh, false);
+  grads.ofInput(q, 0, q.steps, sums, row, size, rows, dWeightIh + 2 * size * q.features, false);
+  grads.ofHidden(q, 0, q.steps, gateSums, row, width, h0, output, dWeightHh, false);
   if (dBiasIh != nullptr) {
-    sumRows(gateSums, all, row, 2 * size, dBiasIh);
-    sumRows(sums, all, row, size, dBiasIh + 2 * size);
-    sumRows(gateSums, all, row, width, dBiasHh);
+    sumRows(gateSums, all, row, 2 * size, dBiasIh, false);
+    sumRows(sums, all, row, size, dBiasIh + 2 * size, false);
+    sumRows(gateSums, all, row, width, dBiasHh, false);
   }
   return ok;
 }

@@ -1,14 +1,13 @@
-// Long short-term memory over a whole sequence and its gradient, in float32. What does not depend on the step before is one matrix product for
-// all steps; what does is one product and one pass of fused gates a step.
+// Long short-term memory over a whole sequence and its gradient, in float32: one matrix product and one pass of fused gates a step.
 #include "../command.h"
 #include "../quickMath.h"
 #include "../sequence.h"
 
 namespace FLAMBEAU_NAMESPACE {
 
-/** The gates of one sample, i, f, g, o, from sums to activations; the new cell and hidden state. */
-static void openGates(float* gates, const float* before, float* cell, float* hidden, Index size) {
-  overRow(size, [=](Index i, Index lanes) {
+/** The gates of one sample, i, f, g, o, from sums to activations; the new cell and hidden state, the latter also for the next step. */
+static void openGates(float* gates, const float* before, float* cell, float* hidden, float* next, Index size) {
+  overRow(size, [=](Index i, Index lanes) FLAMBEAU_STEP {
     const Vf input = quickSigmoid(some(gates + i, lanes)), forget = quickSigmoid(some(gates + size + i, lanes));
     const Vf fresh = quickTanh(some(gates + 2 * size + i, lanes)), output = quickSigmoid(some(gates + 3 * size + i, lanes));
     const Vf c = forget * some(before + i, lanes) + input * fresh;
@@ -17,7 +16,9 @@ static void openGates(float* gates, const float* before, float* cell, float* hid
     putSome(gates + 2 * size + i, fresh, lanes);
     putSome(gates + 3 * size + i, output, lanes);
     putSome(cell + i, c, lanes);
-    putSome(hidden + i, output * quickTanh(c), lanes);
+    const Vf h = output * quickTanh(c);
+    putSome(hidden + i, h, lanes);
+    putSome(next + i, h, lanes);
   });
 }
 
@@ -40,40 +41,41 @@ int lstm(const double* command, ErrorSlot& slot) {
   float* lastC = read.pointer<float>();
   float* gates = read.pointer<float>();
   float* cells = read.pointer<float>();
-  const Index size = q.size, width = 4 * size, panels = wholePanels(width), states = q.batch * size;
+  const Index size = q.size, width = 4 * size, depth = q.features + size, panels = wholePanels(width), states = q.batch * size;
   float* bias = aligned(read.pointer<float>());
-  float* packedIh = aligned(bias + panels);
-  float* packedHh = aligned(packedIh + q.features * panels);
+  float* packed = aligned(bias + panels);
+  float* joined = aligned(packed + depth * panels); // [x, h] of each sample, [N, I + H]
   for (Index i = 0; i < panels; i++) bias[i] = i >= width ? 0 : (biasIh == nullptr ? 0 : biasIh[i]) + (biasHh == nullptr ? 0 : biasHh[i]);
-  packRight(Matrix<float>{weightIh, 1, q.features}, q.features, width, packedIh);
-  packRight(Matrix<float>{weightHh, 1, size}, size, width, packedHh);
-  q.overSamples(slot, width, [&](Index first, Index samples) {
+  packStacked(Matrix<float>{weightIh, 1, q.features}, q.features, Matrix<float>{weightHh, 1, size}, size, width, packed);
+  q.overSamples(slot, width, 0, q.steps, [&](Index first, Index samples) {
     const Index shift = first * size;
-    const float* h = h0 + shift;
     const float* c = c0 + shift;
+    float* inputs = joined + first * depth;
+    for (Index n = 0; n < samples; n++) copyRun(h0 + shift + n * size, inputs + n * depth + q.features, size);
     for (Index s = 0; s < q.steps; s++) {
       const Index t = q.at(s);
+      const Matrix<float> row = x.rows(t, first);
       float* now = gates + (t * q.batch + first) * width;
       float* shown = output + t * states + shift;
       float* cell = cells + t * states + shift;
-      packedProduct(samples, width, q.features, x.rows(t, first), packedIh, now, width, bias, false); // x [N, I] · W_ihᵀ [I, 4H]
-      packedProduct(samples, width, size, Matrix<float>{h, size, 1}, packedHh, now, width, (const float*)nullptr, true); // h [N, H] · W_hhᵀ [H, 4H]
-      for (Index n = 0; n < samples; n++) openGates(now + n * width, c + n * size, cell + n * size, shown + n * size, size);
-      h = shown;
+      for (Index n = 0; n < samples; n++) copyRun(row.at + n * row.row, inputs + n * depth, q.features);
+      packedProduct(samples, width, depth, Matrix<float>{inputs, depth, 1}, packed, now, width, bias, false); // [x, h] [N, I + H] · [W_ih, W_hh]ᵀ [I + H, 4H]
+      for (Index n = 0; n < samples; n++)
+        openGates(now + n * width, c + n * size, cell + n * size, shown + n * size, inputs + n * depth + q.features, size);
       c = cell;
     }
-    copyRun(h, lastH + shift, samples * size);
+    for (Index n = 0; n < samples; n++) copyRun(inputs + n * depth + q.features, lastH + shift + n * size, size);
     copyRun(c, lastC + shift, samples * size);
   });
   return ok;
 }
 
-/** From the gradients of one sample's hidden and cell state to those of its gates' sums, and of the cell state before. */
-static void closeGates(const float* gates, const float* before, const float* cell, const float* dh, float* dc, float* out, Index size) {
-  overRow(size, [=](Index i, Index lanes) {
+/** From the gradients of one sample's hidden state (of the next step, and of the output), and cell state to those of its gates' sums, and of the cell state before. */
+static void closeGates(const float* gates, const float* before, const float* cell, const float* dh, const float* dShown, float* dc, float* out, Index size) {
+  overRow(size, [=](Index i, Index lanes) FLAMBEAU_STEP {
     const Vf input = some(gates + i, lanes), forget = some(gates + size + i, lanes);
     const Vf fresh = some(gates + 2 * size + i, lanes), output = some(gates + 3 * size + i, lanes);
-    const Vf shown = quickTanh(some(cell + i, lanes)), slope = some(dh + i, lanes);
+    const Vf shown = quickTanh(some(cell + i, lanes)), slope = some(dh + i, lanes) + some(dShown + i, lanes);
     const Vf inner = some(dc + i, lanes) + slope * output * (1 - shown * shown);
     putSome(out + i, inner * fresh * input * (1 - input), lanes);
     putSome(out + size + i, inner * some(before + i, lanes) * forget * (1 - forget), lanes);
@@ -110,7 +112,7 @@ int lstmGrad(const double* command, ErrorSlot& slot) {
   float* dx = read.pointer<float>();
   const Index each = read.integer();
   float* room = aligned(read.pointer<float>());
-  const Index size = q.size, width = 4 * size, states = q.batch * size, all = q.steps * q.batch;
+  const Index size = q.size, width = 4 * size, states = q.batch * size;
   float* packedHh = room;
   room = aligned(room + width * wholePanels(size));
   packRight(Matrix<float>{weightHh, size, 1}, width, size, packedHh);
@@ -119,8 +121,10 @@ int lstmGrad(const double* command, ErrorSlot& slot) {
     room = aligned(room + width * wholePanels(q.features));
     packRight(Matrix<float>{weightIh, q.features, 1}, width, q.features, packedIh);
   }
-  float* sums = room; // gradients of the gates' sums, [T, N, 4H]
-  room = aligned(room + all * width);
+  // The gradients of the gates' sums, [steps of a stretch, N, 4H]: stretches are so short that the second cache keeps them for the weights' gradients.
+  const Index stretch = q.stretch();
+  float* sums = room;
+  room = aligned(room + stretch * q.batch * width);
   const float* rows = rowsOf(x, q, room);
   const bool initial = dh != nullptr;
   if (!initial) {
@@ -128,31 +132,34 @@ int lstmGrad(const double* command, ErrorSlot& slot) {
     dc = aligned(dh + states);
     room = aligned(dc + states);
   }
-  q.overSamples(slot, width, [&](Index first, Index samples) {
-    const Index shift = first * size;
-    float* slopeH = dh + shift;
-    float* slopeC = dc + shift;
-    copyRun(gH + shift, slopeH, samples * size);
-    copyRun(gC + shift, slopeC, samples * size);
-    for (Index s = q.steps - 1; s >= 0; s--) {
-      const Index t = q.at(s);
-      const float* before = (s == 0 ? c0 : cells + q.at(s - 1) * states) + shift;
-      float* now = sums + (t * q.batch + first) * width;
-      const Matrix<float> slope = g.rows(t, first);
-      for (Index n = 0; n < samples; n++) {
-        float* total = slopeH + n * size;
-        for (Index i = 0; i < size; i++) total[i] += slope.at[n * slope.row + i];
-        closeGates(gates + (t * q.batch + first + n) * width, before + n * size, cells + t * states + shift + n * size, total, slopeC + n * size, now + n * width, size);
-      }
-      const Matrix<float> sum = {now, width, 1};
-      if (s > 0 || initial) packedProduct(samples, size, width, sum, packedHh, slopeH, size, (const float*)nullptr, false); // [N, 4H] · W_hh [4H, H]
-      if (dx != nullptr) packedProduct(samples, q.features, width, sum, packedIh, dx + (t * q.batch + first) * q.features, q.features, (const float*)nullptr, false);
-    }
-  });
+  copyRun(gH, dh, states);
+  copyRun(gC, dc, states);
   const WeightGrads grads = {slot, room, each};
-  grads.ofInput(q, sums, width, width, rows, dWeightIh);
-  grads.ofHidden(q, sums, width, width, h0, output, dWeightHh);
-  if (dBias != nullptr) sumRows(sums, all, width, width, dBias);
+  for (Index end = q.steps; end > 0; end -= stretch) {
+    const Index begin = end > stretch ? end - stretch : 0, lowest = q.reverse ? q.at(end - 1) : begin;
+    q.overSamples(slot, width, begin, end, [&](Index first, Index samples) {
+      const Index shift = first * size;
+      float* slopeH = dh + shift;
+      float* slopeC = dc + shift;
+      for (Index s = end - 1; s >= begin; s--) {
+        const Index t = q.at(s);
+        const float* before = (s == 0 ? c0 : cells + q.at(s - 1) * states) + shift;
+        float* now = sums + ((t - lowest) * q.batch + first) * width;
+        const Matrix<float> slope = g.rows(t, first);
+        for (Index n = 0; n < samples; n++) {
+          const float* opened = gates + (t * q.batch + first + n) * width;
+          closeGates(opened, before + n * size, cells + t * states + shift + n * size, slopeH + n * size, slope.at + n * slope.row, slopeC + n * size, now + n * width, size);
+        }
+        const Matrix<float> sum = {now, width, 1};
+        if (s > 0 || initial) packedProduct(samples, size, width, sum, packedHh, slopeH, size, (const float*)nullptr, false); // [N, 4H] · W_hh [4H, H]
+        if (dx != nullptr) packedProduct(samples, q.features, width, sum, packedIh, dx + (t * q.batch + first) * q.features, q.features, (const float*)nullptr, false);
+      }
+    });
+    const bool more = end < q.steps;
+    grads.ofInput(q, begin, end, sums, width, width, rows, dWeightIh, more);
+    grads.ofHidden(q, begin, end, sums, width, width, h0, output, dWeightHh, more);
+    if (dBias != nullptr) sumRows(sums, (end - begin) * q.batch, width, width, dBias, more);
+  }
   return ok;
 }
 

@@ -16,6 +16,9 @@ interface LstmGradAttrs extends GradAttrs {
 
 /** A sequence whose features lie together; step and sample may have any stride, as batchFirst gives it. */
 const isSequence = (x: Operand): boolean => isFloat32(x) && (x.strides[2] === 1 || x.shape[2] === 1);
+/** How many steps the kernel of a gradient runs at once, as Layer::stretch in native/sequence.h has it. */
+const stretch = (steps: number, batch: number, size: number): number =>
+  Math.min(steps, Math.max(1, Math.floor((size >= 128 ? 512 : 256) / batch)));
 const wholePanels = (n: number): number => Math.ceil(n / 32) * 32;
 
 /** LSTM and GRU over a whole sequence, and their gradients, in float32. */
@@ -54,7 +57,7 @@ export function recurrentKernels(engine: Engine): Record<string, OptionalKernel>
       writeMaybe(biasIh);
       writeMaybe(biasHh);
       for (const output of outputs) command.address(output);
-      command.scratch(4 * ((1 + features + size) * wholePanels(4 * size) + 128));
+      command.scratch(4 * ((1 + features + size) * wholePanels(4 * size) + batch * (features + size) + 128));
       engine.run('lstm');
     },
   };
@@ -70,7 +73,6 @@ export function recurrentKernels(engine: Engine): Record<string, OptionalKernel>
       const { reverse, initial, input } = attrs as LstmGradAttrs;
       const [steps, batch, features] = x.shape;
       const size = h0.shape[1];
-      const all = steps * batch;
       const rows = isRowMajor(x) ? 0 : x.count;
       let next = initial ? 2 : 0;
       command.begin(gradId);
@@ -88,9 +90,10 @@ export function recurrentKernels(engine: Engine): Record<string, OptionalKernel>
       writeMaybe(bias === undefined ? undefined : outputs[next++]);
       writeMaybe(input ? outputs[next] : undefined);
       const panels = wholePanels(size) + (input ? wholePanels(features) : 0);
-      writeRooms(4 * size * panels + 2 * batch * size + all * 4 * size + rows + 256, [
-        scratchBytes(4 * size, features, all, 4),
-        scratchBytes(4 * size, size, all, 4),
+      const together = stretch(steps, batch, size) * batch;
+      writeRooms(4 * size * panels + 2 * batch * size + together * 4 * size + rows + 256, [
+        scratchBytes(4 * size, features, together, 4),
+        scratchBytes(4 * size, size, together, 4),
       ]);
       engine.run('lstmGrad');
     },
