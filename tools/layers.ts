@@ -15,7 +15,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   '@flambeau/serialization': ['@flambeau/core', '@flambeau/autograd', '@flambeau/nn'],
   '@flambeau/distributed-linux-x64': [],
   '@flambeau/distributed': ['@flambeau/core', '@flambeau/autograd', '@flambeau/nn', '@flambeau/distributed-linux-x64'],
-  '@flambeau/plot': [],
+  '@flambeau/plot': ['@flambeau/core'],
   flambeau: [
     '@flambeau/core',
     '@flambeau/autograd',

@@ -65,7 +65,7 @@ for (const { folder, manifest } of packages) {
 }
 
 /** An empty project with some of the tarballs installed by npm. */
-function project(name, dependencies) {
+function project(name, dependencies, omit) {
   const folder = join(work, name);
   mkdirSync(folder, { recursive: true });
   const file = (dependency) => `file:${tarballs[dependency]}`;
@@ -84,7 +84,9 @@ function project(name, dependencies) {
       overrides,
     }),
   );
-  const installed = run('npm', ['install', '--no-audit', '--no-fund', '--omit=optional', '--prefer-offline'], { cwd: folder });
+  const installed = run('npm', ['install', '--no-audit', '--no-fund', ...(omit === undefined ? [] : [omit]), '--prefer-offline'], {
+    cwd: folder,
+  });
   check(`${name}: npm installs ${dependencies.join(' and ')}`, installed);
   return folder;
 }
@@ -99,7 +101,8 @@ DEVICE
 const a = tensor([[1, 2], [3, 4]]);
 console.log(JSON.stringify(matmul(a, a).toArraySync()));`;
 
-const arrays = project('arrays', ['@flambeau/core', '@flambeau/backend-reference']);
+const withoutOptional = '--omit=optional';
+const arrays = project('arrays', ['@flambeau/core', '@flambeau/backend-reference'], withoutOptional);
 runProgram(
   arrays,
   'core and backend-reference alone multiply two matrices',
@@ -107,18 +110,30 @@ runProgram(
   '[[7,10],[15,22]]',
 );
 
-const cpuOnly = project('cpu', ['@flambeau/core', '@flambeau/backend-cpu']);
+const cpuOnly = project('cpu', ['@flambeau/core', '@flambeau/backend-cpu'], withoutOptional);
 runProgram(
   cpuOnly,
   'core and backend-cpu fall back to WASM without a compiler, and say so',
   `${product.replace('DEVICE', "import { cpu, cpuInfo } from '@flambeau/backend-cpu'; setDefaultDevice(cpu);")}
 const info = cpuInfo();
 if (!info.engine.startsWith('wasm')) throw new Error('expected WASM, got ' + JSON.stringify(info));
-console.log('why not native:', JSON.stringify(info));`,
+if (!info.notes.some((note) => note.includes('addon'))) throw new Error('expected a note on the addon, got ' + JSON.stringify(info));`,
   '[[7,10],[15,22]]',
 );
 
-const whole = project('whole', ['flambeau', '@flambeau/vision', '@flambeau/plot']);
+const platform = '@flambeau/backend-cpu-linux-x64';
+if (process.platform === 'linux' && process.arch === 'x64' && existsSync(join(root, 'packages/backend-cpu-linux-x64/flambeau.node'))) {
+  const native = project('native', ['@flambeau/core', '@flambeau/backend-cpu', platform]);
+  runProgram(
+    native,
+    'core and backend-cpu run natively with the addon of their platform',
+    `${product.replace('DEVICE', "import { cpu, cpuInfo } from '@flambeau/backend-cpu'; setDefaultDevice(cpu);")}
+if (cpuInfo().engine !== 'native') throw new Error('expected native, got ' + JSON.stringify(cpuInfo()));`,
+    '[[7,10],[15,22]]',
+  );
+}
+
+const whole = project('whole', ['flambeau', '@flambeau/vision', '@flambeau/plot'], withoutOptional);
 const training = `import { linspace, manualSeed, nn, optim, rand } from 'flambeau';
 manualSeed(1);
 const x = linspace(-1, 1, 100).unsqueeze(1);

@@ -2,6 +2,7 @@
 import { definedOps, type Op, type Spec } from '@flambeau/core';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { formulaOf } from './derivatives.ts';
 import { ownKernels, pytorchName } from './functions.ts';
 import { argumentsAfter, closing, onOneLine, withoutNames } from './source.ts';
 
@@ -160,6 +161,8 @@ function derivativeOf(op: Op): string {
   if (op.constant) return 'none: piecewise constant';
   if (op.mutates !== undefined) return 'none: it changes its inputs';
   if (op.vjp === undefined) return op.compose === undefined ? 'none' : 'that of its composition';
+  const formula = formulaOf(op.name);
+  if (formula !== undefined) return formula.startsWith('none') ? formula : code(formula);
   const [, polynomial, derivative] = /^special(\w+Polynomial[A-Z]e?)(Derivative)?$/i.exec(op.name) ?? [];
   if (polynomial !== undefined)
     return derivative === undefined ? `${code(`(g, x, n) => g.mul(special${polynomial}Derivative(x, n))`)}, and none for n` : refused;

@@ -1,7 +1,7 @@
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runTogether, type Ran } from './programs/run.ts';
 
 // Every `@example` of a docstring runs. A docstring leaves out what its reader has at hand: it is given here, by the file and the name
 // of what the docstring describes.
@@ -126,20 +126,20 @@ ${body}
 })();`;
 }
 
+const fileOf = (name: string): string => join(scratch, `${name.replaceAll(/[^A-Za-z0-9]/g, '_')}.ts`);
+let ran: ReadonlyMap<string, Ran>;
+beforeAll(async () => {
+  mkdirSync(scratch, { recursive: true });
+  for (const example of examples) writeFileSync(fileOf(example.name), programOf(example));
+  ran = await runTogether(examples.map(({ name }) => fileOf(name)));
+});
+
 describe('the docstring examples', () => {
   it('are all known here, and there is none that is not', () => {
     expect(examples.map(({ name }) => name).sort()).toEqual(Object.keys(around).sort());
   });
 
-  it.each(examples)('$name runs', (example) => {
-    mkdirSync(scratch, { recursive: true });
-    const file = join(scratch, `${example.name.replaceAll(/[^A-Za-z0-9]/g, '_')}.ts`);
-    writeFileSync(file, programOf(example));
-    const { status, stderr } = spawnSync(process.execPath, ['--import', 'tsx', '--conditions=flambeau-source', file], {
-      cwd: scratch,
-      encoding: 'utf8',
-      timeout: 50_000,
-    });
-    expect(`${stderr}${status === 0 ? '' : `\nexit ${status}`}`).toBe('');
+  it.each(examples)('$name runs', ({ name }) => {
+    expect(ran.get(fileOf(name))).toMatchObject({ stderr: '' });
   });
 });

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runTogether, type Ran } from './programs/run.ts';
 
 // Every `ts` block of the READMEs and docs runs: the blocks of a file one after the other, as one program, so that later ones may use
 // what earlier ones made. A line comment `// → text` after a console.log says what it prints, and is compared.
@@ -37,17 +38,34 @@ const runnable = documents.map((file) => ({ file, blocks: blocksOf(file) })).fil
 
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
+/** Where the program of a document stands: in a folder of its own, for what it writes. */
+const fileOf = (document: string): string => join(scratch, document.replaceAll(/[^A-Za-z0-9]/g, '_'), 'example.ts');
+
+/** A README says what its package is worth alone, so its program has a process of its own; the pages of docs/ share one. */
+const isShared = (document: string): boolean => document.startsWith('docs/');
+
+function runAlone(file: string): Ran {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', '--conditions=flambeau-source', file], {
+    cwd: dirname(file),
+    encoding: 'utf8',
+    timeout: 50_000,
+  });
+  return { file, stdout, stderr: `${stderr}${status === 0 ? '' : `\nexit ${status}`}` };
+}
+
+let shared: ReadonlyMap<string, Ran>;
+beforeAll(async () => {
+  for (const { file, blocks } of runnable) {
+    mkdirSync(dirname(fileOf(file)), { recursive: true });
+    writeFileSync(fileOf(file), program(blocks));
+  }
+  shared = await runTogether(runnable.map(({ file }) => file).filter(isShared).map(fileOf)); // prettier-ignore
+});
+
 describe('the examples of', () => {
   it.each(runnable)('$file run', ({ file, blocks }) => {
-    const folder = join(scratch, file.replaceAll(/[^A-Za-z0-9]/g, '_'));
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, 'example.ts'), program(blocks));
-    const { status, stdout, stderr } = spawnSync(
-      process.execPath,
-      ['--import', 'tsx', '--conditions=flambeau-source', join(folder, 'example.ts')],
-      { cwd: folder, encoding: 'utf8', timeout: 50_000 },
-    );
-    expect(`${stderr}${status === 0 ? '' : `\nexit ${status}`}`).toBe('');
+    const { stdout, stderr } = (isShared(file) ? shared.get(fileOf(file)) : runAlone(fileOf(file))) ?? { stdout: '', stderr: 'not run' };
+    expect(stderr).toBe('');
     const printed = stdout.split('\n').map((line) => line.trim());
     // In their order, each after the one before: a line that is printed once does not count twice.
     let from = 0;

@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { describe, expect, it } from 'vitest';
 import { layers } from '../layers.ts';
 
@@ -8,6 +9,7 @@ interface Manifest {
   name: string;
   private?: boolean;
   dependencies?: Record<string, string>;
+  devDependencies?: Record<string, string>;
   peerDependencies?: Record<string, string>;
   optionalDependencies?: Record<string, string>;
   exports?: Record<string, unknown>;
@@ -73,5 +75,48 @@ describe('the layers', () => {
       }
     }
     expect(Object.keys(layers).filter((name) => !built.has(name))).toEqual([]);
+  });
+});
+
+/** The packages that a source file names: in imports, in `import()` (not in code that it holds as text) and in what it resolves. Relative and `#` imports are its own. */
+function packagesIn(text: string): string[] {
+  const names = text.matchAll(
+    /^(?:import|export)\s(?:[^'"`;]*?from\s*)?'([@a-z][^']*)'|(?<!`)\bimport\('([@a-z][^']*)'\)|\bresolve\('([^'.#/][^']*)'\)/gm,
+  );
+  return [...names]
+    .map((found) => found[1] ?? found[2] ?? found[3])
+    .filter((name) => !isBuiltin(name))
+    .map((name) => name.split('/').slice(0, name.startsWith('@') ? 2 : 1).join('/')); // prettier-ignore
+}
+
+/** Source files below a folder, without what is built or installed. */
+const sources = (folder: string): string[] =>
+  existsSync(folder)
+    ? readdirSync(folder, { recursive: true, encoding: 'utf8' })
+        .filter((file) => /\.(ts|mjs)$/.test(file) && !/\.d\.ts$|(^|\/)(node_modules|dist)\//.test(file))
+        .map((file) => `${folder}/${file}`)
+    : [];
+
+const readManifest = (folder: string): Manifest => JSON.parse(readFileSync(`${root}${folder}package.json`, 'utf8')) as Manifest;
+/** What the tests of every package may use: the workspace's own tools. */
+const tools = ['vitest', 'tsx', 'esbuild', 'playwright-core'];
+
+describe('every import names a package that its package.json declares', () => {
+  const folders = ['packages', 'apps'].flatMap((kind) =>
+    readdirSync(`${root}${kind}`)
+      .filter((folder) => existsSync(`${root}${kind}/${folder}/package.json`))
+      .map((folder) => `${kind}/${folder}/`),
+  );
+
+  it.each([...folders, ''])('%s', (folder) => {
+    const { name: own, dependencies, devDependencies, peerDependencies, optionalDependencies } = readManifest(folder);
+    const shipped = [own, ...Object.keys({ ...dependencies, ...peerDependencies, ...optionalDependencies })];
+    const inTests = [...shipped, ...Object.keys(devDependencies ?? {}), ...tools];
+    const undeclared = (files: readonly string[], declared: readonly string[]): string[] =>
+      files.flatMap((file) =>
+        packagesIn(readFileSync(file, 'utf8')).filter((name) => !declared.includes(name)).map((name) => `${file.slice(root.length)}: ${name}`),
+      ); // prettier-ignore
+    const rest = folder === '' ? ['tools'] : ['test', 'page', 'scripts'].map((part) => `${folder}${part}`);
+    expect([...undeclared(sources(`${root}${folder}src`), shipped), ...undeclared(rest.flatMap((part) => sources(`${root}${part}`)), inTests)]).toEqual([]); // prettier-ignore
   });
 });

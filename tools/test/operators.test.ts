@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { formulas } from '../docs/derivatives.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 
@@ -32,6 +33,15 @@ const rowsOf = (part: string): string[][] =>
     .filter((line) => line.startsWith('| `'))
     .map((line) => line.slice(2, -2).split(/(?<!\\) \| /));
 
+it('the written derivatives are those of ops that have one', () => {
+  const [, ops] = readFileSync(`${root}docs/operators.md`, 'utf8').split('\n## Ops\n').map(rowsOf);
+  const derivatives = new Map(ops.map((cells) => [cells[0].replaceAll('`', ''), cells[6]]));
+  for (const [name, formula] of Object.entries(formulas)) {
+    expect(derivatives.get(name)?.replaceAll('\\|', '|'), name).toBe(formula.startsWith('none') ? formula : `\`${formula}\``);
+  }
+  expect(derivatives.get('conv2dWeightGrad')).toBe('`for h the gradient of the result: gg = conv2d(x, h); gx = conv2dInputGrad(g, h)`');
+});
+
 it('docs/operators.md has nothing blank, and nothing that is cut, in either table', () => {
   const [functions, ops] = readFileSync(`${root}docs/operators.md`, 'utf8').split('\n## Ops\n').map(rowsOf);
   expect(functions.length).toBeGreaterThan(600);
@@ -43,6 +53,8 @@ it('docs/operators.md has nothing blank, and nothing that is cut, in either tabl
     expect(rows.filter((cells) => cells.length !== width || cells.some((text) => text.trim() === '')).map(([name]) => name)).toEqual([]);
     expect(rows.filter(([, ...cells]) => cells.some((text) => /…|\.\.\.`$/.test(text))).map(([name]) => name)).toEqual([]);
   }
+  // A derivative is a formula or a line of mathematics, and no program of the source.
+  expect(ops.filter((cells) => /cotangents|vjp\(|dispatch|\bneeds\b|=>\s*\{|\bthrow\b/.test(cells[6])).map(([name]) => name)).toEqual([]);
   // No rule stands there in words of the factory that made it, or of the loader.
   expect(ops.filter((cells) => /\brule\.|\bgradient\(|\?\?refuse|__name|\bvoid 0\b/.test(cells.join(' '))).map(([name]) => name)).toEqual(
     [],

@@ -9,14 +9,22 @@ const mnistRoot = join(dirname(createRequire(import.meta.url).resolve('mnist-dat
 class Enough extends Error {}
 
 /** Trains an app for some steps on a device without showing anything, and gives the losses. */
-export async function lossesOf(app: App, device: Device, options: Partial<AppOptions> & { steps: number }): Promise<number[]> {
+export async function lossesOf(
+  app: App,
+  device: Device,
+  options: Partial<AppOptions> & { steps: number },
+  afterStep: () => void = () => undefined,
+): Promise<number[]> {
   const losses: number[] = [];
   const session = new Session(app.name, { seed: 1, epochs: app.epochs, batchSize: app.batchSize, lr: app.lr, ...options }, device, {
     mnistRoot,
     log: () => undefined,
     start: ({ total }) =>
       Promise.resolve({
-        progress: ({ loss }) => void losses.push(loss),
+        progress: ({ loss }) => {
+          losses.push(loss);
+          afterStep();
+        },
         chart: () => undefined,
         turn: (step) => (step < total ? Promise.resolve(true) : Promise.reject(new Enough())),
         finish: () => Promise.resolve(),

@@ -1,5 +1,6 @@
 // The tutorial's classification: two clouds of points, told apart by a net built with Sequential.
 import { cat, manualSeed, normal, ones, zeros } from '@flambeau/core';
+import { noGrad } from '@flambeau/autograd';
 import * as nn from '@flambeau/nn';
 import * as optim from '@flambeau/optim';
 import type { App, Session } from '@flambeau/app-harness';
@@ -22,18 +23,22 @@ async function train(session: Session): Promise<void> {
   const optimizer = new optim.SGD(net.parameters(), { lr: options.lr });
   const lossFunction = new nn.CrossEntropyLoss();
 
-  const run = await session.start(net, options.epochs);
+  // One batch of the whole data, unless the command line says otherwise.
+  const [points, classes] = [x.split(options.batchSize), y.split(options.batchSize)];
+  const run = await session.start(net, points.length * options.epochs);
   for (let step = 0, more = true; more; step++) {
-    const out = net.forward(x);
-    const loss = lossFunction.forward(out, y);
+    const [batch, labels] = [points[step % points.length], classes[step % classes.length]];
+    const out = net.forward(batch);
+    const loss = lossFunction.forward(out, labels);
     optimizer.zeroGrad();
     loss.backward();
     optimizer.step();
     const prediction = out.softmax(1).argmax(1);
-    run.accuracy = await prediction.eq(y).float().mean().item();
+    run.accuracy = await prediction.eq(labels).float().mean().item(); // of this batch
     if (step % 20 === 19) run.chart('boundary', await boundaryChart(net, x, y, run.accuracy));
-    more = await run.step(await loss.item(), x.size(0));
+    more = await run.step(await loss.item(), batch.size(0));
   }
+  if (points.length > 1) run.accuracy = await noGrad(() => net.forward(x).argmax(1)).eq(y).float().mean().item(); // prettier-ignore
   await run.finish();
 }
 

@@ -1,63 +1,120 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { mkdtempSync } from 'node:fs';
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { mkdtempSync, readFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { manualSeed } from '@flambeau/core';
 import { describe, expect, it } from 'vitest';
+import { CNN } from '../../cnn/src/cnn.ts';
+import { regression } from '../../regression/src/regression.ts';
+import { loadDevice } from '../src/device.ts';
+import { runApp } from '../src/node/index.ts';
+import { loadWeights } from '../src/node/weights.ts';
 
 const root = new URL('../../../', import.meta.url).pathname;
-const run = (...options: string[]): { status: number | null; stdout: string; stderr: string } =>
-  spawnSync(process.execPath, ['tools/app.mjs', ...options], { cwd: root, encoding: 'utf8' });
+
+/** Starts a program of the workspace, whose charts go into a folder of its own. */
+function start(...command: string[]): { child: ChildProcessWithoutNullStreams; runs: string } {
+  const runs = mkdtempSync(join(tmpdir(), 'app-'));
+  return { child: spawn(process.execPath, command, { cwd: root, env: { ...process.env, FLAMBEAU_RUNS: runs } }), runs };
+}
+
+interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly runs: string;
+}
+async function run(...options: string[]): Promise<Ended> {
+  const { child, runs } = start('tools/app.mjs', ...options);
+  const text = { stdout: '', stderr: '' };
+  for (const stream of ['stdout', 'stderr'] as const) child[stream].on('data', (part: Buffer) => (text[stream] += part.toString()));
+  const status = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  return { status, ...text, runs };
+}
+
+/** Runs an app in this process as its command line would, and says how it ended. */
+async function runHere(...options: string[]): Promise<{ status: number; text: string }> {
+  const { argv, exit, exitCode } = process;
+  const writes = [process.stdout.write, process.stderr.write] as const;
+  const { error } = console;
+  let text = '';
+  const collect = (part: unknown): boolean => ((text += String(part)), true);
+  process.argv = [...argv.slice(0, 2), ...options];
+  process.stdout.write = process.stderr.write = collect;
+  console.error = (line: unknown) => void collect(`${line as string}\n`);
+  process.exit = (code) => {
+    throw new Error(`exit ${code}`);
+  };
+  try {
+    process.exitCode = 0;
+    await runApp(regression);
+    return { status: process.exitCode, text };
+  } catch (ended) {
+    return { status: Number(/^exit (\d+)$/.exec((ended as Error).message)?.[1]), text };
+  } finally {
+    process.exitCode = exitCode;
+    process.argv = argv;
+    process.exit = exit;
+    [process.stdout.write, process.stderr.write] = writes;
+    console.error = error;
+  }
+}
 
 describe('an app', () => {
-  it('explains its options', () => {
-    const { stdout, status } = run('cnn', '--help');
+  it('explains its options', async () => {
+    const { text, status } = await runHere('--help');
     expect(status).toBe(0);
     for (const option of ['--seed', '--epochs', '--steps', '--batch-size', '--lr', '--device', '--save', '--load', '--json', '--live']) {
-      expect(stdout).toContain(option);
+      expect(text).toContain(option);
     }
   });
 
   it.each([
-    [['regression', '--steps', '0'], /positive integer, got "0"/],
-    [['regression', '--lr', 'fast'], /expected a number, got "fast"/],
+    [['--steps', '0'], /positive integer, got "0"/],
+    [['--lr', 'fast'], /expected a number, got "fast"/],
+    [['--device', 'abacus'], /error ARGUMENT: --device: .*abacus/],
+    [['--load', '/nowhere/net.pt'], /nowhere/],
+    [['--save', 'net.xyz'], /ends in \.safetensors or \.pt, got "net\.xyz"/],
+  ])('refuses %j in one sentence', async (options, message) => {
+    const { status, text } = await runHere(...options);
+    expect(status).toBe(1);
+    expect(text).toMatch(message);
+    expect(text).not.toMatch(/\n\s+at /);
+  });
+
+  it.each([
     [['regression', '--colour', 'red'], /unknown option/],
-    [['regression', '--device', 'abacus'], /error ARGUMENT: --device: .*abacus/],
-    [['regression', '--load', '/nowhere/net.pt'], /nowhere/],
     [['nothing'], /expected one of browser, classification, cnn, lstm, regression/],
-  ])('refuses %j in one sentence', (options, message) => {
-    const { status, stderr } = run(...options);
-    expect(status).not.toBe(0);
+  ])('ends its process with an error for %j', async (options, message) => {
+    const { status, stderr } = await run(...options);
+    expect(status).toBeGreaterThan(0);
     expect(stderr).toMatch(message);
     expect(stderr).not.toMatch(/\n\s+at /);
   });
 
-  it('prints its net, its progress and its figures, and draws its charts', () => {
-    for (const chart of ['fit', 'loss'])
-      for (const ending of ['svg', 'png']) rmSync(join(root, `runs/regression/${chart}.${ending}`), { force: true });
-    const { stdout } = run('regression');
+  it('prints its net, its progress and its figures, draws its charts, and goes on from saved weights', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'app-'));
+    const [first, second] = [join(folder, 'net.safetensors'), join(folder, 'net.pt')];
+    const { stdout, runs } = await run('regression', '--save', first);
     expect(stdout).toContain('(hidden): Linear(in_features=1, out_features=10, bias=True)');
     expect(stdout).toMatch(/step 100\/100 {2}loss 0\.01\d+ {2}\d+ samples\/s {2}0 s left/);
+    expect(stdout).toContain(`weights: ${first}`);
     for (const chart of ['fit', 'loss']) {
-      expect(readFileSync(join(root, `runs/regression/${chart}.svg`), 'utf8')).toMatch(/<\/svg>\s*$/);
-      expect(statSync(join(root, `runs/regression/${chart}.png`)).size).toBeGreaterThan(5000);
+      expect(readFileSync(join(runs, `regression/${chart}.svg`), 'utf8')).toMatch(/<\/svg>\s*$/);
+      expect(statSync(join(runs, `regression/${chart}.png`)).size).toBeGreaterThan(5000);
     }
-  });
-
-  it('goes on from saved weights: the first loss is near the last', () => {
-    for (const ending of ['safetensors', 'pt']) {
-      const file = join(mkdtempSync(join(tmpdir(), 'app-')), `net.${ending}`);
-      expect(run('regression', '--save', file).stdout).toContain(`weights: ${file}`);
-      const { stdout } = run('regression', '--load', file, '--steps', '1');
-      expect(stdout).toContain(`loaded weights from ${file}`);
-      expect(Number(/step 1\/1 {2}loss ([\d.]+)/.exec(stdout)?.[1])).toBeLessThan(0.02);
+    // From one format into the other, and on another device: the first loss is near the last of the run before.
+    const onFirst = await run('regression', '--load', first, '--steps', '1', '--save', second);
+    const onSecond = await run('regression', '--load', second, '--steps', '1', '--device', 'reference');
+    expect(onSecond.stdout).toContain('regression: seed 1, device reference (reference)');
+    for (const [file, { stdout: text }] of [[first, onFirst], [second, onSecond]] as const) {
+      expect(text).toContain(`loaded weights from ${file}`);
+      expect(Number(/step 1\/1 {2}loss ([\d.]+)/.exec(text)?.[1])).toBeLessThan(0.02);
     }
-  });
+  }); // prettier-ignore
 
-  it('ends with its state saved and its charts whole when Ctrl-C stops it', async () => {
-    const saved = join(root, 'runs/cnn/interrupted.safetensors');
-    rmSync(saved, { force: true });
-    const child = spawn(process.execPath, ['--import', 'tsx', '--conditions=flambeau-source', 'apps/cnn/src/main.ts'], { cwd: root });
+  it('ends with its state saved and its charts whole when Ctrl-C stops it, and --load takes the state', async () => {
+    const { child, runs } = start('--import', 'tsx', '--conditions=flambeau-source', 'apps/cnn/src/main.ts');
     let output = '';
     child.stdout.on('data', (text: Buffer) => {
       output += text.toString();
@@ -67,16 +124,21 @@ describe('an app', () => {
     expect(status).toBe(0);
     expect(output).toMatch(/stopping after this step/);
     expect(output).toMatch(/stopped: \d+ steps/);
-    expect(existsSync(saved)).toBe(true);
-    expect(readFileSync(join(root, 'runs/cnn/loss.svg'), 'utf8')).toMatch(/<\/svg>\s*$/);
+    expect(readFileSync(join(runs, 'cnn/loss.svg'), 'utf8')).toMatch(/<\/svg>\s*$/);
+    const device = await loadDevice('cpu');
+    manualSeed(1);
+    const [net, untrained] = [new CNN(), new CNN()];
+    untrained.loadStateDict(net.stateDict());
+    await loadWeights(net, join(runs, 'cnn/interrupted.safetensors'), device);
+    const moved = net.out.weight.sub(untrained.out.weight).abs().max().itemSync();
+    // Adam moves a weight by about its learning rate, 0.001, in each of the few steps; another net would be 1/√1568 = 0.025 away and more.
+    expect(moved).toBeGreaterThan(1e-4);
+    expect(moved).toBeLessThan(0.02);
   });
 
   it('serves its charts while it trains', async () => {
-    const child = spawn(
-      process.execPath,
-      ['--import', 'tsx', '--conditions=flambeau-source', 'apps/classification/src/main.ts', '--live', '--epochs', '400'],
-      { cwd: root },
-    );
+    const main = 'apps/classification/src/main.ts';
+    const { child } = start('--import', 'tsx', '--conditions=flambeau-source', main, '--live', '--epochs', '400');
     let output = '';
     const address = await new Promise<string>((resolve) =>
       child.stdout.on('data', (text: Buffer) => {

@@ -1,5 +1,6 @@
 // The tutorial's regression: a net with one hidden layer fits y = x² + noise.
 import { linspace, manualSeed, rand, unsqueeze, type Tensor } from '@flambeau/core';
+import { noGrad } from '@flambeau/autograd';
 import * as nn from '@flambeau/nn';
 import * as optim from '@flambeau/optim';
 import type { App, Session } from '@flambeau/app-harness';
@@ -36,16 +37,19 @@ async function train(session: Session): Promise<void> {
   const optimizer = new optim.SGD(net.parameters(), { lr: options.lr });
   const lossFunction = new nn.MSELoss();
 
-  const run = await session.start(net, options.epochs);
+  // One batch of the whole data, unless the command line says otherwise.
+  const [inputBatches, targetBatches] = [x.split(options.batchSize), y.split(options.batchSize)];
+  const run = await session.start(net, inputBatches.length * options.epochs);
   for (let step = 0, more = true; more; step++) {
-    const prediction = net.forward(x);
-    const loss = lossFunction.forward(prediction, y);
+    const batch = inputBatches[step % inputBatches.length];
+    const prediction = net.forward(batch);
+    const loss = lossFunction.forward(prediction, targetBatches[step % targetBatches.length]);
     optimizer.zeroGrad();
     loss.backward();
     optimizer.step();
     const value = await loss.item();
-    if (step % 20 === 19) run.chart('fit', await fitChart(x, y, prediction, value));
-    more = await run.step(value, x.size(0));
+    if (step % 20 === 19) run.chart('fit', await fitChart(x, y, noGrad(() => net.forward(x)), value)); // prettier-ignore
+    more = await run.step(value, batch.size(0));
   }
   await run.finish();
 }

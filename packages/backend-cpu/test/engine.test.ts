@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { full, matmul, rand, setDefaultDevice, type Tensor } from '@flambeau/core';
+import { explain, full, matmul, rand, setDefaultDevice, type Tensor } from '@flambeau/core';
 import { cpu, cpuInfo, createCpuDevice } from '@flambeau/backend-cpu';
 import { engines } from './operands.ts';
 
@@ -60,6 +60,18 @@ describe('the choice of the engine', () => {
     expect(sets).toEqual(expect.arrayContaining(['base', createCpuDevice('native').info.instructionSet]));
     for (const result of results)
       for (const [i, v] of result.entries()) expect(Math.abs(v - results[0][i])).toBeLessThanOrEqual(2e-6 * Math.abs(v));
+  });
+
+  it('explain tells its own kernels from required ones, and a composition where it has none', () => {
+    setDefaultDevice(cpu);
+    const x = rand(4, 5);
+    const routes = (body: () => unknown): Record<string, string> =>
+      Object.fromEntries(explain(body).explanation.ops.map(({ op, route, device }) => [op, `${route} on ${device}`]));
+    expect(routes(() => x.softmax(1))).toEqual({ softmax: 'own kernel on cpu' });
+    expect(routes(() => x.exp())).toEqual({ exp: 'kernel on cpu' });
+    // In float64 it has none of its own.
+    const wide = x.to('float64');
+    expect(routes(() => wide.softmax(1))).toMatchObject({ softmax: 'composition on cpu', exp: 'kernel on cpu' });
   });
 
   it('walks 64 dimensions and refuses more', () => {

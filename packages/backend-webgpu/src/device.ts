@@ -3,8 +3,9 @@ import { openGpu, type GpuInfo, type WebGpuOptions } from './gpu.ts';
 import { requiredKernels } from './kernels/index.ts';
 import { optionalKernels } from './optional/index.ts';
 import { BufferPool, type Block, type Region } from './pool.ts';
-import { CommandQueue, type Counters } from './queue.ts';
+import { CommandQueue, slots, type Counters } from './queue.ts';
 import type { Machine } from './shader.ts';
+import { startTimer } from './timing.ts';
 
 /** A GPU as a device of Flambeau. */
 export interface WebGpuDevice extends Device {
@@ -16,8 +17,6 @@ export interface WebGpuDevice extends Device {
   destroy(): void;
 }
 
-/** Stored in 16 bits, computed in float32. */
-const storedOnly: readonly DType[] = ['float16', 'bfloat16'];
 const missing: readonly DType[] = ['int64', 'float64'];
 const [defaultMaxBytes, defaultSoftBytes] = [4 * 2 ** 30, 256 * 2 ** 20];
 
@@ -76,6 +75,7 @@ export async function webgpu(options: WebGpuOptions = {}): Promise<WebGpuDevice>
     regionOf: (x) => blockRegion(x.storage),
     limits: info.limits,
     software: options.kernels === undefined ? info.software : options.kernels === 'threads',
+    float16: info.float16,
   };
 
   /** Moves tensors that were not used lately to the host, where they are too many. */
@@ -99,7 +99,8 @@ export async function webgpu(options: WebGpuOptions = {}): Promise<WebGpuDevice>
     synchronous: false,
     randomSource: options.random ?? 'device',
     supports: (dtype) => !missing.includes(dtype),
-    computes: (dtype) => !missing.includes(dtype) && !storedOnly.includes(dtype),
+    // What has 16 bits is stored everywhere. Kernels read and write float16 where shaders know it, and compute in the float32 of their registers.
+    computes: (dtype) => !missing.includes(dtype) && dtype !== 'bfloat16' && (dtype !== 'float16' || info.float16),
     allocate(byteLength, origin = 'webgpu') {
       queue.check();
       return pool.take(byteLength, origin);
@@ -157,6 +158,7 @@ export async function webgpu(options: WebGpuOptions = {}): Promise<WebGpuDevice>
       await before;
       await moveOutCold();
     },
+    ...(info.timestamps && { timer: () => startTimer(queue, gpu, slots) }),
     memory: () => pool.memory(),
     destroy() {
       gpu.destroy();

@@ -2,9 +2,11 @@ import type { BinaryName, UnaryName } from '@flambeau/core';
 
 /** What the expressions below call. */
 export const mathHelpers = `
+// An adapter's own exponential and logarithm may turn NaN into a number: WGSL leaves it free.
+fn exp_(x: f32) -> f32 { if (isNan(x)) { return x; } return exp(x); }
 fn expm1_(x: f32) -> f32 {
   if (abs(x) < 0.35) { return x * (1.0 + x * (0.5 + x * (0.16666667 + x * (0.041666668 + x * (0.008333334 + x * (0.0013888889 + x * 0.00019841270)))))); }
-  return exp(x) - 1.0;
+  return exp_(x) - 1.0;
 }
 fn log1p_(x: f32) -> f32 {
   let u = 1.0 + x;
@@ -34,6 +36,7 @@ fn cos_(x: f32) -> f32 {
   return select(v, -v, t.y == 1.0 || t.y == 2.0);
 }
 fn log_(x: f32) -> f32 {
+  if (isNan(x)) { return x; }
   if (isZero(x)) { return -inf(); }
   if (x < 0.0) { return nan(); }
   return log(x);
@@ -72,7 +75,7 @@ fn sinh_(x: f32) -> f32 {
   let e = expm1_(min(a, 1.0));
   return select(1.0, -1.0, x < 0.0) * select(0.5 * (e + e / (e + 1.0)), big - 0.25 / big, a > 1.0);
 }
-fn cosh_(x: f32) -> f32 { let h = exp(0.5 * abs(x)); let big = 0.5 * h * h; return big + 0.25 / big; }
+fn cosh_(x: f32) -> f32 { let h = exp_(0.5 * abs(x)); let big = 0.5 * h * h; return big + 0.25 / big; }
 fn asinh_(x: f32) -> f32 {
   if (isNan(x) || isInf(x)) { return x; }
   let a = abs(x);
@@ -175,11 +178,11 @@ export const floatUnary: Record<UnaryName, string> = {
   rsqrt: '1.0 / sqrt(x)',
   reciprocal: '1.0 / x',
   square: 'x * x',
-  exp: 'exp(x)',
-  exp2: 'exp2(x)',
+  exp: 'exp_(x)',
+  exp2: 'select(exp2(x), x, isNan(x))',
   expm1: 'expm1_(x)',
   log: 'log_(x)',
-  log2: 'select(log2(x), log_(x), x <= 0.0)',
+  log2: 'select(log2(x), log_(x), x <= 0.0 || isNan(x))',
   log10: 'log_(x) * 0.43429448',
   log1p: 'select(log1p_(x), nan(), x < -1.0)',
   sin: 'sin_(x)',
@@ -194,7 +197,7 @@ export const floatUnary: Record<UnaryName, string> = {
   asinh: 'asinh_(x)',
   acosh: 'acosh_(x)',
   atanh: 'atanh_(x)',
-  sigmoid: '1.0 / (1.0 + exp(-x))',
+  sigmoid: '1.0 / (1.0 + exp_(-x))',
   relu: 'select(0.0, x, x > 0.0 || isNan(x))',
   erf: 'erf_(x)',
   erfc: 'erfc_(x)',

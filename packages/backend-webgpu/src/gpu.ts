@@ -16,6 +16,10 @@ export interface WebGpuOptions {
   readonly random?: 'device' | 'host';
   /** Uses less than what the adapter allows. */
   readonly limits?: Partial<Readonly<Record<LimitName, number>>>;
+  /** False leaves the adapter's clock alone, so that `profile` tells the times of asking only; true, the default, uses it where there is one. */
+  readonly timestamps?: boolean;
+  /** False computes float16 by way of float32 tensors even where shaders know it; true, the default, uses it where they do. */
+  readonly float16?: boolean;
   /** How products and rows are computed: by workgroups that share memory, as suits real GPUs, or by single threads, as suits software adapters. */
   readonly kernels?: 'workgroups' | 'threads';
   /** The entry of WebGPU to use in place of `navigator.gpu` or Dawn. */
@@ -42,7 +46,8 @@ async function findGpu(): Promise<GPU> {
     // A name in a variable keeps bundlers for browsers from following it.
     const name: string = 'webgpu';
     const module = (await import(/* @vite-ignore */ name)) as { create(options: string[]): GPU };
-    dawn = module.create([]);
+    // Dawn rounds timestamps to 100 µs, as browsers do so that pages learn little; a program of one's own may know them.
+    dawn = module.create(['disable-dawn-features=timestamp_quantization']);
     return dawn;
   } catch (cause) {
     throw new NotSupportedError({
@@ -101,7 +106,10 @@ export async function openGpu(options: WebGpuOptions): Promise<OpenedGpu> {
   const { info } = adapter;
   const requiredLimits: Record<string, number> = {};
   for (const name of limitNames) requiredLimits[name] = adapter.limits[name];
-  const requiredFeatures = (['shader-f16', 'timestamp-query'] as const).filter((name) => adapter.features.has(name));
+  const wanted: GPUFeatureName[] = [];
+  if (options.float16 !== false) wanted.push('shader-f16');
+  if (options.timestamps !== false) wanted.push('timestamp-query');
+  const requiredFeatures = wanted.filter((name) => adapter.features.has(name));
   let device: GPUDevice;
   try {
     device = await adapter.requestDevice({ requiredLimits, requiredFeatures });

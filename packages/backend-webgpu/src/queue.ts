@@ -2,8 +2,10 @@ import { DeviceError, IndexError, ValueError, type FlambeauError } from '@flambe
 import { DeviceLostError, OutOfMemoryError } from './errors.ts';
 import { parameterBytes, PipelineCache, type Access, type Pipeline } from './pipelines.ts';
 import type { Region } from './pool.ts';
+import type { Timestamps } from './timing.ts';
 
-const slots = 32;
+/** Dispatches of one submission, at most. */
+export const slots = 32;
 
 /** A part of a buffer as a shader binds it; the whole of it where no bytes are named. */
 export interface Binding {
@@ -44,7 +46,7 @@ export interface Counters {
 }
 
 type Command =
-  | { readonly kind: 'dispatch'; readonly call: Dispatch }
+  | { readonly kind: 'dispatch'; readonly call: Dispatch; readonly run: number | undefined }
   | { readonly kind: 'write'; readonly region: Region; readonly offset: number; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'copy'; readonly from: Region; readonly to: Region; readonly bytes: number }
   | { readonly kind: 'read'; readonly pieces: readonly Piece[]; readonly done: (staging: GPUBuffer) => void }
@@ -58,6 +60,8 @@ type Command =
 export class CommandQueue {
   readonly device: GPUDevice;
   readonly pipelines: PipelineCache;
+  /** Times the dispatches while it is there. */
+  timestamps: Timestamps | undefined;
   private failure: FlambeauError | undefined;
   private refusal: FlambeauError | undefined;
   private pending: Command[] = [];
@@ -161,7 +165,7 @@ export class CommandQueue {
   dispatch(call: Dispatch): void {
     this.check();
     this.dispatches++;
-    this.record({ kind: 'dispatch', call });
+    this.record({ kind: 'dispatch', call, run: this.timestamps?.run });
   }
 
   /** Writes whole words, after everything that was recorded. */
@@ -187,7 +191,18 @@ export class CommandQueue {
    * task ends.
    */
   defer(emit: () => void): void {
-    this.deferred = emit;
+    const { timestamps } = this;
+    const run = timestamps?.run ?? 0;
+    // It counts under the op that asked for it, whichever runs when it is emitted.
+    this.deferred =
+      timestamps === undefined
+        ? emit
+        : () => {
+            const later = timestamps.run;
+            timestamps.run = run;
+            emit();
+            timestamps.run = later;
+          };
     this.schedule();
   }
 
@@ -241,7 +256,7 @@ export class CommandQueue {
     switch (command.kind) {
       case 'dispatch': {
         if (command.call.pipeline.compiled === undefined) return { until: command.call.pipeline.ready, again: true };
-        this.encodeDispatch(command.call, command.call.pipeline.compiled);
+        this.encodeDispatch(command.call, command.call.pipeline.compiled, command.run);
         return undefined;
       }
       case 'write': {
@@ -278,11 +293,16 @@ export class CommandQueue {
     return (this.encoder ??= this.device.createCommandEncoder());
   }
 
-  private encodeDispatch({ pipeline, bindings, words, groups }: Dispatch, compiled: GPUComputePipeline): void {
+  private encodeDispatch({ pipeline, bindings, words, groups }: Dispatch, compiled: GPUComputePipeline, run: number | undefined): void {
     if (this.recorded === slots) this.submit();
     const at = this.recorded * parameterBytes;
     this.parameters.set(words, at / 4);
     this.encoder ??= this.device.createCommandEncoder();
+    const { timestamps } = this;
+    if (timestamps !== undefined && run !== undefined) {
+      this.pass?.end();
+      this.pass = timestamps.beginPass(this.encoder, run);
+    }
     this.pass ??= this.encoder.beginComputePass();
     this.pass.setPipeline(compiled);
     this.pass.setBindGroup(0, this.bindGroup(pipeline, bindings), [at]);
@@ -314,6 +334,7 @@ export class CommandQueue {
   private submit(): void {
     if (this.encoder === undefined) return;
     this.pass?.end();
+    this.timestamps?.keep(this.encoder);
     if (this.recorded > 0) this.device.queue.writeBuffer(this.uniforms, 0, this.parameters, 0, (this.recorded * parameterBytes) / 4);
     this.device.queue.submit([this.encoder.finish()]);
     this.submissions++;

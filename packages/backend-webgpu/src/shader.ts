@@ -80,6 +80,8 @@ export interface Machine {
   readonly limits: Limits;
   /** True for adapters that run on the CPU: no memory is shared by a workgroup there, and a barrier is dear. */
   readonly software: boolean;
+  /** True where buffers of 16-bit floats can be bound as such: threads write their elements without sharing words. */
+  readonly float16: boolean;
 }
 
 /** The limits of the adapter that kernels respect. */
@@ -116,6 +118,15 @@ interface BoundOperand {
   /** 4 where elements of four words are read at once. */
   readonly width: 1 | 4;
 }
+
+/** A binding with how its elements are declared. */
+type Bound = Binding & {
+  /** Words that threads share. */
+  readonly atomic: boolean;
+  /** Elements of 16 bits, as the shader knows them. */
+  readonly half: boolean;
+  readonly width: 1 | 4;
+};
 
 /**
  * A shader under construction, with the numbers of this one call: whatever shapes the program is in the source,
@@ -204,13 +215,16 @@ export class Program {
     });
   }
 
-  private bindings(): { bindings: (Binding & { atomic: boolean })[]; places: number[]; shifts: string[] } {
+  private bindings(): { bindings: Bound[]; places: number[]; shifts: string[] } {
     const { limits } = this.machine;
-    const bindings: (Binding & { atomic: boolean; access: Access; x: Operand; width: 1 | 4 })[] = [];
+    const bindings: (Omit<Bound, 'access' | 'atomic'> & { access: Access; atomic: boolean; x: Operand })[] = [];
+    const isHalf = (region: Region): boolean =>
+      this.machine.float16 && this.operands.every((o) => o.region !== region || o.x.dtype === 'float16');
     const shifts: string[] = [];
     const places = this.operands.map(({ x, region, write, width }) => {
       // Elements smaller than a word share it with those of other threads.
-      const small = write && wordBits[x.dtype] !== undefined;
+      const half = isHalf(region);
+      const small = write && wordBits[x.dtype] !== undefined && !half;
       let [from, size]: [number | undefined, number | undefined] = [undefined, undefined];
       let shift = '';
       if (region.size > limits.maxStorageBufferBindingSize) {
@@ -227,7 +241,7 @@ export class Program {
         if (small) bindings[known].atomic = true;
         return known;
       }
-      return bindings.push({ region, access: write ? 'write' : 'read', atomic: small, x, width, ...(from !== undefined && size !== undefined && { from, size }) }) - 1; // prettier-ignore
+      return bindings.push({ region, access: write ? 'write' : 'read', atomic: small, half, x, width, ...(from !== undefined && size !== undefined && { from, size }) }) - 1; // prettier-ignore
     });
     return { bindings, places, shifts };
   }
@@ -260,8 +274,7 @@ export class Program {
     }
     const main = body(widest);
     let key = `${this.name}|${size}|${this.flagged ? 1 : 0}|`;
-    for (const { access, atomic, width } of bindings as (Binding & { atomic: boolean; width: number })[])
-      key += access[0] + (atomic ? 'a' : '') + width;
+    for (const { access, atomic, half, width } of bindings) key += access[0] + (atomic ? 'a' : '') + (half ? 'h' : '') + width;
     this.operands.forEach(({ x, write }, k) => (key += `,${places[k]}${x.dtype}${write ? 'w' : ''}${shifts[k]}`));
     key += `|${this.helpers}|${this.declarations}|${shared}|${main}`;
     const all = this.flagged ? [...bindings, queue.flagBinding] : bindings;
@@ -272,16 +285,17 @@ export class Program {
   }
 
   private source(
-    bindings: readonly (Binding & { atomic: boolean })[],
+    bindings: readonly Bound[],
     places: readonly number[],
     shifts: readonly string[],
     main: string,
     size: number,
     shared: string,
   ): string {
-    let head = 'struct P { v: array<vec4<i32>, 32> }\n@group(0) @binding(0) var<uniform> p: P;\n';
-    (bindings as readonly (Binding & { atomic: boolean; width: number })[]).forEach(({ access, atomic, width }, i) => {
-      const element = width === 4 ? 'vec4<u32>' : atomic ? 'atomic<u32>' : 'u32';
+    let head = bindings.some(({ half }) => half) ? 'enable f16;\n' : '';
+    head += 'struct P { v: array<vec4<i32>, 32> }\n@group(0) @binding(0) var<uniform> p: P;\n';
+    bindings.forEach(({ access, atomic, half, width }, i) => {
+      const element = width === 4 ? 'vec4<u32>' : half ? 'f16' : atomic ? 'atomic<u32>' : 'u32';
       head += `@group(0) @binding(${i + 1}) var<storage, ${access === 'read' ? 'read' : 'read_write'}> b${i}: array<${element}>;\n`;
     });
     if (this.flagged) {
@@ -291,6 +305,7 @@ fn complain(code: i32, value: i32) { if (atomicLoad(&flags[0]) == 0u) { atomicSt
     let code = this.helpers;
     this.operands.forEach(({ x, write, width }, k) => {
       if (width === 4) code += `fn quad${k}(at: i32) -> vec4<f32> { return bitcast<vec4<f32>>(b${places[k]}[(at${shifts[k]}) >> 2u]); }\n`;
+      else if (bindings[places[k]].half) code += halfAccessors(k, `b${places[k]}`, write, shifts[k]);
       else code += accessors(k, x.dtype, `b${places[k]}`, bindings[places[k]].atomic, write, shifts[k]);
     });
     code += `${this.declarations}${shared}
@@ -339,4 +354,11 @@ function accessors(k: number, dtype: DType, buffer: string, atomic: boolean, wri
     code += `fn store${k}(place: i32, v: ${type}) { ${begin} let s = ${place}; atomicAnd(&${buffer}[${word}], ~(${ones} << s)); atomicOr(&${buffer}[${word}], (${packed} & ${ones}) << s); }\n`;
   }
   return code;
+}
+
+/** The same in a buffer of 16-bit floats. They are taken and made by their bits, so that rounding and NaN are those of every other device. */
+function halfAccessors(k: number, buffer: string, write: boolean, shift: string): string {
+  const load = `fn load${k}(place: i32) -> f32 { return unpack2x16float(bitcast<u32>(vec2<f16>(${buffer}[place${shift}], 0.0h))).x; }\n`;
+  if (!write) return load;
+  return `${load}fn store${k}(place: i32, v: f32) { ${buffer}[place${shift}] = bitcast<vec2<f16>>(toHalf(v)).x; }\n`;
 }

@@ -1,6 +1,7 @@
 /**
  * What core exports for the packages above it and for new backends, and not for programs: it trusts its callers, for it runs in the hot path.
- * `Transformer` has defaults of 44 million parameters, which are right and take seconds; it is called with smaller ones.
+ * `Transformer` has defaults of 44 million parameters, which are right and take seconds, as the residual networks of vision have: `ResNet` and
+ * a smaller transformer are called instead. `openFile` makes a `TensorFile`.
  */
 export const machinery: ReadonlySet<string> = new Set([
   // the making, layering and running of ops
@@ -13,10 +14,10 @@ export const machinery: ReadonlySet<string> = new Set([
   'checkIndex', 'checkIndexShape', 'checkInput', 'checkInteger', 'checkIterable', 'checkNumber', 'checkOptions', 'checkReduction', 'checkSameDType',
   'checkShape', 'checkTensor', 'checkTensors', 'checkWritable', 'collapse', 'contiguousStrides', 'describe', 'deviceOf', 'expandTo', 'inferShape',
   'isBool', 'isFloat', 'isInteger', 'isPlainObject', 'isRecorded', 'normalizeDim', 'normalizeDims', 'numel', 'overlaps', 'promoteScalar',
-  'promoteTypes', 'readCall', 'readOptions', 'reducedShape', 'required', 'resultType', 'sameShape', 'shapeArguments', 'showShape', 'sizeArguments',
+  'readCall', 'readOptions', 'reducedShape', 'required', 'resultType', 'sameShape', 'shapeArguments', 'showShape', 'sizeArguments',
   'sizeAt', 'spread', 'sumDType', 'sumToShape', 'toFloat', 'viewStrides', 'widestFloat', 'wrapIndex',
   // bytes and random bits
-  'fromBytes', 'fromNumbers', 'readElement', 'writeElement', 'tensorToString', 'bernoulliValues', 'exponentialValues', 'integerValues',
+  'fromBytes', 'fromNumbers', 'readElement', 'writeElement', 'tensorToString', 'bernoulliValues', 'exponentialValues', 'generatorOf', 'integerValues',
   'multinomialValues', 'normalValues', 'normalsFromBits', 'permutationValues', 'philox', 'uniformFromBits', 'uniformValues',
-  'Storage', 'Profile', 'Tensor', 'Generator', 'MT19937', 'Optimizer', 'setDefaultDevice', 'Transformer',
+  'Storage', 'Profile', 'Tensor', 'Generator', 'MT19937', 'Optimizer', 'setDefaultDevice', 'Transformer', 'TensorFile', 'resnet18', 'resnet34', 'resnet50',
 ]); // prettier-ignore

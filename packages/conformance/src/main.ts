@@ -6,7 +6,7 @@ import type { Outcome } from './cases.ts';
 import { knownAmong, ownCases, verdict } from './known.ts';
 import { backendNames, type BackendName } from './library.ts';
 import { count, sortFiles, type Counts } from './run.ts';
-import { superviseFile } from './supervise.ts';
+import { superviseFiles } from './supervise.ts';
 
 interface Options {
   /** The device that the samples run on. */
@@ -69,8 +69,8 @@ let engine = '';
 console.log(`conformance: ${directory}`);
 const sorted = sortFiles(directory);
 for (const [name, why] of sorted.foreign) console.log(`${name} is no file of cases and is skipped: ${why}`);
-for (const file of sorted.files) {
-  const found = await superviseFile(backend, directory, file, { only, seconds, onEngine: (text) => (engine = text) });
+const ran = await superviseFiles(backend, directory, sorted.files, { only, seconds, onEngine: (text) => (engine = text) });
+for (const [file, found] of ran) {
   if (only !== undefined && found.length === 0) continue;
   files[file] = count(found);
   outcomes.set(file, found);

@@ -9,8 +9,11 @@ const secondsToStart = 60;
 /** The reference is a specification and not fast, and a GPU may be a software adapter: ten training steps of a CNN take half a minute. */
 const secondsPerCase = { reference: 90, cpu: 20, webgpu: 90 } satisfies Record<BackendName, number>;
 
+/** A case: the file that it stands in, and its place there. */
+export type Place = readonly [file: string, index: number];
+
 /** What a child says: first what it computes with, then the outcome of one case after the other. */
-type Message = { readonly engine: string } | { readonly index: number; readonly outcome: Outcome };
+export type Message = { readonly engine: string } | { readonly outcome: Outcome };
 
 /** How a file is run. */
 export interface Supervision {
@@ -28,17 +31,17 @@ export interface Supervision {
 function runChild(
   backend: BackendName,
   directory: string,
-  file: string,
-  indices: readonly number[],
+  places: readonly Place[],
   { engine, seconds }: Supervision,
   report: (message: Message) => void,
 ): Promise<string> {
   return new Promise((resolve) => {
-    const child = fork(worker, [backend, directory, file, indices.join(',')], {
+    const child = fork(worker, [backend, directory], {
       execArgv: ['--import', 'tsx', '--conditions=flambeau-source'],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       ...(engine === undefined ? {} : { env: { ...process.env, FLAMBEAU_CPU: engine } }),
     });
+    child.send(places);
     let why = '';
     let errors = '';
     const limit = (most: number): NodeJS.Timeout =>
@@ -61,37 +64,49 @@ function runChild(
 }
 
 /**
- * Runs the cases of a file in child processes; a case that ends its process, or gives no answer, is counted as crashed.
+ * Runs the cases of files in child processes, one after the other in the same; a case that ends its process, or gives no answer, is counted as
+ * crashed, and those after it run in a new one.
+ * @returns the outcomes by file, of every file that was given
  * @throws Error when the backend itself does not start
  */
-export async function superviseFile(
+export async function superviseFiles(
   backend: BackendName,
   directory: string,
-  file: string,
+  files: readonly string[],
   supervision: Supervision = {},
-): Promise<Outcome[]> {
+): Promise<Map<string, Outcome[]>> {
   const { only } = supervision;
-  const jobs = readJobs(directory, file);
-  let left = jobs.map((_, i) => i).filter((i) => only === undefined || only.test(jobs[i].id));
-  const outcomes: Outcome[] = [];
+  const ids = new Map(files.map((file) => [file, readJobs(directory, file).map(({ id }) => id)]));
+  let left = [...ids].flatMap(([file, all]) =>
+    all.map((id, i) => ({ id, place: [file, i] satisfies Place })).filter(({ id }) => only === undefined || only.test(id)),
+  );
+  const outcomes = new Map<string, Outcome[]>(files.map((file) => [file, []]));
   while (left.length > 0) {
     let done = 0;
     let started = false;
-    const why = await runChild(backend, directory, file, left, supervision, (message) => {
-      if ('engine' in message) {
+    const places = left.map(({ place }) => place);
+    const settle = (outcome: Outcome): void => {
+      outcomes.get(places[done][0])?.push(outcome);
+      done++;
+    };
+    const why = await runChild(backend, directory, places, supervision, (message) => {
+      if ('outcome' in message) settle(message.outcome);
+      else {
         started = true;
         supervision.onEngine?.(message.engine);
-        return;
       }
-      outcomes.push(message.outcome);
-      done++;
     });
     if (!started) throw new Error(`conformance: ${backend} did not start: ${why}`);
-    if (done < left.length) {
-      outcomes.push({ id: jobs[left[done]].id, status: 'crashed', detail: why });
-      done++;
-    }
+    if (done < left.length) settle({ id: left[done].id, status: 'crashed', detail: why });
     left = left.slice(done);
   }
   return outcomes;
 }
+
+/** As `superviseFiles`, of one file. */
+export const superviseFile = async (
+  backend: BackendName,
+  directory: string,
+  file: string,
+  supervision: Supervision = {},
+): Promise<Outcome[]> => (await superviseFiles(backend, directory, [file], supervision)).get(file) ?? [];

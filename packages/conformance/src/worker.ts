@@ -1,14 +1,24 @@
-// Runs the cases of one file in a process of its own, so that a crash or a hang takes no other case with it.
-// Started by supervise.ts with: backend, directory, file, comma-separated indices of the cases to run.
+// Runs cases in a process of its own, so that a crash or a hang takes no other case with it.
+// Started by supervise.ts with the backend and the directory; its first message says which cases to run.
 import { openBackend, type BackendName } from './library.ts';
-import { readJobs } from './run.ts';
+import { readJobs, type Job } from './run.ts';
+import type { Message, Place } from './supervise.ts';
 
-const [backend, directory, file, list] = process.argv.slice(2);
+const [backend, directory] = process.argv.slice(2);
+const given = new Promise<readonly Place[]>((resolve) => process.once('message', (message) => resolve(message as readonly Place[])));
 const device = await openBackend(backend as BackendName);
-const jobs = readJobs(directory, file);
 // Each message is waited for: one that is still in the pipe at the end would be lost, and its case would count as a crash.
-const tell = (message: unknown): Promise<void> => new Promise((resolve) => process.send?.(message, undefined, {}, () => resolve()));
+const tell = (message: Message): Promise<void> => new Promise((resolve) => process.send?.(message, undefined, {}, () => resolve()));
 await tell({ engine: device.engine ?? '' });
-for (const index of list.split(',').map(Number)) await tell({ index, outcome: await jobs[index].run(device) });
+const read = new Map<string, readonly Job[]>();
+const jobsOf = (file: string): readonly Job[] => {
+  const jobs = read.get(file) ?? readJobs(directory, file);
+  if (!read.has(file)) {
+    read.clear(); // the files come one after the other
+    read.set(file, jobs);
+  }
+  return jobs;
+};
+for (const [file, index] of await given) await tell({ outcome: await jobsOf(file)[index].run(device) });
 process.disconnect();
 process.exit(0);

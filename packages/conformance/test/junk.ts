@@ -4,7 +4,10 @@ import * as data from '@flambeau/data';
 import * as linalg from '@flambeau/linalg';
 import * as nn from '@flambeau/nn';
 import * as optim from '@flambeau/optim';
+import * as plot from '@flambeau/plot';
+import * as serialization from '@flambeau/serialization';
 import * as special from '@flambeau/special';
+import * as vision from '@flambeau/vision';
 import { machinery } from '../src/machinery.ts';
 import { isFlambeauError } from '../src/operators.ts';
 
@@ -12,6 +15,18 @@ import { isFlambeauError } from '../src/operators.ts';
 
 type Names = Readonly<Record<string, unknown>>;
 type Callable = (...args: unknown[]) => unknown;
+
+/** What writes files writes them into a stream that keeps nothing, wherever the junk is a path. */
+const nowhere = (output: unknown): unknown => (typeof output === 'string' ? new WritableStream() : output);
+const inMemory = {
+  save: (value: unknown, output: unknown, ...rest: never[]) => serialization.save(value, nowhere(output) as string, ...rest),
+  saveModel: (value: never, output: unknown, ...rest: never[]) => serialization.saveModel(value, nowhere(output) as string, ...rest),
+  saveCheckpoint: (output: unknown, ...rest: never[]) =>
+    serialization.saveCheckpoint(nowhere(output) as string, ...(rest as unknown as [never])),
+  exportOnnx: (model: never, inputs: never, output: unknown, ...rest: never[]) =>
+    serialization.exportOnnx(model, inputs, nowhere(output) as string, ...rest),
+  'toBytes as pt': (value: unknown) => serialization.toBytes(value, { format: 'pt' }),
+};
 
 /** Every place that exports something callable. */
 export const surfaces: Readonly<Record<string, Names>> = {
@@ -27,6 +42,19 @@ export const surfaces: Readonly<Record<string, Names>> = {
   optim,
   'optim.lrScheduler': optim.lrScheduler as Names,
   data,
+  serialization: { ...serialization, ...inMemory },
+  vision,
+  'vision, reading': {
+    'MNIST.load': vision.MNIST.load.bind(vision.MNIST),
+    'FashionMNIST.load': vision.FashionMNIST.load.bind(vision.FashionMNIST),
+    'CIFAR10.load': vision.CIFAR10.load.bind(vision.CIFAR10),
+    'ImageFolder.load': vision.ImageFolder.load.bind(vision.ImageFolder),
+    'ImageFolder.fromFiles': vision.ImageFolder.fromFiles.bind(vision.ImageFolder),
+  },
+  'vision.models': vision.models,
+  'vision.transforms': vision.transforms,
+  plot,
+  'plot, serving': { 'LivePage.open': async (port?: number) => (await plot.LivePage.open(port)).close() },
 };
 
 export const matrix = (): core.Tensor => core.arange(6).reshape(2, 3);

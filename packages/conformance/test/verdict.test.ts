@@ -58,7 +58,7 @@ describe('the known failures', () => {
     expect(ids('reference')).toEqual([]);
     expect(ids('cpu')).toEqual([]);
     // The list only shrinks: lower this number with it.
-    expect(ids('webgpu').length).toBeLessThanOrEqual(3);
+    expect(ids('webgpu').length).toBeLessThanOrEqual(1);
   });
 
   it('have a reason each, and name cases that there are', () => {

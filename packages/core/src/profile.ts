@@ -1,7 +1,7 @@
 import { checkFunction } from './checks.ts';
 import { observeDispatch, type Route } from './dispatch.ts';
 import { NotSupportedError } from './errors.ts';
-import type { Device } from './seam.ts';
+import type { Device, DeviceTimer } from './seam.ts';
 
 /** One run of an op. Times are milliseconds. */
 export interface ProfiledRun {
@@ -15,6 +15,10 @@ export interface ProfiledRun {
   readonly duration: number;
   /** Without them. */
   readonly self: number;
+  /** How long the device computed by its own clock, without the ops that it ran itself; undefined where it tells none. */
+  readonly deviceTime: number | undefined;
+  /** False where the device computes beside the program, so that `duration` and `self` are those of asking. */
+  readonly synchronous: boolean;
   /** Bytes of the results that it allocated. */
   readonly bytes: number;
 }
@@ -32,6 +36,8 @@ export interface ProfiledOp {
   readonly total: number;
   /** Milliseconds without them: these add up to the time spent in ops. */
   readonly self: number;
+  /** Milliseconds by the device's own clock; undefined where it tells none. */
+  readonly deviceTime: number | undefined;
   /** Bytes of the results that it allocated. */
   readonly bytes: number;
 }
@@ -52,25 +58,28 @@ export class Profile {
     this.runs = runs;
     this.duration = duration;
     const ops = new Map<string, { -readonly [K in keyof ProfiledOp]: ProfiledOp[K] }>();
-    for (const { op, device, engine, route, duration: total, self, bytes } of runs) {
+    for (const { op, device, engine, route, duration: total, self, deviceTime, bytes } of runs) {
       const key = `${op}\n${device}\n${engine}\n${route}`;
       const entry = ops.get(key);
-      if (entry === undefined) ops.set(key, { op, device, engine, route, calls: 1, total, self, bytes });
+      if (entry === undefined) ops.set(key, { op, device, engine, route, calls: 1, total, self, deviceTime, bytes });
       else {
         entry.calls++;
         entry.total += total;
         entry.self += self;
+        if (deviceTime !== undefined) entry.deviceTime = (entry.deviceTime ?? 0) + deviceTime;
         entry.bytes += bytes;
       }
     }
-    this.ops = [...ops.values()].sort((a, b) => b.self - a.self);
+    this.ops = [...ops.values()].sort((a, b) => (b.deviceTime ?? b.self) - (a.deviceTime ?? a.self));
   }
 
   toString(): string {
     const inOps = this.ops.reduce((sum, { self }) => sum + self, 0);
+    // A column of its own for devices that have a clock of their own.
+    const timed = this.ops.some(({ deviceTime }) => deviceTime !== undefined);
     const rows = [
-      ['op', 'device', 'engine', 'ran as', 'calls', 'self ms', 'self %', 'total ms', 'allocated'],
-      ...this.ops.map(({ op, device, engine, route, calls, total, self, bytes }) => [
+      ['op', 'device', 'engine', 'ran as', 'calls', 'self ms', 'self %', 'total ms', ...(timed ? ['device ms'] : []), 'allocated'],
+      ...this.ops.map(({ op, device, engine, route, calls, total, self, deviceTime, bytes }) => [
         op,
         device,
         engine ?? '',
@@ -79,6 +88,7 @@ export class Profile {
         self.toFixed(3),
         ((100 * self) / Math.max(this.duration, Number.MIN_VALUE)).toFixed(1),
         total.toFixed(3),
+        ...(timed ? [deviceTime?.toFixed(3) ?? ''] : []),
         amount(bytes),
       ]),
     ];
@@ -86,7 +96,12 @@ export class Profile {
     const lines = rows.map((row) =>
       row.map((cell, column) => (column < 4 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join('  ').trimEnd(),
     ); // prettier-ignore
-    return [...lines, `${inOps.toFixed(3)} of ${this.duration.toFixed(3)} ms in ${this.runs.length} ops`].join('\n');
+    const asked = new Set(this.runs.filter(({ synchronous, deviceTime }) => !synchronous && deviceTime === undefined).map(trackOf));
+    return [
+      ...lines,
+      `${inOps.toFixed(3)} of ${this.duration.toFixed(3)} ms in ${this.runs.length} ops`,
+      ...[...asked].map((device) => `${device} computes beside the program and told no times of its own: these are the times of asking`),
+    ].join('\n');
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](): string {
@@ -109,7 +124,7 @@ export class Profile {
       dur: run.duration * 1000,
       pid: 1,
       tid: tracks.indexOf(trackOf(run)),
-      args: { route: run.route, bytes: run.bytes },
+      args: { route: run.route, bytes: run.bytes, ...(run.deviceTime !== undefined && { deviceMilliseconds: run.deviceTime }) },
     }));
     const program = { name: 'process_name', ph: 'M', pid: 1, tid: 0, args: { name: 'Flambeau' } };
     return JSON.stringify({ traceEvents: [program, ...names, ...events], displayTimeUnit: 'ms' });
@@ -138,33 +153,93 @@ const now = (): number => (globalThis as unknown as { performance: { now(): numb
 
 /** An op that is under way. */
 interface Open {
+  readonly run: number;
   readonly start: number;
   /** Milliseconds in the ops that it ran. */
   inside: number;
 }
 
-function record(runs: ProfiledRun[], began: number): () => void {
-  const open: Open[] = [];
-  return observeDispatch((op, device: Device, route) => {
-    const mine: Open = { start: now(), inside: 0 };
-    open.push(mine);
-    return (made) => {
-      const duration = now() - mine.start;
-      // An op that threw has never ended: it goes with the one that it ran in.
-      while (open.length > 0 && open.pop() !== mine);
-      if (open.length > 0) open[open.length - 1].inside += duration;
-      let bytes = 0;
-      for (const { storage } of made) bytes += storage.byteLength;
-      const start = mine.start - began;
-      const { name: deviceName, engine } = device;
-      runs.push({ op: op.name, device: deviceName, engine, route, start, duration, self: Math.max(0, duration - mine.inside), bytes });
-    };
-  });
+/** What is recorded of the ops that run, until it is stopped. */
+class Recording {
+  private readonly began: number;
+  private readonly runs: ProfiledRun[] = [];
+  /** The number of each run, in the order of `runs`. */
+  private readonly numbers: number[] = [];
+  private readonly devices: Device[] = [];
+  private readonly open: Open[] = [];
+  private readonly timers = new Map<Device, DeviceTimer | undefined>();
+  private readonly ignore: () => void;
+  private next = 1;
+
+  constructor() {
+    this.began = now();
+    this.ignore = observeDispatch((op, device, route) => {
+      const mine: Open = { run: this.next++, start: now(), inside: 0 };
+      const { open } = this;
+      const timer = this.timerOf(device);
+      open.push(mine);
+      timer?.mark(mine.run);
+      return (made) => {
+        const duration = now() - mine.start;
+        // An op that threw has never ended: it goes with the one that it ran in.
+        while (open.length > 0 && open.pop() !== mine);
+        if (open.length > 0) open[open.length - 1].inside += duration;
+        timer?.mark(open.length > 0 ? open[open.length - 1].run : 0);
+        let bytes = 0;
+        for (const { storage } of made) bytes += storage.byteLength;
+        const start = mine.start - this.began;
+        const { name: deviceName, engine, synchronous } = device;
+        const self = Math.max(0, duration - mine.inside);
+        this.numbers.push(mine.run);
+        this.devices.push(device);
+        this.runs.push({
+          op: op.name,
+          device: deviceName,
+          engine,
+          route,
+          start,
+          duration,
+          self,
+          deviceTime: undefined,
+          synchronous,
+          bytes,
+        });
+      };
+    });
+  }
+
+  private timerOf(device: Device): DeviceTimer | undefined {
+    if (!this.timers.has(device)) this.timers.set(device, device.timer?.());
+    return this.timers.get(device);
+  }
+
+  /** Ends it without its devices' own times. */
+  stop(): Profile {
+    const duration = now() - this.began;
+    this.ignore();
+    for (const timer of this.timers.values()) void timer?.end().catch(() => undefined);
+    return new Profile(this.runs, duration);
+  }
+
+  /** Ends it, and waits for the times of the devices that have a clock. */
+  async finish(): Promise<Profile> {
+    const duration = now() - this.began;
+    this.ignore();
+    const times = new Map<Device, ReadonlyMap<number, number>>();
+    for (const [device, timer] of this.timers) if (timer !== undefined) times.set(device, await timer.end());
+    const runs = this.runs.map((run, i) => {
+      const known = times.get(this.devices[i]);
+      // Where nothing was asked of the device, it took no time.
+      return known === undefined ? run : { ...run, deviceTime: known.get(this.numbers[i]) ?? 0 };
+    });
+    return new Profile(runs, duration);
+  }
 }
 
 /**
  * Runs `body` and measures every op: how often it ran, how long, how many bytes its results took, and whether a kernel or a composition ran on
- * which engine. On a device that computes on its own (WebGPU) the time is that of asking. Measuring costs about a microsecond for each op.
+ * which engine. On a device that computes on its own (WebGPU) the time is that of asking; where it has a clock and `body` is asynchronous, its own
+ * time stands beside it, for which each of its commands runs alone. Measuring costs about a microsecond for each op.
  * @param body - may be asynchronous; ops of others that run meanwhile are measured with it
  * @returns the profile, which prints as a table, and the result of `body`
  */
@@ -172,24 +247,20 @@ export function profile<T>(body: () => Promise<T>): Promise<{ profile: Profile; 
 export function profile<T>(body: () => T): { profile: Profile; result: T };
 export function profile<T>(body: () => T | Promise<T>): { profile: Profile; result: T } | Promise<{ profile: Profile; result: T }> {
   checkFunction('profile', 'body', body);
-  const runs: ProfiledRun[] = [];
-  const began = now();
-  const stop = record(runs, began);
-  const finish = (result: T): { profile: Profile; result: T } => {
-    const duration = now() - began;
-    stop();
-    return { profile: new Profile(runs, duration), result };
-  };
+  const recording = new Recording();
   let result: T | Promise<T>;
   try {
     result = body();
   } catch (error) {
-    stop();
+    recording.stop();
     throw error;
   }
-  if (!(result instanceof Promise)) return finish(result);
-  return result.then(finish, (error: unknown) => {
-    stop();
-    throw error;
-  });
+  if (!(result instanceof Promise)) return { profile: recording.stop(), result };
+  return result.then(
+    async (value) => ({ profile: await recording.finish(), result: value }),
+    (error: unknown) => {
+      recording.stop();
+      throw error;
+    },
+  );
 }

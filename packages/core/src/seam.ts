@@ -92,6 +92,14 @@ export interface DeviceSource {
   readonly name: string;
 }
 
+/** Times what a device computes on its own clock. */
+export interface DeviceTimer {
+  /** What is asked of the device from here on is counted under this number. */
+  mark(run: number): void;
+  /** Ends the timing; resolves to the milliseconds that the device took, by number, when it is done with all of it. */
+  end(): Promise<ReadonlyMap<number, number>>;
+}
+
 /** A place where tensors live and ops run: what a backend package exports. */
 export interface Device {
   /** `cpu`, `reference`, `webgpu`; shown in messages and printed tensors. */
@@ -131,6 +139,8 @@ export interface Device {
   onHost?(inputs: readonly Operand[], outputs: readonly Operand[], compute: (values: readonly Float64Array[]) => readonly ArrayLike<number>[]): void; // prettier-ignore
   /** A pause that a loop makes every few steps: resolves when the device has kept up, and memory that nobody reaches was given back. */
   turn?(): Promise<void>;
+  /** Begins to time what is asked of the device; undefined while another timer runs. Only on devices that have a clock of their own. */
+  timer?(): DeviceTimer | undefined;
   memory(): MemoryInfo;
   readonly kernels: RequiredKernels;
   /** Kernels of ops, by op name. */

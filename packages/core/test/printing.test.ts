@@ -27,6 +27,22 @@ describe('a tensor prints as PyTorch prints it', () => {
     expect(String(x.mul(2))).toMatch(/^tensor\(\[2\., 2\.\], grad_fn=<MulBackward.*>\)$/);
   });
 
+  it('with its values by print, also where they cannot be read at once', async () => {
+    const lines: unknown[] = [];
+    const { log } = console;
+    console.log = (line: unknown) => void lines.push(line);
+    try {
+      await tensor([1.5, -2]).print();
+      const slow = Object.create(device, { name: { value: 'slow' }, downloadSync: { value: undefined } }) as Device;
+      const x = tensor([[1, 2]], { device: slow, dtype: 'int32' });
+      expect(String(x)).toBe("tensor(..., shape=[1, 2], dtype=int32, device='slow')");
+      await x.print();
+    } finally {
+      console.log = log;
+    }
+    expect(lines).toEqual(['tensor([ 1.5000, -2.0000])', "tensor([[1, 2]], device='slow')"]);
+  });
+
   it('and says so when it was released', () => {
     const x = ones(2);
     x.dispose();

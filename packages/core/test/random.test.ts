@@ -1,4 +1,16 @@
-import { getRngState, manualSeed, rand, randn, setDefaultDevice, setRngState, tensor, Generator } from '@flambeau/core';
+import {
+  getRngState,
+  manualSeed,
+  normal,
+  rand,
+  randint,
+  randn,
+  randperm,
+  setDefaultDevice,
+  setRngState,
+  tensor,
+  Generator,
+} from '@flambeau/core';
 import { reference } from '@flambeau/backend-reference';
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
@@ -39,5 +51,21 @@ describe('the state of the generator', () => {
       expect.objectContaining({ name: expect.stringMatching(/Error$/) as string, code: expect.any(String) as string }),
     );
     expect(() => setRngState(tensor([1, 2, 3]))).toThrow(expect.objectContaining({ code: expect.any(String) as string }));
+  });
+});
+
+describe('a generator that is none', () => {
+  it.each([
+    ['rand', () => rand(2, { generator: {} as Generator })],
+    ['randn', () => randn(2, { generator: {} as Generator })],
+    ['randint', () => randint(0, 9, [2], { generator: {} as Generator })],
+    ['randperm', () => randperm(3, { generator: {} as Generator })],
+    ['normal', () => normal(0, 1, [2], { generator: {} as Generator })],
+    ['bernoulli', () => rand(2).bernoulli({ generator: {} as Generator })],
+    ['multinomial', () => rand(2).multinomial(1, { generator: {} as Generator })],
+    ['cauchy_', () => rand(2).cauchy_({ generator: {} as Generator })],
+    ['uniform_', () => rand(2).uniform_(0, 1, { generator: {} as Generator })],
+  ])('is refused by %s', (_, run) => {
+    expect(run).toThrow(expect.objectContaining({ code: 'ARGUMENT', expected: 'a Generator' }) as Error);
   });
 });

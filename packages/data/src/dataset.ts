@@ -5,7 +5,7 @@ import {
   ArgumentError,
   IndexError,
   ShapeError,
-  defaultGenerator,
+  generatorOf,
   permutationValues,
   showShape,
   Tensor,
@@ -106,7 +106,7 @@ export function randomSplit<T>(dataset: Dataset<T>, lengths: readonly number[], 
       received: lengths.join(', '),
     });
   }
-  const order = permutationValues(dataset.length, generator ?? defaultGenerator);
+  const order = permutationValues(dataset.length, generatorOf('randomSplit', generator));
   let start = 0;
   return sizes.map((size) => new Subset(dataset, order.subarray(start, (start += size))));
 }

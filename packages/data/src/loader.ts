@@ -1,4 +1,4 @@
-import { describe, ArgumentError, defaultGenerator, getDefaultDevice, hasDefaultDevice, type Generator } from '@flambeau/core';
+import { describe, ArgumentError, generatorOf, getDefaultDevice, hasDefaultDevice, type Generator } from '@flambeau/core';
 import { defaultCollate } from './collate.ts';
 import { Dataset, IterableDataset } from './dataset.ts';
 import { Position, type LoaderState } from './position.ts';
@@ -83,7 +83,7 @@ export class DataLoader<T> implements Iterable<Batch<T>>, AsyncIterable<Batch<T>
     this.batchSize = batchSize;
     this.dropLast = dropLast;
     this.collate = collate;
-    this.generator = generator ?? defaultGenerator;
+    this.generator = generatorOf('DataLoader', generator);
     this.options = options;
     this.checkWorkers();
     if (dataset instanceof IterableDataset) {

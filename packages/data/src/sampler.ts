@@ -5,6 +5,7 @@ import {
   ArgumentError,
   defaultGenerator,
   Generator,
+  generatorOf,
   multinomialValues,
   permutationValues,
   type Generator as GeneratorType,
@@ -52,7 +53,7 @@ export class RandomSampler implements Sampler {
     this.count = source.length;
     this.length = numSamples;
     this.replacement = replacement;
-    this.generator = generator;
+    this.generator = generator === undefined ? undefined : generatorOf('RandomSampler', generator);
   }
 
   *[Symbol.iterator](): Iterator<number> {
@@ -75,7 +76,7 @@ export class SubsetRandomSampler implements Sampler {
   constructor(indices: readonly number[], options: { generator?: GeneratorType } = {}) {
     this.indices = checkArray('SubsetRandomSampler', 'the indices', indices);
     this.length = indices.length;
-    this.generator = options?.generator ?? defaultGenerator;
+    this.generator = generatorOf('SubsetRandomSampler', options?.generator);
   }
 
   *[Symbol.iterator](): Iterator<number> {
@@ -91,7 +92,7 @@ export class WeightedRandomSampler implements Sampler {
   private readonly generator: GeneratorType;
 
   constructor(weights: Iterable<number>, numSamples: number, options: { replacement?: boolean; generator?: GeneratorType } = {}) {
-    const { replacement = true, generator = defaultGenerator } = options ?? {};
+    const { replacement = true, generator } = options ?? {};
     this.weights = checkIterable('WeightedRandomSampler', 'the weights', weights);
     if (!this.weights.every((w) => w >= 0 && Number.isFinite(w)) || !this.weights.some((w) => w > 0)) {
       throw new ArgumentError({
@@ -106,7 +107,7 @@ export class WeightedRandomSampler implements Sampler {
     }
     this.length = numSamples;
     this.replacement = replacement;
-    this.generator = generator;
+    this.generator = generatorOf('WeightedRandomSampler', generator);
   }
 
   *[Symbol.iterator](): Iterator<number> {

@@ -1,7 +1,7 @@
-import { ArgumentError, AsyncOnlyError, cat, describe, internalScope, keep, type Tensor } from '@flambeau/core';
+import { ArgumentError, AsyncOnlyError, cat, describe, internalScope, keep, Tensor } from '@flambeau/core';
 import { enableGrad, noGrad, peekGrad } from '@flambeau/autograd';
 import { strongWolfe, type LinePoint } from './lineSearch.ts';
-import { checkRange, Optimizer, type ParamsArgument, type StateValue } from './optimizer.ts';
+import { checkRange, Optimizer, type OptimizerState, type ParamsArgument, type StateValue } from './optimizer.ts';
 
 /** Options of L-BFGS. */
 export interface LBFGSOptions {
@@ -81,6 +81,17 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
   /** Vectors run over all parameters. */
   protected override fits(value: Tensor): boolean {
     return value.count === this.params.reduce((sum, param) => sum + param.count, 0);
+  }
+
+  /** PyTorch keeps the room of one step's factors (`al`) with the state, and the numbers of `ro` as tensors. */
+  override loadStateDict(saved: OptimizerState): void {
+    const state = Object.fromEntries(
+      Object.entries(saved?.state ?? {}).map(([place, { al: _, ro, ...values }]) => [
+        place,
+        Array.isArray(ro) ? { ...values, ro: ro.map((value) => (value instanceof Tensor ? value.itemSync() : value)) } : values,
+      ]),
+    );
+    super.loadStateDict({ ...saved, state });
   }
 
   /** All updates happen in `step`. */

@@ -1,4 +1,5 @@
 import * as echarts from 'echarts';
+import { checkDefinition } from './checks.ts';
 
 /** A point (x, y). */
 export type Point = readonly [x: number, y: number];
@@ -67,9 +68,19 @@ function fieldSeries(field: Field): echarts.SeriesOption {
   };
 }
 
-/** Draws a chart as an SVG document. Points that are not finite are left out. */
+/** Draws a chart as an SVG document. Points that are not finite are left out. @throws ArgumentError for a definition that lacks something */
 export function renderSvg(definition: ChartDefinition): string {
-  const { title, subtitle, xLabel, yLabel, series, field, logarithmic = false, width = 720, height = 450 } = definition;
+  const {
+    title,
+    subtitle,
+    xLabel,
+    yLabel,
+    series,
+    field,
+    logarithmic = false,
+    width = 720,
+    height = 450,
+  } = checkDefinition('renderSvg', definition);
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width, height });
   try {
     chart.setOption({

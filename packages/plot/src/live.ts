@@ -1,3 +1,4 @@
+import { ArgumentError, describe } from '@flambeau/core';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -50,6 +51,8 @@ export class LivePage {
 
   /** Serves the page on a free port of 127.0.0.1, or on `port`. It does not keep the process alive. */
   static async open(port = 0): Promise<LivePage> {
+    if (!Number.isInteger(port) || port < 0 || port > 65_535)
+      throw new ArgumentError({ op: 'LivePage.open', expected: 'a port from 0 to 65535', received: describe(port) });
     const server = createServer((request, response) => {
       if (request.url === '/events') live.subscribe(response);
       else if (request.url === '/') response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(page);

@@ -1,4 +1,4 @@
-import { ArgumentError, defaultGenerator, describe, type Generator } from '@flambeau/core';
+import { ArgumentError, defaultGenerator, describe, generatorOf, isPlainObject, type Generator } from '@flambeau/core';
 import type { FileInput } from './files/source.ts';
 import type { FileOutput } from './files/target.ts';
 import { load, type OpenOptions } from './load.ts';
@@ -26,12 +26,25 @@ export type TrainingState = Record<string, unknown>;
 
 const partNames = ['model', 'optimizer', 'scheduler', 'loader'] as const;
 
+/** @throws ArgumentError unless each part has a state to save and to give back */
+function checkParts(op: string, parts: TrainingParts): void {
+  if (!isPlainObject(parts as unknown))
+    throw new ArgumentError({ op, expected: 'parts of a run: { model, optimizer, scheduler, loader }', received: describe(parts) });
+  for (const name of partNames) {
+    const part: Partial<Stateful> | null | undefined = parts[name];
+    if (part !== undefined && (typeof part?.stateDict !== 'function' || typeof part.loadStateDict !== 'function'))
+      throw new ArgumentError({ op, expected: `the ${name} to have stateDict and loadStateDict`, received: describe(part) });
+  }
+  if (parts.generator !== undefined) generatorOf(op, parts.generator);
+}
+
 /**
  * The state of a training run, to be saved: `save(trainingState({ model, optimizer, loader }, { epoch }), 'run.pt')`.
  * @throws ArgumentError when `extra` uses the name of a part
  */
 export function trainingState(parts: TrainingParts, extra: Readonly<Record<string, unknown>> = {}): TrainingState {
-  const taken = Object.keys(extra).find((key) => key === 'generator' || (partNames as readonly string[]).includes(key));
+  checkParts('trainingState', parts);
+  const taken = Object.keys(extra ?? {}).find((key) => key === 'generator' || (partNames as readonly string[]).includes(key));
   if (taken !== undefined)
     throw new ArgumentError({ op: 'trainingState', expected: 'other names than those of the parts', received: taken });
   const state: TrainingState = { ...extra };
@@ -50,6 +63,7 @@ export function trainingState(parts: TrainingParts, extra: Readonly<Record<strin
 export function restoreTraining(state: TrainingState, parts: TrainingParts): void {
   if (typeof state !== 'object' || state === null)
     throw new ArgumentError({ op: 'restoreTraining', expected: 'a state of a run', received: describe(state) });
+  checkParts('restoreTraining', parts);
   for (const name of partNames) {
     const part = parts[name];
     if (part === undefined) continue;

@@ -27,6 +27,23 @@ const byExtension: ReadonlyMap<string, FileFormat> = new Map([
 export const formatOfName = (name: string): FileFormat | undefined =>
   byExtension.get((/\.([A-Za-z0-9]+)$/.exec(name)?.[1] ?? '').toLowerCase());
 
+/**
+ * The format of a file that is to be written: safetensors where its name has no extension.
+ * @throws ArgumentError for an extension that stands for no format
+ */
+export function formatToWrite(op: string, name: string): FileFormat {
+  const format = formatOfName(name);
+  if (format !== undefined) return format;
+  const extension = /[^/\\]\.([^./\\]+)$/.exec(name)?.[1];
+  if (extension === undefined) return 'safetensors';
+  throw new ArgumentError({
+    op,
+    expected: `a name that ends in ${[...byExtension.keys()].map((known) => `.${known}`).join(', ')}`,
+    received: `.${extension}`,
+    hint: "Say which format you want: { format: 'safetensors' }.",
+  });
+}
+
 /** @throws ArgumentError unless `format` is one of those that can be written */
 export function checkFormat(op: string, format: unknown): FileFormat | undefined {
   if (format === undefined || [...byExtension.values()].includes(format as FileFormat)) return format as FileFormat | undefined;

@@ -3,6 +3,7 @@ import { FileError, type FilePlace } from './errors.ts';
 import { openSource, type ByteSource, type FileInput } from './files/source.ts';
 import { Work, type WorkOptions } from './files/work.ts';
 import { checkFormat, openStored, withoutMemory, type FileFormat } from './format.ts';
+import { checkOptions } from './options.ts';
 import { materialize, namedTensors, type LoadContext, type StoredFile, type StoredTensor } from './stored.ts';
 
 /** Tensors by name. */
@@ -141,7 +142,7 @@ export class TensorFile {
  * await file.close()
  */
 export async function openFile(input: FileInput, options: OpenOptions = {}): Promise<TensorFile> {
-  const format = checkFormat('load', options.format);
+  const format = checkFormat('load', checkOptions('load', options).format);
   const source = await openSource(input, options);
   try {
     return new TensorFile(source, await openStored(source, format, options), options);
@@ -158,7 +159,7 @@ export async function openFile(input: FileInput, options: OpenOptions = {}): Pro
  * @throws FileError with the file, the byte and a stable code when anything in the file does not fit
  */
 export async function load<T = Tensors>(input: FileInput, options: LoadOptions = {}): Promise<T> {
-  const { only } = options;
+  const { only } = checkOptions('load', options);
   if (only !== undefined && !Array.isArray(only) && typeof only !== 'function')
     throw new ArgumentError({ op: 'load', expected: 'names or a function of a name as only', received: describe(only) });
   const file = await openFile(input, options);

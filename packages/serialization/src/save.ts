@@ -1,7 +1,8 @@
 import { ArgumentError, describe, Tensor } from '@flambeau/core';
 import { gather, outputName, pieces, writeOutput, type FileOutput } from './files/target.ts';
 import { Work, type WorkOptions } from './files/work.ts';
-import { checkFormat, formatOfName, type FileFormat } from './format.ts';
+import { checkFormat, formatToWrite, type FileFormat } from './format.ts';
+import { checkOptions } from './options.ts';
 import { npyBytes, npyLength } from './numpy/npy.ts';
 import { writeNpz } from './numpy/npz.ts';
 import { writeSafetensors } from './safetensors/write.ts';
@@ -9,7 +10,7 @@ import { writeTorch } from './torch/write.ts';
 
 /** How something is saved. */
 export interface SaveOptions extends WorkOptions {
-  /** The format; told by the extension when missing, and safetensors where that says nothing. */
+  /** The format; told by the extension when missing, and safetensors where there is none. */
   format?: FileFormat;
   /** Strings to keep beside the tensors; safetensors only. */
   metadata?: Readonly<Record<string, string>>;
@@ -56,15 +57,21 @@ function write(value: unknown, format: FileFormat, options: SaveOptions, work: W
   }
 }
 
+/** @throws ArgumentError for undefined, which no format has: it is what a forgotten argument is */
+function checkValue(op: string, value: unknown): void {
+  if (value === undefined) throw new ArgumentError({ op, expected: 'something to save', received: 'undefined' });
+}
+
 /**
- * Saves tensors, state dicts, optimizer states and checkpoints of them (plain objects, arrays, Maps, numbers, strings, booleans, null, bigints,
+ * Saves tensors, state dicts, optimizer states and checkpoints of them (plain objects, arrays, Maps, Sets, numbers, strings, booleans, null, bigints,
  * Uint8Arrays) to a path, a `file:` URL or a stream, of the web or of Node (which it ends). The format follows the extension: `.safetensors`, `.pt`, `.npz`, `.npy`.
  * A file is written beside the old one and takes its place only when it is whole.
- * @throws ArgumentError for a value that the format cannot hold, FileError when it cannot be written, AbortedError when the signal fires
+ * @throws ArgumentError for an extension that is none of these, and for a value that the format cannot hold, FileError when it cannot be written, AbortedError when the signal fires
  */
 export async function save(value: unknown, output: FileOutput, options: SaveOptions = {}): Promise<void> {
   const name = outputName(output);
-  const format = checkFormat('save', options.format) ?? formatOfName(name) ?? 'safetensors';
+  const format = checkFormat('save', checkOptions('save', options).format) ?? formatToWrite('save', name);
+  checkValue('save', value);
   const work = new Work('save', name, options);
   const { chunks, byteLength } = write(value, format, options, work);
   work.totalBytes = byteLength;
@@ -73,7 +80,8 @@ export async function save(value: unknown, output: FileOutput, options: SaveOpti
 
 /** The bytes of the file that `save` would write; safetensors unless `format` says otherwise. */
 export async function toBytes(value: unknown, options: SaveOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
-  const format = checkFormat('toBytes', options.format) ?? 'safetensors';
+  const format = checkFormat('toBytes', checkOptions('toBytes', options).format) ?? 'safetensors';
+  checkValue('toBytes', value);
   const work = new Work('save', 'bytes', options);
   const { chunks, byteLength } = write(value, format, options, work);
   work.totalBytes = byteLength;

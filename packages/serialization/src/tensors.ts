@@ -1,4 +1,15 @@
-import { bytesOf, contiguousStrides, fromBytes, isContiguous, numel, Tensor, type Device, type DType, type Shape } from '@flambeau/core';
+import {
+  bytesOf,
+  contiguousStrides,
+  fromBytes,
+  isContiguous,
+  numel,
+  ReleasedError,
+  Tensor,
+  type Device,
+  type DType,
+  type Shape,
+} from '@flambeau/core';
 import { FileError, type FilePlace } from './errors.ts';
 
 /** A tensor over the same elements without a history, so that reading it records nothing. */
@@ -6,6 +17,13 @@ const plain = (x: Tensor): Tensor => new Tensor(x.storage, x.dtype, x.shape, x.s
 
 /** A copy of the bytes of a tensor's elements in row-major order. */
 export async function bytesOfTensor(x: Tensor): Promise<Uint8Array> {
+  if (x.storage.released)
+    throw new ReleasedError({
+      op: 'save',
+      expected: 'tensors that are still alive',
+      received: `one made by ${x.storage.origin} that was released`,
+      hint: 'Keep them until the promise resolves: keep(tensor), or save outside the scope.',
+    });
   const own = isContiguous(x) ? plain(x) : plain(x).contiguous();
   const width = bytesOf(own.dtype);
   const { device, storage } = own;

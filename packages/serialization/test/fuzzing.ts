@@ -4,6 +4,7 @@ import * as nn from '@flambeau/nn';
 import { FileError, load, loadModel, modelToBytes, toBytes, type FileFormat } from '../src/index.ts';
 import { writeTorch } from '../src/torch/write.ts';
 import { fixture } from './helpers.ts';
+import { mutateStructure } from './structureMutations.ts';
 
 /** A file to mutate, and how it is read. */
 interface Seed {
@@ -163,8 +164,9 @@ export async function fuzz(count: number, seed: number): Promise<FuzzReport> {
   const seen = new Map<string, number>();
   for (let i = 0; i < count; i++) {
     const { name, bytes, read: open } = all[i % all.length];
-    const mutated = mutate(bytes, next);
-    if (next() % 2 === 0) mendChecksums(mutated, crc32);
+    const byStructure = next() % 2 === 0;
+    const mutated = byStructure ? await mutateStructure(bytes, next) : mutate(bytes, next);
+    if (!byStructure && next() % 2 === 0) mendChecksums(mutated, crc32);
     const started = performance.now();
     try {
       await open(mutated);

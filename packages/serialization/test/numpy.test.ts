@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { ones, tensor, zeros, type DType, type Tensor } from '@flambeau/core';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { load, save } from '../src/index.ts';
 import { expectSame, scratchFile, valuesOf } from './helpers.ts';
 import { edgeValues } from './edgeValues.ts';
@@ -18,13 +18,16 @@ def tell(x):
     assert x.flags.c_contiguous or x.size == 0
     bits = np.ascontiguousarray(x).reshape(-1).view({1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}[x.dtype.itemsize])
     return [x.dtype.name, list(x.shape), [str(b) for b in bits.tolist()]]
-found = np.load(sys.argv[1], allow_pickle=False)
-print(json.dumps(tell(found) if isinstance(found, np.ndarray) else {name: tell(found[name]) for name in found.files}))`;
+def load(file):
+    found = np.load(file, allow_pickle=False)
+    return tell(found) if isinstance(found, np.ndarray) else {name: tell(found[name]) for name in found.files}
+print(json.dumps([load(file) for file in sys.argv[1:]]))`;
 
-function toldBy(file: string): unknown {
-  const ran = spawnSync(python, ['-c', script, file], { encoding: 'utf8' });
+/** What one start of Python says of each file. */
+function toldBy(files: readonly string[]): unknown[] {
+  const ran = spawnSync(python, ['-c', script, ...files], { encoding: 'utf8' });
   if (ran.status !== 0) throw new Error(ran.stderr);
-  return JSON.parse(ran.stdout);
+  return JSON.parse(ran.stdout) as unknown[];
 }
 
 const unsigned = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array, 8: BigUint64Array } as const;
@@ -52,17 +55,24 @@ describe.skipIf(lacksNumpy && process.env['FLAMBEAU_CI'] !== '1')('np.load reads
     deep: ones(1, 2, 1, 2, 1, 2),
   };
 
-  it.each(Object.entries(arrays))('an npy of %s', async (name, x) => {
-    const file = scratchFile(`${name}.npy`);
-    await save(x, file);
-    expect(toldBy(file)).toEqual(await ownBits(x));
-    expectSame(await load<Tensor>(file), x);
+  const files = new Map<string, unknown>(
+    [...Object.keys(arrays).map((name) => `${name}.npy`), 'all.npz', 'packed.npz'].map((name) => [name, undefined]),
+  );
+  beforeAll(async () => {
+    for (const [name, x] of Object.entries(arrays)) await save(x, scratchFile(`${name}.npy`));
+    await save(arrays, scratchFile('all.npz'));
+    await save(arrays, scratchFile('packed.npz'), { compress: true });
+    const told = toldBy([...files.keys()].map(scratchFile));
+    [...files.keys()].forEach((name, i) => files.set(name, told[i]));
   });
 
-  it.each([false, true])('an npz of all of them, compressed: %s', async (compress) => {
-    const file = scratchFile(`all-${compress}.npz`);
-    await save(arrays, file, { compress });
-    const told = toldBy(file) as Record<string, Told>;
+  it.each(Object.entries(arrays))('an npy of %s', async (name, x) => {
+    expect(files.get(`${name}.npy`)).toEqual(await ownBits(x));
+    expectSame(await load<Tensor>(scratchFile(`${name}.npy`)), x);
+  });
+
+  it.each(['all.npz', 'packed.npz'])('%s, which holds all of them', async (file) => {
+    const told = files.get(file) as Record<string, Told>;
     expect(Object.keys(told)).toEqual(Object.keys(arrays));
     for (const [name, x] of Object.entries(arrays)) expect(told[name], name).toEqual(await ownBits(x));
     // The bits above are those of the values that are meant.

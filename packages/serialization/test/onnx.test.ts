@@ -59,7 +59,8 @@ describe('nets in ONNX Runtime', () => {
     const first = [...net.modules()].find((module) => module instanceof nn.Conv2d);
     first?.registerForwardHook((_module, _inputs, output) => void seen.push([...(output as Tensor).shape]));
     const plain = seeded(() => resnet18(4, 10));
-    expect(await onnxBytes(net, randn(1, 3, 32, 32))).toEqual(await onnxBytes(plain, randn(1, 3, 32, 32)));
+    const [hooked, bare] = [await onnxBytes(net, randn(1, 3, 32, 32)), await onnxBytes(plain, randn(1, 3, 32, 32))];
+    expect(Buffer.compare(hooked, bare)).toBe(0);
     seen.length = 0;
     noGrad(() => net.forward(randn(2, 3, 32, 32)));
     // 32 by a stride of 2 is 16, in four channels

@@ -27,6 +27,8 @@ interface Report {
     bytes: number[];
     keys: string[];
     order: string;
+    set: string[];
+    nothing: string;
   };
   readonly back: Record<string, number>;
   readonly [net: string]: unknown;
@@ -100,6 +102,8 @@ describe.skipIf(missing && process.env['FLAMBEAU_CI'] !== '1')('PyTorch reads wh
         bytes: Uint8Array.of(0, 127, 128, 255),
         keys: { 0: 'zero', name: 'text' },
         map: new Map([['1', 2]]),
+        set: new Set(['a', 2]),
+        nothing: new Map([[null, 2n ** 70n]]),
       },
       scratchFile('values.pt'),
     );
@@ -150,10 +154,11 @@ describe.skipIf(missing && process.env['FLAMBEAU_CI'] !== '1')('PyTorch reads wh
     }
   });
 
-  it('finds plain values, bytes and integer keys as Python has them', () => {
+  it('finds plain values, bytes, sets and keys that are no strings as Python has them', () => {
     expect(report.values.plain).toEqual([1, -2.5, 'größer ☃', null, true, 2 ** 40]);
     expect(report.values.bytes).toEqual([0, 127, 128, 255]);
     expect([report.values.keys, report.values.order]).toEqual([['int', 'str'], 'OrderedDict']);
+    expect([report.values.set, report.values.nothing]).toEqual([["'a'", '2'], `OrderedDict([(None, ${2n ** 70n})])`]);
   });
 
   it.each(['back.pt', 'back.legacy.pt'])('and writes %s, which load reads', async (name) => {

@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url';
 import { dtypeNames, manualSeed, randn, tensor, Tensor, zeros } from '@flambeau/core';
 import * as nn from '@flambeau/nn';
 import { describe, expect, it } from 'vitest';
-import { load, openFile, save, toBytes, type FileFormat, type Tensors } from '../src/index.ts';
+import { load, openFile, save, saveModel, toBytes, type FileFormat, type Tensors } from '../src/index.ts';
 import { codeOf, expectSame, scratch, scratchFile, valuesOf } from './helpers.ts';
 
 const structured = ['safetensors', 'pt'] as const satisfies FileFormat[];
@@ -81,6 +81,28 @@ describe('save and load', () => {
       expect(existsSync(file)).toBe(false);
     });
   }
+
+  it('refuses an extension that stands for no format, unless the format is said, and a value that was forgotten', async () => {
+    const file = scratchFile('weights.unknownext');
+    const saved = { x: tensor([1]) };
+    await expect(save(saved, file)).rejects.toThrow(/ends in \.safetensors, .*\.npz, got \.unknownext\./);
+    await expect(saveModel(new nn.Linear(1, 1), file)).rejects.toThrow(/unknownext/);
+    await expect(save(undefined, scratchFile('nothing.pt'))).rejects.toThrow(/something to save, got undefined/);
+    await expect(toBytes(undefined)).rejects.toThrow(/something to save, got undefined/);
+    expect(existsSync(file)).toBe(false);
+    await save(saved, file, { format: 'npz' });
+    expect(readFileSync(file).subarray(0, 2).toString()).toBe('PK');
+    // Without an extension it is safetensors, as in a folder whose name has a dot.
+    const plainName = scratchFile('weights');
+    await save(saved, plainName);
+    expect(plain(await load<unknown>(plainName))).toEqual(plain(saved));
+  });
+
+  it('refuses a tensor that was released before it was read', async () => {
+    const x = tensor([1]);
+    x.dispose();
+    expect(await codeOf(toBytes({ x }))).toBe('RELEASED');
+  });
 
   it('writes safetensors whose names are joined by dots, with metadata', async () => {
     const bytes = await toBytes({ model: { weight: tensor([1]) }, list: [tensor([2])] }, { metadata: { author: 'Ada' } });

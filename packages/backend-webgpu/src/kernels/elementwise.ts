@@ -28,6 +28,23 @@ export function temporary(dtype: DType, shape: readonly number[], like: Operand,
   }
 }
 
+/**
+ * Runs `use` with an operand in which sums of 16-bit floats can grow: a float32 copy of `out`, which is rounded once and written back; or `out`
+ * itself where it has another dtype.
+ */
+export function widened(machine: Machine, out: Operand, use: (wide: Operand) => void): void {
+  if (out.dtype !== 'float16') {
+    use(out);
+    return;
+  }
+  temporary('float32', out.shape, out, (wide) => {
+    const copy = (from: Operand, to: Operand): void => elementwise(machine, 'copy', to, [from], (_, value) => `STORE(PLACE, ${value(0)});`);
+    copy(out, wide);
+    use(wide);
+    copy(wide, out);
+  });
+}
+
 /** The places of a dimension from `from` on, `length` of them. */
 export const narrowed = (x: Operand, dim: number, from: number, length: number): Operand => ({
   storage: x.storage,

@@ -1,6 +1,7 @@
 import { numel, showShape, type Operand, type RequiredKernels } from '@flambeau/core';
 import { Program, type Machine } from '../shader.ts';
 import type { Complaint } from '../queue.ts';
+import { widened } from './elementwise.ts';
 import { combine, without } from './lanes.ts';
 
 /** What is said of an index out of range. */
@@ -27,31 +28,35 @@ export function indexingKernels(machine: Machine): Pick<RequiredKernels, 'gather
       );
     },
 
-    scatter(name, target, dim, index, src) {
+    scatter(name, whole, dim, index, src) {
       if (index.count === 0) return;
-      const program = new Program(machine, 'scatter');
-      [index, src, target].forEach((operand, k) => program.operand(operand, k === 2));
-      // A thread for each lane along `dim`: lanes never meet, and within one the order is that of the index.
-      const shape = without(index.shape, [dim]);
-      program.layout(
-        'lane',
-        shape,
-        [index, src, target].map((x) => without(x.strides, [dim])),
-        [index, src, target].map((x) => x.offset),
-      );
-      const [indexStep, srcStep, targetStep] = [index, src, target].map((x) => program.word(x.strides[dim]));
-      const how = name === 'add' ? 'sum' : name;
-      const made = how === 'set' ? 'load1(source)' : combine(how, target.dtype, 'load2(place)', 'load1(source)');
-      program.run(
-        numel(shape),
-        `for (var k = 0; k < ${program.word(index.shape[dim])}; k++) {
+      const scatter = (target: Operand): void => {
+        const program = new Program(machine, 'scatter');
+        [index, src, target].forEach((operand, k) => program.operand(operand, k === 2));
+        // A thread for each lane along `dim`: lanes never meet, and within one the order is that of the index.
+        const shape = without(index.shape, [dim]);
+        program.layout(
+          'lane',
+          shape,
+          [index, src, target].map((x) => without(x.strides, [dim])),
+          [index, src, target].map((x) => x.offset),
+        );
+        const [indexStep, srcStep, targetStep] = [index, src, target].map((x) => program.word(x.strides[dim]));
+        const how = name === 'add' ? 'sum' : name;
+        const made = how === 'set' ? 'load1(source)' : combine(how, target.dtype, 'load2(place)', 'load1(source)');
+        program.run(
+          numel(shape),
+          `for (var k = 0; k < ${program.word(index.shape[dim])}; k++) {
     let pick = load0(lane0(i) + k * ${indexStep});
     if (pick < 0 || pick >= ${program.word(target.shape[dim])}) { complain(${program.complaint(indexComplaint('scatter', target, dim))}, pick); continue; }
     let source = lane1(i) + k * ${srcStep};
     let place = lane2(i) + pick * ${targetStep};
     store2(place, ${made});
   }`,
-      );
+        );
+      };
+      if (name === 'add' || name === 'prod') widened(machine, whole, scatter);
+      else scatter(whole);
     },
   };
 }

@@ -1,15 +1,26 @@
-import { isFloat, numel, type Operand } from '@flambeau/core';
+import { isFloat, numel, type DType, type Operand } from '@flambeau/core';
+import { floatUnary } from '../functions.ts';
 import { isBindable, Program, typeOf, type Machine } from '../shader.ts';
 import { elementwise, narrowed, temporary } from './elementwise.ts';
 import { reduce } from './reduction.ts';
 import { runTiled, usesTiles } from './tiles.ts';
 
-/** A matrix product [...batch, m, k]·[...batch, k, n], with a bias [n] added to each row where there is one. */
+/** What becomes of each sum, bias included, before it is stored. */
+export type Activation = 'relu' | 'sigmoid' | 'tanh';
+
+/** A matrix product [...batch, m, k]·[...batch, k, n], with a bias [n] added to each row and an activation after it where there are such. */
 interface Product {
   readonly a: Operand;
   readonly b: Operand;
   readonly out: Operand;
   readonly bias: Operand | undefined;
+  readonly activation?: Activation | undefined;
+}
+
+/** Code that stores a value: `store` writes it where VALUE stands. */
+export function activate(value: string, activation: Activation | undefined, store: string): string {
+  if (activation === undefined) return store.replace('VALUE', value);
+  return `{ let x = ${value}; ${store.replace('VALUE', floatUnary[activation])} }`;
 }
 
 const xyzw = ['x', 'y', 'z', 'w'];
@@ -26,7 +37,7 @@ function readingOf(x: Operand, kDim: number, otherDim: number): Reading {
 }
 
 /** A product with 8 by 8 (or 4 by 4) sums in the registers of a thread, fed four elements at a time. */
-function registerProduct(machine: Machine, { a, b, out, bias }: Product): void {
+function registerProduct(machine: Machine, { a, b, out, bias, activation }: Product): void {
   const rank = out.shape.length;
   const batch = out.shape.slice(0, -2);
   const [m, n, inner] = [out.shape[rank - 2], out.shape[rank - 1], a.shape[rank - 1]];
@@ -92,14 +103,14 @@ function registerProduct(machine: Machine, { a, b, out, bias }: Product): void {
   var sums = array<vec4<${type}>, ${size * quads.length}>(${rows.flatMap((r) => quads.map((q) => `s${r}_${q}`)).join(', ')});
   for (var r = 0; r < min(${size}, ${M} - row); r++) {
     for (var c = 0; c < min(${size}, ${N} - column); c++) {
-      store2(baseO + (row + r) * ${or} + (column + c) * ${oc}, sums[r * ${quads.length} + c / 4][c % 4]${biasAt === undefined ? '' : ` + load3(${biasAt.offset} + (column + c) * ${biasAt.step})`});
+      ${activate(`sums[r * ${quads.length} + c / 4][c % 4]${biasAt === undefined ? '' : ` + load3(${biasAt.offset} + (column + c) * ${biasAt.step})`}`, activation, `store2(baseO + (row + r) * ${or} + (column + c) * ${oc}, VALUE);`)}
     }
   }`,
   );
 }
 
 /** The same in tiles that a workgroup shares. */
-function tiledProduct(machine: Machine, { a, b, out, bias }: Product): void {
+function tiledProduct(machine: Machine, { a, b, out, bias, activation }: Product): void {
   const rank = out.shape.length;
   const batch = out.shape.slice(0, -2);
   const program = new Program(machine, 'matmul');
@@ -118,13 +129,16 @@ function tiledProduct(machine: Machine, { a, b, out, bias }: Product): void {
     b: `load1(baseB + k * ${br} + column * ${bc})`,
     aAlongK: a.strides[rank - 1] === 1,
     bAlongK: b.strides[rank - 2] === 1,
-    store: `store2(baseO + row * ${or} + column * ${oc}, value${added});`,
+    store: activate(`value${added}`, activation, `store2(baseO + row * ${or} + column * ${oc}, VALUE);`),
   });
 }
 
+/** The dtype in which parts of a sum are kept until they are added. */
+const sumsOf = ({ dtype }: Operand): DType => (dtype === 'float16' ? 'float32' : dtype);
+
 /** Cuts dimensions that a product's operands share until each part can be bound. */
 function splitProduct(machine: Machine, product: Product): void {
-  const { a, b, out, bias } = product;
+  const { a, b, out, bias, activation } = product;
   const rank = out.shape.length;
   const halves = (n: number): [number, number][] => [
     [0, Math.ceil(n / 2)],
@@ -134,7 +148,7 @@ function splitProduct(machine: Machine, product: Product): void {
   if (outer >= 0) {
     for (const [from, length] of halves(out.shape[outer])) {
       const part = (x: Operand): Operand => narrowed(x, outer, from, length);
-      matrixProduct(machine, { a: part(a), b: part(b), out: part(out), bias });
+      matrixProduct(machine, { a: part(a), b: part(b), out: part(out), bias, activation });
     }
     return;
   }
@@ -143,24 +157,24 @@ function splitProduct(machine: Machine, product: Product): void {
   const wide = (x: Operand, dim: number): boolean => x.strides[dim] >= x.strides[2 * rank - 3 - dim];
   if (m > 1 && ((!aFits && (wide(a, rank - 2) || k === 1)) || (aFits && bFits))) {
     for (const [from, length] of halves(m))
-      matrixProduct(machine, { a: narrowed(a, rank - 2, from, length), b, out: narrowed(out, rank - 2, from, length), bias });
+      matrixProduct(machine, { a: narrowed(a, rank - 2, from, length), b, out: narrowed(out, rank - 2, from, length), bias, activation });
   } else if (n > 1 && ((!bFits && (wide(b, rank - 1) || k === 1)) || (aFits && bFits))) {
     for (const [from, length] of halves(n))
-      matrixProduct(machine, { a, b: narrowed(b, rank - 1, from, length), out: narrowed(out, rank - 1, from, length), bias: bias && narrowed(bias, 0, from, length) }); // prettier-ignore
+      matrixProduct(machine, { a, b: narrowed(b, rank - 1, from, length), out: narrowed(out, rank - 1, from, length), bias: bias && narrowed(bias, 0, from, length), activation }); // prettier-ignore
   } else if (k > 1) {
     // Σ over both halves of k.
     const [[, first], [, second]] = halves(k);
     matrixProduct(machine, { a: narrowed(a, rank - 1, 0, first), b: narrowed(b, rank - 2, 0, first), out, bias });
-    temporary(out.dtype, out.shape, out, (more) => {
+    temporary(sumsOf(out), out.shape, out, (more) => {
       matrixProduct(machine, { a: narrowed(a, rank - 1, first, second), b: narrowed(b, rank - 2, first, second), out: more, bias: undefined }); // prettier-ignore
-      elementwise(machine, 'add', out, [more], () => 'STORE(PLACE, load1(at1(i)) + load0(at0(i)));');
+      elementwise(machine, 'add', out, [more], () => activate('load1(at1(i)) + load0(at0(i))', activation, 'STORE(PLACE, VALUE);'));
     });
   } else registerProduct(machine, product);
 }
 
 /** Computes a product, in the way that its sizes and the adapter ask for. */
 export function matrixProduct(machine: Machine, product: Product): void {
-  const { a, b, out, bias } = product;
+  const { a, b, out, bias, activation } = product;
   if (out.count === 0) return;
   const rank = out.shape.length;
   const inner = a.shape[rank - 1];
@@ -173,7 +187,7 @@ export function matrixProduct(machine: Machine, product: Product): void {
     return;
   }
   const chunks = Math.min(64, Math.floor(inner / 128));
-  if (bias === undefined && out.count <= 4096 && chunks >= 2 && inner % chunks === 0) {
+  if (bias === undefined && activation === undefined && out.count <= 4096 && chunks >= 2 && inner % chunks === 0) {
     // Few long dot products: the inner dimension is cut into chunks, which make a batch of their own and are then added.
     const size = inner / chunks;
     const cut = (x: Operand, at: number): Operand => ({
@@ -184,7 +198,7 @@ export function matrixProduct(machine: Machine, product: Product): void {
       shape: [chunks, ...x.shape.map((n, i) => (i === at ? size : n))],
       strides: [size * x.strides[at], ...x.strides],
     });
-    temporary(out.dtype, [chunks, ...out.shape], out, (parts) => {
+    temporary(sumsOf(out), [chunks, ...out.shape], out, (parts) => {
       oneProduct(machine, { a: cut(a, rank - 1), b: cut(b, rank - 2), out: parts, bias });
       reduce(machine, 'sum', parts, out, [0]);
     });

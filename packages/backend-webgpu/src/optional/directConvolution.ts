@@ -1,5 +1,6 @@
 import type { Operand } from '@flambeau/core';
 import { temporary } from '../kernels/elementwise.ts';
+import { activate, type Activation } from '../kernels/product.ts';
 import { reduce } from '../kernels/reduction.ts';
 import { Program, type Machine } from '../shader.ts';
 import { imageStrides, type Geometry } from './geometry.ts';
@@ -22,6 +23,7 @@ interface Pass {
   readonly weight: Operand;
   readonly out: Operand;
   readonly bias: Operand | undefined;
+  readonly activation?: Activation | undefined;
   /** Channels of the image and of the result, in one group. */
   readonly inner: number;
   readonly outer: number;
@@ -64,7 +66,7 @@ function packWeight(machine: Machine, pass: Pass, into: Operand): void {
 }
 
 function run(machine: Machine, pass: Pass): void {
-  const { name, image, out, bias, inner, outer, groups, batch, size, places, kernel, stride, padding, dilation } = pass;
+  const { name, image, out, bias, activation, inner, outer, groups, batch, size, places, kernel, stride, padding, dilation } = pass;
   const quads = Math.ceil(outer / 4);
   const strip = stripOf(places[1], kernel[1]);
   const strips = Math.ceil(places[1] / strip);
@@ -124,13 +126,13 @@ function run(machine: Machine, pass: Pass): void {
     let o = group * ${O} + quad * 4 + j;
     let added = ${biasAt === undefined ? '0.0' : `load3(${biasAt[0]} + o * ${biasAt[1]})`};
     let to = ((n * ${G} * ${O} + o) * ${OH} + oy) * ${OW} + first;
-    for (var q = 0; q < min(${strip}, ${OW} - first); q++) { store2(to + q, sums[q][j] + added); }
+    for (var q = 0; q < min(${strip}, ${OW} - first); q++) { ${activate('sums[q][j] + added', activation, 'store2(to + q, VALUE);')} }
   }`,
     );
   });
 }
 
-/** y = x ∗ w + bias. */
+/** y = x ∗ w + bias, with an activation after it where one is given. */
 export function directForward(
   machine: Machine,
   q: Geometry,
@@ -138,8 +140,9 @@ export function directForward(
   weight: Operand,
   bias: Operand | undefined,
   out: Operand,
+  activation?: Activation,
 ): void {
-  run(machine, { ...q, name: 'convolution', image, weight, out, bias, turned: false });
+  run(machine, { ...q, name: 'convolution', image, weight, out, bias, activation, turned: false });
 }
 
 /** The gradient of the image where the stride is 1: a convolution of that of the result by the turned weight. */

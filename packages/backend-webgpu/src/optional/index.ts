@@ -2,6 +2,8 @@ import type { OptionalKernel } from '@flambeau/core';
 import type { Machine } from '../shader.ts';
 import { activationKernels } from './activation.ts';
 import { convolutionKernels } from './convolution.ts';
+import { convolutionPoolKernels } from './convolutionPool.ts';
+import { lossKernels } from './loss.ts';
 import { normalizationKernels } from './normalization.ts';
 import { optimizerKernels } from './optimizer.ts';
 import { poolingKernels } from './pooling.ts';
@@ -15,8 +17,10 @@ export function optionalKernels(machine: Machine): Record<string, OptionalKernel
   return {
     ...productKernels(machine),
     ...convolutionKernels(machine),
+    ...convolutionPoolKernels(machine),
     ...poolingKernels(machine),
     ...softmaxKernels(machine),
+    ...lossKernels(machine),
     ...normalizationKernels(machine),
     ...activationKernels(machine),
     ...sliceKernels(machine),

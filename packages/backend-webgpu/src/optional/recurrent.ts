@@ -22,7 +22,7 @@ const mostUnits = 256;
 const samples = 4;
 
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
-const sigmoid = (x: string): string => `(1.0 / (1.0 + exp(-(${x}))))`;
+const sigmoid = (x: string): string => `(1.0 / (1.0 + exp_(-(${x}))))`;
 
 /** LSTM over a whole sequence, and its gradient: the products of all steps together, and one kernel with the loop over time inside. */
 export function recurrentKernels(machine: Machine): Record<string, OptionalKernel> {

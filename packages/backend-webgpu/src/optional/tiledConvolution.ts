@@ -1,5 +1,6 @@
 import { contiguousStrides, type Operand } from '@flambeau/core';
 import { temporary } from '../kernels/elementwise.ts';
+import { activate, type Activation } from '../kernels/product.ts';
 import { reduce } from '../kernels/reduction.ts';
 import { runTiled } from '../kernels/tiles.ts';
 import { Program, type Machine } from '../shader.ts';
@@ -19,7 +20,7 @@ function describeGeometry(program: Program, q: Geometry) {
 const apart = (value: string, parts: readonly (readonly [string, string])[]): string =>
   `var r_ = ${value}; ${parts.map(([name, size], i) => (i === parts.length - 1 ? `let ${name} = r_;` : `let ${name} = r_ % ${size}; r_ = r_ / ${size};`)).join(' ')}`;
 
-/** y [O, N·OH·OW] = w [O, C·KH·KW] · windows [C·KH·KW, N·OH·OW], for each group. */
+/** y [O, N·OH·OW] = w [O, C·KH·KW] · windows [C·KH·KW, N·OH·OW], for each group, with an activation after it where one is given. */
 export function tiledForward(
   machine: Machine,
   q: Geometry,
@@ -27,6 +28,7 @@ export function tiledForward(
   weight: Operand,
   bias: Operand | undefined,
   out: Operand,
+  activation?: Activation,
 ): void {
   const program = new Program(machine, 'convolution');
   [image, weight].forEach((x) => program.operand(x));
@@ -62,7 +64,11 @@ fn factor(group: i32, o: i32, k: i32) -> f32 {
     b: 'window(which, k, column)',
     aAlongK: true,
     bAlongK: false,
-    store: `store2(((column / (${plane})) * ${groups} * ${v.O} + which * ${v.O} + row) * ${plane} + column % (${plane}) + ${oAt}, value${added});`,
+    store: activate(
+      `value${added}`,
+      activation,
+      `store2(((column / (${plane})) * ${groups} * ${v.O} + which * ${v.O} + row) * ${plane} + column % (${plane}) + ${oAt}, VALUE);`,
+    ),
   });
 }
 

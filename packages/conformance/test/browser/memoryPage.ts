@@ -7,7 +7,11 @@ import * as optim from '@flambeau/optim';
 
 // Plain training loops in a page, without a memory call or inside `scope`; the test calls this.
 
-/** What the device says it holds at a moment, and what the page's own heap holds. */
+/**
+ * A tenth of the steps: the most that the device held after any of them, with what of it was live and pooled, and what the page's own heap
+ * holds at the end. The collector runs when it likes, so that what is held rises and falls like a saw: a look at one moment shows how long
+ * ago that was, and only the tips can be compared.
+ */
 export interface Look {
   readonly step: number;
   readonly liveBytes: number;
@@ -49,9 +53,21 @@ const devices: Readonly<Record<string, () => Promise<Device>>> = {
   webgpu: () => webgpu(),
 };
 
+let latest: Device | undefined;
+
+/** What is live on the device of the last training, whose nets and data nobody needs any more. */
+export async function left(): Promise<number> {
+  if (latest === undefined) throw new Error('nothing was trained');
+  // What the collector found is told in a task of its own.
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await latest.synchronize();
+  return memory(latest).liveBytes;
+}
+
 /** Trains for some steps and looks at the memory after each tenth of them. */
 export async function train(task: 'regression' | 'cnn', deviceName: string, steps: number, scoped: boolean): Promise<Look[]> {
   const device = await devices[deviceName]();
+  latest = device;
   setDefaultDevice(device);
   manualSeed(1);
   const { net, optimizer, lossFunction, loader } = task === 'cnn' ? cnn() : regression();
@@ -62,14 +78,18 @@ export async function train(task: 'regression' | 'cnn', deviceName: string, step
     loss.backward();
     optimizer.step();
   };
+  let most = memory(device);
   for (let step = 0; step < steps;) {
     for await (const [x, y] of loader) {
       if (scoped) scope(() => one(x, y));
       else one(x, y);
+      const now = memory(device);
+      if (now.liveBytes + now.pooledBytes > most.liveBytes + most.pooledBytes) most = now;
       if (++step % (steps / 10) !== 0) continue;
       // The work that was asked for is done, and its result is a number.
       await device.synchronize();
-      const { liveBytes, pooledBytes } = memory(device);
+      const { liveBytes, pooledBytes } = most;
+      most = memory(device);
       const { usedJSHeapSize } = (performance as unknown as { memory: { usedJSHeapSize: number } }).memory;
       looks.push({ step, liveBytes, pooledBytes, heapBytes: usedJSHeapSize });
       if (step === steps) break;

@@ -1,5 +1,5 @@
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,21 +13,27 @@ afterAll(() => rmSync(scratch, { recursive: true }));
 
 type Report = { files: Record<string, Record<string, number>>; failures: { id: string; status: string; detail: string }[] };
 
+let runs = 0;
+
 /** Runs the judge on a directory: what it prints, writes and ends with. */
-function run(directory: string, ...more: string[]): { code: number | null; text: string; report: () => Report } {
-  const json = join(scratch, 'report.json');
-  rmSync(json, { force: true });
+function run(directory: string, ...more: string[]): Promise<{ code: number | null; text: string; report: () => Report }> {
+  const json = join(scratch, `report${runs++}.json`);
   const flags = ['--import', 'tsx', '--conditions=flambeau-source'];
-  const { status, stdout, stderr } = spawnSync(
+  const judging = spawn(
     process.execPath,
     [...flags, place('../../src/main.ts'), '--cases', directory, '--json', json, ...more],
     {
       cwd: place('../..'),
-      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, INIT_CWD: '', FLAMBEAU_CPU: 'wasm', NODE_OPTIONS: `--import tsx --import ${new URL('saboteur.ts', import.meta.url).href}` },
     },
   ); // prettier-ignore
-  return { code: status, text: `${stdout}${stderr}`, report: () => JSON.parse(readFileSync(json, 'utf8')) as Report };
+  let text = '';
+  for (const stream of [judging.stdout, judging.stderr]) stream.setEncoding('utf8').on('data', (part: string) => (text += part));
+  return new Promise((resolve, reject) => {
+    judging.on('error', reject);
+    judging.on('close', (code) => resolve({ code, text, report: () => JSON.parse(readFileSync(json, 'utf8')) as Report }));
+  });
 }
 
 const counts = (some: Record<string, number>): Record<string, number> => ({
@@ -42,9 +48,10 @@ const counts = (some: Record<string, number>): Record<string, number> => ({
   ...some,
 });
 
-describe('the judge', { timeout: 120_000 }, () => {
-  it('ends well where all that counts passes: fft is reported, other .json files are named and skipped', () => {
-    const { code, text, report } = run(place('passing'), '--backend', 'cpu');
+// They run beside each other, for one of them waits for a case that never answers.
+describe.concurrent('the judge', { timeout: 120_000 }, () => {
+  it('ends well where all that counts passes: fft is reported, other .json files are named and skipped', async () => {
+    const { code, text, report } = await run(place('passing'), '--backend', 'cpu');
     expect(code, text).toBe(0);
     expect(report().files).toEqual({ tensor: counts({ cases: 2, passed: 2 }), fft: counts({ cases: 1, notImplemented: 1 }) });
     expect(report().failures).toEqual([{ id: 'fft.rfft#waits', status: 'notImplemented', detail: 'there is no fft.rfft' }]);
@@ -56,8 +63,8 @@ describe('the judge', { timeout: 120_000 }, () => {
     expect(text).toMatch(/^all +3 +2 +0 +0 +1 +0 +0 +0 +66\.7 %$/m);
   }); // prettier-ignore
 
-  it('ends badly where a case fails, and counts each by what became of it', () => {
-    const { code, text, report } = run(place('failing'));
+  it('ends badly where a case fails, and counts each by what became of it', async () => {
+    const { code, text, report } = await run(place('failing'));
     expect(code, text).toBe(1);
     expect(report().files).toEqual({
       tensor: counts({ cases: 7, passed: 3, wrongValue: 1, wrongGradient: 1, notImplemented: 1, errorMissing: 1 }),
@@ -72,16 +79,16 @@ describe('the judge', { timeout: 120_000 }, () => {
     expect(text).toContain('4 cases fail that are not in known-failures.json; see them with --only REGEX or --json FILE');
   }); // prettier-ignore
 
-  it('--only runs what matches, and shows the figures of what fails', () => {
-    const { code, text, report } = run(place('failing'), '--only', 'wrong value|mul#right');
+  it('--only runs what matches, and shows the figures of what fails', async () => {
+    const { code, text, report } = await run(place('failing'), '--only', 'wrong value|mul#right');
     expect(code, text).toBe(1);
     expect(report().files).toEqual({ tensor: counts({ cases: 2, passed: 1, wrongValue: 1 }) });
     expect(text).toMatch(/^add#wrong value\n {4}wrongValue: output 0: element 2 is 33, expected 90 \(error 5\.7e\+1\)$/m);
     expect(text).not.toContain('wrong gradient\n');
   });
 
-  it('a case that ends its process, or never answers, is counted, and the rest goes on', () => {
-    const { code, text, report } = run(place('dying'), '--seconds', '8');
+  it('a case that ends its process, or never answers, is counted, and the rest goes on', async () => {
+    const { code, text, report } = await run(place('dying'), '--seconds', '8');
     expect(code, text).toBe(1);
     // add, mul, the refused call and the last add pass, and the file after them too.
     expect(report().files).toEqual({
@@ -102,13 +109,15 @@ describe('the judge', { timeout: 120_000 }, () => {
     });
   });
 
-  it('ends badly where no case ran, and says so', () => {
-    const none = run(place('passing'), '--only', '^no such case$');
+  it('ends badly where no case ran, and says so', async () => {
+    const none = await run(place('passing'), '--only', '^no such case$');
     expect([none.code, none.text]).toEqual([1, expect.stringContaining('no case ran')]);
     expect(none.report()).toEqual({ files: {}, failures: [] });
-    const empty = run(scratch);
+    const folder = join(scratch, 'empty');
+    mkdirSync(folder);
+    const empty = await run(folder);
     expect([empty.code, empty.text]).toEqual([1, expect.stringContaining('no case ran')]);
-    const missing = run(join(scratch, 'nowhere'));
+    const missing = await run(join(scratch, 'nowhere'));
     expect([missing.code, missing.text]).toEqual([1, expect.stringContaining('nowhere is no directory')]);
   });
 });

@@ -1,43 +1,14 @@
-import { dispatch, type Tensor } from '@flambeau/core';
+import { dispatch } from '@flambeau/core';
 import { reference } from '@flambeau/backend-reference';
 import type { WebGpuDevice } from '@flambeau/backend-webgpu';
 import '@flambeau/nn';
 import '@flambeau/optim';
 import { describe, expect, it } from 'vitest';
-import { labels, opNamed, plain, ranOwnKernel, viewed, type Sample } from '../kernels/samples.ts';
+import { labels, opNamed, plain, viewed, type Sample } from '../kernels/samples.ts';
+import { check, expectSame } from './check.ts';
 import { open } from './open.ts';
 
 const gpu = await open();
-
-async function expectSame(got: Tensor, want: Tensor, tolerance: number, what: string): Promise<void> {
-  expect(got.shape, what).toEqual(want.shape);
-  expect(got.dtype, what).toBe(want.dtype);
-  const [ours, theirs] = [Array.from(await got.contiguous().readData(), Number), Array.from(want.contiguous().dataSync(), Number)];
-  const scale = Math.max(1, ...theirs.filter(Number.isFinite).map(Math.abs));
-  theirs.forEach((v, i) => {
-    if (!(Object.is(ours[i], v) || Math.abs(ours[i] - v) <= tolerance * scale))
-      expect.fail(`${what}: element ${i} of [${want.shape.join(', ')}] is ${ours[i]}, expected ${v}`);
-  });
-}
-
-/** The op on the GPU, which must use its own kernel, gives what the composition gives on the reference; so do the inputs that it changes. */
-async function check(
-  device: WebGpuDevice,
-  name: string,
-  samples: readonly Sample[],
-  attrs: unknown,
-  scalars: readonly number[] = [],
-  tolerance = 5e-6,
-): Promise<void> {
-  const op = opNamed(name);
-  const [mine, theirs] = [samples.map((s) => s.make(device)), samples.map((s) => s.make(reference))];
-  const want = dispatch(op, theirs, attrs, scalars);
-  let got: Tensor[] = [];
-  expect(ranOwnKernel(op, () => (got = dispatch(op, mine, attrs, scalars))), `${name} ran its own kernel`).toBe(true); // prettier-ignore
-  expect(got.length).toBe(want.length);
-  for (const [i, out] of got.entries()) await expectSame(out, want[i], tolerance, `${name} output ${i}`);
-  for (const i of op.mutates ?? []) if (i < mine.length) await expectSame(mine[i], theirs[i], tolerance, `${name} input ${i}`);
-}
 
 const positive = (shape: number[], seed: number): Sample => viewed(plain(shape, seed), (x) => x.abs());
 const reversedStrides = (shape: number[], seed = 1): Sample =>
@@ -93,6 +64,37 @@ describe.skipIf(gpu === undefined).each(['threads', 'workgroups'] as const)('ker
       }
   });
 
+  it('linear activates its sums', { timeout: 600_000 }, async () => {
+    const device = await use();
+    for (const activation of ['relu', 'sigmoid', 'tanh'])
+      for (const [rows, k, n] of [
+        [7, 10, 3],
+        [40, 33, 65],
+      ] as const) {
+        await check(device, 'linearActivation', [plain([rows, k]), plain([n, k], 2), plain([n], 3)], { activation });
+        await check(device, 'linearActivation', [plain([rows, k]), plain([n, k], 2)], { activation });
+      }
+  });
+
+  it('convolution, relu and max pooling in one', { timeout: 600_000 }, async () => {
+    const device = await use();
+    const geometry = { stride: [1, 1], padding: [1, 1], dilation: [1, 1], groups: 1 };
+    const inputs = [plain([2, 3, 9, 10]), plain([5, 3, 3, 3], 2), plain([5], 3)];
+    const windows = { kernel: [2, 3], stride: [2, 3], padding: [0, 0], dilation: [1, 1], output: [4, 3] };
+    await check(device, 'convReluMaxPool2d', inputs, { ...geometry, pool: windows }, [], 1e-5);
+    // Windows that overlap and reach out.
+    const wide = { kernel: [3, 3], stride: [2, 2], padding: [1, 1], dilation: [1, 1], output: [5, 5] };
+    await check(device, 'convReluMaxPool2d', inputs.slice(0, 2), { ...geometry, pool: wide }, [], 1e-5);
+  });
+
+  it('the squared error and its gradient', { timeout: 600_000 }, async () => {
+    const device = await use();
+    for (const reduction of ['mean', 'sum']) {
+      await check(device, 'mseLoss', [plain([13, 7]), plain([13, 7], 2)], { reduction });
+      await check(device, 'mseLossGrad', [plain([]), plain([13, 7]), plain([13, 7], 2)], { reduction });
+    }
+  });
+
   it.each(convolutions)('a convolution of $x by $weight and both gradients', { timeout: 600_000 }, async (one) => {
     const device = await use();
     const dims = one.x.length - 2;
@@ -133,6 +135,12 @@ describe.skipIf(gpu === undefined).each(['threads', 'workgroups'] as const)('ker
       const indices = trace('maxPool2d', [plain([2, 3, 9, 9])], attrs, 1);
       for (const known of [windows, {}])
         await check(device, 'maxPool2dGrad', [plain([2, 3, size, size], 2), indices], { shape: [2, 3, 9, 9], ...known });
+    }
+    // Windows side by side, which cover the plane or leave an edge of it.
+    for (const size of [8, 9]) {
+      const windows = { kernel: [2, 4], stride: [2, 4], padding: [0, 0], dilation: [1, 1] };
+      const indices = trace('maxPool2d', [plain([2, 3, size, 8])], { ...windows, output: [4, 2] }, 1);
+      await check(device, 'maxPool2dGrad', [plain([2, 3, 4, 2], 2), indices], { shape: [2, 3, size, 8], ...windows });
     }
     await check(device, 'maxPool1d', [plain([2, 3, 10])], { kernel: [3], stride: [2], padding: [1], dilation: [1], output: [5] });
   });

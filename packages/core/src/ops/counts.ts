@@ -1,8 +1,8 @@
 import { readOptions } from '../call.ts';
 import { checkFloat, checkSameDType } from '../checks.ts';
-import { ArgumentError, ValueError, describe } from '../errors.ts';
+import { ValueError } from '../errors.ts';
 import { binomialValue, poissonValue } from '../random/counts.ts';
-import { defaultGenerator, Generator } from '../random/generator.ts';
+import { generatorOf, type Generator } from '../random/generator.ts';
 import { broadcastShapes } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { fromNumbers } from './data.ts';
@@ -16,11 +16,8 @@ export interface CountOptions {
   generator?: Generator | null;
 }
 
-function generatorOf(op: string, options: CountOptions | undefined): Generator {
-  const generator = readOptions<CountOptions>(op, options, ['generator']).generator ?? defaultGenerator;
-  if (generator instanceof Generator) return generator;
-  throw new ArgumentError({ op, expected: 'a Generator', received: describe(generator), hint: 'Make one with new Generator().' });
-}
+const sourceOf = (op: string, options: CountOptions | undefined): Generator =>
+  generatorOf(op, readOptions<CountOptions>(op, options, ['generator']).generator);
 
 /**
  * The number of events of Poisson processes.
@@ -31,7 +28,7 @@ function generatorOf(op: string, options: CountOptions | undefined): Generator {
 export function poisson(x: Tensor, options?: CountOptions): Tensor {
   const op = 'poisson';
   const rates = checkFloat(op, x).to('float64').dataSync() as Float64Array;
-  const generator = generatorOf(op, options);
+  const generator = sourceOf(op, options);
   const wrong = rates.find((rate) => !(rate >= 0 && rate < Infinity));
   if (wrong !== undefined) throw new ValueError({ op, expected: 'rates that are finite and not negative', received: String(wrong) });
   return fromNumbers(rates.map((rate) => poissonValue(rate, generator)), x.shape, x.dtype, x.device); // prettier-ignore
@@ -49,7 +46,7 @@ export function binomial(count: Tensor, prob: Tensor, options?: CountOptions): T
   checkSameDType(op, checkFloat(op, count), prob);
   const shape = broadcastShapes(op, count.shape, prob.shape);
   const [counts, chances] = [count, prob].map((x) => expandTo(x, shape).to('float64').dataSync() as Float64Array);
-  const generator = generatorOf(op, options);
+  const generator = sourceOf(op, options);
   const wrongCount = counts.find((n) => !(n >= 0 && Number.isInteger(n)));
   if (wrongCount !== undefined)
     throw new ValueError({ op, expected: 'counts that are whole and not negative', received: String(wrongCount) });

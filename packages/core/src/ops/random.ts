@@ -13,7 +13,7 @@ import {
   randomRange,
   uniformValues,
 } from '../random/distributions.ts';
-import { defaultGenerator, Generator } from '../random/generator.ts';
+import { defaultGenerator, generatorOf, type Generator } from '../random/generator.ts';
 import type { Device, RandomName } from '../seam.ts';
 import { broadcastShapes, checkShape, numel, type Shape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
@@ -27,11 +27,6 @@ export interface RandomOptions extends TensorOptions {
 }
 
 const randomKeywords = ['dtype', 'device', 'layout', 'pinMemory', 'requiresGrad', 'generator'];
-
-function checkGenerator(op: string, generator: Generator): Generator {
-  if (generator instanceof Generator) return generator;
-  throw new ArgumentError({ op, expected: 'a Generator', received: describe(generator), hint: 'Make one with new Generator().' });
-}
 
 /** Standard uniform or normal numbers where they are needed: from PyTorch's stream, or by the device from a key drawn from it. */
 function standard(name: RandomName, shape: Shape, dtype: DType, device: Device, generator: Generator): Tensor {
@@ -55,7 +50,7 @@ function standard(name: RandomName, shape: Shape, dtype: DType, device: Device, 
 function make(op: string, name: RandomName, args: readonly (number | Shape | RandomOptions)[]): Tensor {
   const [shape, options] = sizeArguments(op, args) as [number[], RandomOptions];
   const dtype = checkDType(op, options.dtype ?? 'float32');
-  return asLeaf(standard(name, shape, dtype, deviceOf(op, options), options.generator ?? defaultGenerator), options);
+  return asLeaf(standard(name, shape, dtype, deviceOf(op, options), generatorOf(op, options.generator)), options);
 }
 
 /** Uniform numbers in [0, 1). */
@@ -108,7 +103,7 @@ export function randintLike(x: Tensor, ...args: Call<RandintOptions, ['low', 'hi
 function integers(op: string, from: unknown, to: unknown, bounds: number, shape: Shape, options: RandomOptions): Tensor {
   if (bounds > 2 || !Number.isSafeInteger(from) || !Number.isSafeInteger(to) || (from as number) >= (to as number))
     throw new ArgumentError({ op, expected: 'integers low < high', received: `${describe(from)} and ${describe(to)}` });
-  const values = integerValues(numel(shape), options.generator ?? defaultGenerator, from as number, to as number);
+  const values = integerValues(numel(shape), generatorOf(op, options.generator), from as number, to as number);
   return asLeaf(fromNumbers(values, shape, checkDType(op, options.dtype ?? 'int32'), deviceOf(op, options)), options);
 }
 
@@ -116,7 +111,7 @@ function integers(op: string, from: unknown, to: unknown, bounds: number, shape:
 export function randperm(n: number, options: RandomOptions = {}): Tensor {
   readCall<RandomOptions>('randperm', [options], [], randomKeywords);
   if (!Number.isInteger(n) || n < 0) throw new ArgumentError({ op: 'randperm', expected: 'a non-negative integer', received: describe(n) });
-  const order = permutationValues(n, options?.generator ?? defaultGenerator);
+  const order = permutationValues(n, generatorOf('randperm', options?.generator));
   const device = deviceOf('randperm', options);
   const made = fromBytes(new Uint8Array(order.buffer), [n], 'int32', device, 'randperm');
   return made.to(checkDType('randperm', options.dtype ?? 'int32'));
@@ -124,7 +119,7 @@ export function randperm(n: number, options: RandomOptions = {}): Tensor {
 
 /** Normal numbers with given means and standard deviations: tensors that broadcast, or numbers with a size. */
 export function normal(mean: Tensor | number, std: Tensor | number = 1, size?: Shape, options: RandomOptions = {}): Tensor {
-  const generator = options.generator ?? defaultGenerator;
+  const generator = generatorOf('normal', options?.generator);
   for (const deviation of [std]) {
     if (typeof deviation === 'number' && !(deviation >= 0))
       throw new ValueError({ op: 'normal', expected: 'std >= 0', received: String(deviation) });
@@ -157,7 +152,7 @@ export function normal(mean: Tensor | number, std: Tensor | number = 1, size?: S
 /** 1 with the probability that each element of x says, else 0. */
 export function bernoulli(x: Tensor, options?: { generator?: Generator | null }): Tensor {
   checkInput('bernoulli', x);
-  const u = standard('uniform', x.shape, x.dtype, x.device, options?.generator ?? defaultGenerator);
+  const u = standard('uniform', x.shape, x.dtype, x.device, generatorOf('bernoulli', options?.generator));
   return u.lt(x).to(x.dtype);
 }
 
@@ -170,7 +165,7 @@ interface FillOptions {
 function fillFrom(x: Tensor, values: ArrayLike<number>): Tensor {
   return x.copy_(fromNumbers(values, x.shape, x.dtype, x.device));
 }
-const source = (options: FillOptions | undefined): Generator => checkGenerator('random', options?.generator ?? defaultGenerator);
+const source = (options: FillOptions | undefined): Generator => generatorOf('random', options?.generator);
 
 /** Fills with uniform numbers in [from, to). */
 export function uniform_(x: Tensor, from = 0, to = 1, options?: FillOptions): Tensor {
@@ -209,7 +204,7 @@ export function random_(x: Tensor, from?: number, to?: number, options?: FillOpt
 
 /** The state of the default generator: a uint8 tensor in PyTorch's layout of 5056 bytes. */
 export const getRngState = (generator: Generator = defaultGenerator): Tensor => {
-  const bytes = checkGenerator('getRngState', generator).getStateBytes();
+  const bytes = generatorOf('getRngState', generator).getStateBytes();
   return fromBytes(bytes, [bytes.length], 'uint8', getDefaultDevice(), 'getRngState');
 };
 
@@ -217,5 +212,5 @@ export const getRngState = (generator: Generator = defaultGenerator): Tensor => 
 export function setRngState(state: Tensor, generator: Generator = defaultGenerator): void {
   if (checkInput('setRngState', state).dtype !== 'uint8')
     throw new DTypeError({ op: 'setRngState', expected: 'a uint8 tensor', received: state.dtype });
-  checkGenerator('setRngState', generator).setStateBytes(state.dataSync() as Uint8Array);
+  generatorOf('setRngState', generator).setStateBytes(state.dataSync() as Uint8Array);
 }

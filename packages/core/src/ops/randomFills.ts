@@ -2,7 +2,7 @@ import { checkNumber, checkTensor } from '../checks.ts';
 import { isFloat } from '../dtype.ts';
 import { ArgumentError, DTypeError, ShapeError, ValueError, describe } from '../errors.ts';
 import { multinomialValues } from '../random/distributions.ts';
-import { defaultGenerator, type Generator } from '../random/generator.ts';
+import { generatorOf, type Generator } from '../random/generator.ts';
 import { showShape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { readCall, type Call } from '../call.ts';
@@ -16,8 +16,8 @@ interface FillOptions {
 }
 
 /** Fills with numbers that `draw` makes of the generator one by one. */
-function fillWith(x: Tensor, options: FillOptions | undefined, draw: (generator: Generator) => number): Tensor {
-  const generator = options?.generator ?? defaultGenerator;
+function fillWith(op: string, x: Tensor, options: FillOptions | undefined, draw: (generator: Generator) => number): Tensor {
+  const generator = generatorOf(op, options?.generator);
   const values = new Float64Array(x.count);
   for (let i = 0; i < values.length; i++) values[i] = draw(generator);
   return x.copy_(fromNumbers(values, x.shape, x.dtype, x.device));
@@ -35,7 +35,7 @@ export function cauchy_(x: Tensor, ...args: Call<FillOptions & { median?: number
   const [median, sigma] = [checkNumber(op, 'median', all.median ?? 0), checkNumber(op, 'sigma', all.sigma ?? 1)];
   checkFloats(op, x);
   if (!(sigma > 0)) throw new ValueError({ op, expected: 'a positive sigma', received: String(sigma) });
-  return fillWith(x, all, (generator) => median + sigma * Math.tan(Math.PI * (generator.uniform53() - 0.5)));
+  return fillWith(op, x, all, (generator) => median + sigma * Math.tan(Math.PI * (generator.uniform53() - 0.5)));
 }
 
 /** Fills with numbers whose logarithm is normal, of mean `mean` and standard deviation `std`. */
@@ -45,7 +45,7 @@ export function logNormal_(x: Tensor, ...args: Call<FillOptions & { mean?: numbe
   const [mean, std] = [checkNumber(op, 'mean', all.mean ?? 1), checkNumber(op, 'std', all.std ?? 2)];
   checkFloats(op, x);
   if (!(std > 0)) throw new ValueError({ op, expected: 'a positive std', received: String(std) });
-  return fillWith(x, all, (generator) => Math.exp(generator.normal() * std + mean));
+  return fillWith(op, x, all, (generator) => Math.exp(generator.normal() * std + mean));
 }
 
 /** Fills with the number of trials up to the first success, each of probability p. */
@@ -55,7 +55,7 @@ export function geometric_(x: Tensor, ...args: Call<FillOptions & { p: number },
   const p = checkNumber(op, 'p', all.p);
   checkTensor(op, 'the input', x);
   if (!(p > 0 && p < 1)) throw new ValueError({ op, expected: 'a probability between 0 and 1', received: String(p) });
-  return fillWith(x, all, (generator) => Math.ceil(Math.log(generator.uniform53()) / Math.log(1 - p)));
+  return fillWith(op, x, all, (generator) => Math.ceil(Math.log(generator.uniform53()) / Math.log(1 - p)));
 }
 
 /** Arguments of `multinomial`. */
@@ -97,7 +97,7 @@ export function multinomial(x: Tensor, ...args: Call<MultinomialOptions, ['numSa
         received: String(chosen),
       });
   }
-  const drawn = multinomialRows(all, numSamples, replacement, generator ?? defaultGenerator);
+  const drawn = multinomialRows(all, numSamples, replacement, generatorOf(op, generator));
   return fromNumbers(drawn, x.ndim === 1 ? [numSamples] : [rows, numSamples], 'int32', x.device);
 }
 

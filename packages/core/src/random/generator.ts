@@ -120,6 +120,13 @@ export class Generator {
 /** The generator that random functions use when they are given none. */
 export const defaultGenerator: Generator = new Generator();
 
+/** The generator that an option gives, or the default one where it gives none. @throws ArgumentError for anything else */
+export function generatorOf(op: string, generator: Generator | null | undefined): Generator {
+  const given: unknown = generator ?? defaultGenerator;
+  if (given instanceof Generator) return given;
+  throw new ArgumentError({ op, expected: 'a Generator', received: describe(given), hint: 'Make one with new Generator().' });
+}
+
 /** Starts the default generator from a seed, so that everything random that follows repeats. @returns the default generator */
 export const manualSeed = (seed: number | bigint): Generator => defaultGenerator.manualSeed(seed);
 

@@ -26,7 +26,11 @@ const isNodeSink = (value: unknown): value is NodeSink => {
 };
 
 /** What to call an output in messages. */
-export const outputName = (output: FileOutput): string => (typeof output === 'string' ? output : 'href' in output ? output.href : 'stream');
+export const outputName = (output: FileOutput): string => {
+  if (typeof output === 'string') return output;
+  const { href } = (output ?? {}) as { readonly href?: unknown };
+  return typeof href === 'string' ? href : 'stream';
+};
 
 /** Sends chunks to an output. A file appears whole or not at all. */
 export async function writeOutput(output: FileOutput, chunks: AsyncIterable<Uint8Array>, work: Work): Promise<void> {

@@ -1,4 +1,4 @@
-import { describe, type Tensor } from '@flambeau/core';
+import { ArgumentError, describe, type Tensor } from '@flambeau/core';
 import * as nn from '@flambeau/nn';
 import { FileError, type FilePlace } from '../errors.ts';
 import { maxDepth, setField } from '../stored.ts';
@@ -12,7 +12,11 @@ const registered = new Map<string, ModuleClass>();
 
 /** Lets `loadModel` bring back modules of these classes. Two classes of one name cannot be told apart: give one of them under another name with `classes`. */
 export function registerModules(...classes: readonly ModuleClass[]): void {
-  for (const one of classes) registered.set(one.name, one);
+  for (const one of classes) {
+    if (typeof one !== 'function')
+      throw new ArgumentError({ op: 'registerModules', expected: 'classes of modules', received: describe(one) });
+    registered.set(one.name, one);
+  }
 }
 
 /** The layers of `@flambeau/nn`, by name. */

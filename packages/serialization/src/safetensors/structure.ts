@@ -5,7 +5,7 @@ import { isPlain, maxDepth, maxName, maxNames, setField, StoredTensor } from '..
 // safetensors is a flat list of named tensors. What was nested, and every value that is no tensor, is told by a JSON text in the metadata:
 // strings, booleans, null and finite numbers stand for themselves, everything else is an array whose first item says what it is.
 //   ["t", name] tensor   ["l", ...items] array   ["o", key, value, ...] object   ["m", key, value, ...] Map
-//   ["n", "NaN"] number  ["i", "123"] bigint     ["b", base64] bytes             ["u"] undefined
+//   ["s", ...items] Set  ["n", "NaN"] number     ["i", "123"] bigint             ["b", base64] bytes             ["u"] undefined
 
 /** A structure taken apart. */
 export interface Flat {
@@ -51,6 +51,7 @@ export function flatten(value: unknown): Flat {
     enter(open, item, path);
     let encoded: unknown;
     if (Array.isArray(item)) encoded = ['l', ...item.map((x: unknown, i) => encode(x, inner(i)))];
+    else if (item instanceof Set) encoded = ['s', ...[...item].map((x: unknown, i) => encode(x, inner(i)))];
     else if (item instanceof Map) encoded = ['m', ...[...item].flatMap(([key, x]) => [encode(key, inner(key)), encode(x, inner(key))])];
     else if (typeof item === 'object' && isPlain(item))
       encoded = ['o', ...Object.entries(item).flatMap(([key, x]) => [key, encode(x, inner(key))])]; // prettier-ignore
@@ -86,7 +87,7 @@ export const tooMany = (most: number): ArgumentError =>
 export function notSaveable(item: unknown, path: string): ArgumentError {
   return new ArgumentError({
     op: 'save',
-    expected: 'tensors, numbers, strings, booleans, null, Uint8Arrays, and Maps, plain objects or arrays of them',
+    expected: 'tensors, numbers, strings, booleans, null, Uint8Arrays, and Maps, Sets, plain objects or arrays of them',
     received: `${describe(item)} at ${path === '' ? 'the top' : path}`,
     hint: ArrayBuffer.isView(item)
       ? 'Make a tensor of it first: tensor(values).'
@@ -126,6 +127,8 @@ export function unflatten(text: string, tensors: ReadonlyMap<string, StoredTenso
       }
       case 'l':
         return rest.map((item) => decode(item, depth + 1));
+      case 's':
+        return new Set(rest.map((item) => decode(item, depth + 1)));
       case 'o': {
         const object = {};
         for (const [key, item] of pairs()) {

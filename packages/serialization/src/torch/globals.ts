@@ -22,7 +22,12 @@ export type AllowedGlobal =
   | {
       readonly kind:
         | 'orderedDict'
+        | 'counter'
         | 'set'
+        | 'namedTuple'
+        | 'tensorType'
+        | 'tensorOfType'
+        | 'bytes'
         | 'size'
         | 'device'
         | 'encode'
@@ -37,15 +42,21 @@ export type AllowedGlobal =
 
 const kinds: ReadonlyMap<string, AllowedGlobal> = new Map<string, AllowedGlobal>([
   ['collections.OrderedDict', { kind: 'orderedDict' }],
-  ['builtins.set', { kind: 'set' }],
-  ['__builtin__.set', { kind: 'set' }],
-  ['builtins.bytearray', { kind: 'bytearray' }],
-  ['__builtin__.bytearray', { kind: 'bytearray' }],
+  // MultiStepLR counts its milestones.
+  ['collections.Counter', { kind: 'counter' }],
+  ...['builtins', '__builtin__'].flatMap((module): [string, AllowedGlobal][] => [
+    [`${module}.set`, { kind: 'set' }],
+    [`${module}.frozenset`, { kind: 'set' }],
+    [`${module}.bytes`, { kind: 'bytes' }],
+    [`${module}.bytearray`, { kind: 'bytearray' }],
+  ]),
   ['_codecs.encode', { kind: 'encode' }],
   ['torch.Size', { kind: 'size' }],
   ['torch.device', { kind: 'device' }],
   ['torch._utils._rebuild_tensor_v2', { kind: 'tensorV2' }],
   ['torch._utils._rebuild_tensor', { kind: 'tensor' }],
+  ['torch._tensor._rebuild_from_type_v2', { kind: 'tensorOfType' }],
+  ...['torch.Tensor', 'torch.nn.parameter.Parameter', 'torch.nn.parameter.Buffer'].map((name): [string, AllowedGlobal] => [name, { kind: 'tensorType' }]),
   ['torch._utils._rebuild_parameter', { kind: 'parameter' }],
   ['torch._utils._rebuild_parameter_with_state', { kind: 'parameterWithState' }],
   ...[...storageDTypes].map(([name, dtype]): [string, AllowedGlobal] => [`torch.${name}`, { kind: 'storage', dtype }]),
@@ -55,7 +66,9 @@ const kinds: ReadonlyMap<string, AllowedGlobal> = new Map<string, AllowedGlobal>
 ]); // prettier-ignore
 
 /** What tensors need and nothing else: everything that is not in this list is refused. */
-export const findGlobal = (name: string): AllowedGlobal | undefined => kinds.get(name);
+export const findGlobal = (name: string): AllowedGlobal | undefined =>
+  // What max, sort and their like return are tuples with names: torch.return_types.max
+  kinds.get(name) ?? (/^torch\.return_types\.[a-z_]+$/.test(name) ? { kind: 'namedTuple' } : undefined);
 
 /** Names that are harmless but have no counterpart here, with the reason. */
 export function unsupportedGlobal(name: string): string | undefined {
@@ -64,6 +77,8 @@ export function unsupportedGlobal(name: string): string | undefined {
   if (/^torch\.Q\w+Storage$/.test(name) || name === 'torch._utils._rebuild_qtensor')
     return 'quantized tensors are not supported; save x.dequantize() instead';
   if (name === 'torch._utils._rebuild_sparse_tensor') return 'sparse tensors are not supported; save x.to_dense() instead';
+  if (name === 'torch._utils._rebuild_nested_tensor') return 'nested tensors are not supported; save the list x.unbind() instead';
+  if (name.startsWith('torch._utils._rebuild_meta_tensor')) return 'tensors of the device meta have no values that could be loaded';
   if (
     name === 'torch.UntypedStorage' ||
     name === 'torch.storage.UntypedStorage' ||

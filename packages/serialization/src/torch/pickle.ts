@@ -10,6 +10,8 @@ export interface PickleHandlers<T> {
   /** Applies a state to an object that was made before. */
   build(object: unknown, state: unknown, byte: number): unknown;
   persistent(id: unknown, byte: number): unknown;
+  /** What an object that is none of Python's values becomes in the result; it throws for what must not be there. */
+  leaf(value: object, byte: number): unknown;
 }
 
 /** How many elements a call may copy of an argument. */
@@ -118,8 +120,8 @@ export class PickleReader<T> {
     this.memo.set(key, this.top());
   }
 
-  private recall(key: number): void {
-    if (!this.memo.has(key)) throw this.fail('FILE_FORMAT', this.at - 1, 'a memo entry that was written before', String(key));
+  private recall(key: number, byte: number): void {
+    if (!this.memo.has(key)) throw this.fail('FILE_FORMAT', byte, 'a memo entry that was written before', String(key));
     this.stack.push(this.memo.get(key));
   }
 
@@ -177,7 +179,7 @@ export class PickleReader<T> {
       const code = this.bytes[byte];
       if (code === 0x2e) {
         const result = this.pop();
-        return finish(result, { file: this.file, byte: start });
+        return finish(result, { file: this.file, byte: start }, (value) => this.handlers.leaf(value, start));
       }
       this.step(code, byte);
     }
@@ -269,6 +271,9 @@ export class PickleReader<T> {
       case 0x8f: // EMPTY_SET
         stack.push(new PySet([]));
         return;
+      case 0x91: // FROZENSET
+        stack.push(new PySet(this.popToMark()));
+        return;
       case 0x29: // EMPTY_TUPLE
         stack.push(new Tuple([]));
         return;
@@ -331,10 +336,10 @@ export class PickleReader<T> {
         this.remember(this.memo.size);
         return;
       case 0x68: // BINGET
-        this.recall(this.bytes[this.take(1)]);
+        this.recall(this.bytes[this.take(1)], byte);
         return;
       case 0x6a: // LONG_BINGET
-        this.recall(view.getUint32(this.take(4), true));
+        this.recall(view.getUint32(this.take(4), true), byte);
         return;
       case 0x63: {
         // GLOBAL

@@ -177,6 +177,14 @@ export class PickleWriter {
     }
   }
 
+  /** Protocol 2 has no sets: one is a call upon a list. */
+  set<T>(items: readonly T[], write: (item: T, index: number) => void): void {
+    this.global('__builtin__', 'set');
+    this.list(items, write);
+    this.op(0x85);
+    this.reduce();
+  }
+
   end(): Uint8Array {
     this.op(0x2e);
     return this.buffer.slice(0, this.length);

@@ -55,9 +55,9 @@ export class PySet {
 
 /**
  * Tuples become arrays, dicts Maps or plain objects, and a global that was named but not called stands for its name.
- * Shared containers stay shared. It does not descend by recursion, so depth costs no stack; cycles are found later.
+ * Shared containers stay shared; `leaf` tells what any other object becomes. It does not descend by recursion, so depth costs no stack; cycles are found later.
  */
-export function finish(root: unknown, place: FilePlace): unknown {
+export function finish(root: unknown, place: FilePlace, leaf: (value: object) => unknown): unknown {
   const made = new Map<object, unknown>();
   const pending: (() => void)[] = [];
   const convert = (value: unknown): unknown => {
@@ -90,7 +90,7 @@ export function finish(root: unknown, place: FilePlace): unknown {
       pending.push(() => {
         for (const item of items) set.add(convert(item));
       });
-    }
+    } else result = leaf(value);
     made.set(value, result);
     return result;
   };

@@ -1,4 +1,4 @@
-import { asStrided, bytesOf, type DType, type Tensor } from '@flambeau/core';
+import { asStrided, bytesOf, neg, type DType, type Tensor } from '@flambeau/core';
 import { describeValue as describe, FileError, type FileErrorCode } from '../errors.ts';
 import { StoredTensor, type LoadContext } from '../stored.ts';
 import { checkFileShape } from '../tensors.ts';
@@ -52,7 +52,7 @@ export function torchHandlers(file: string, storages: Map<string, StorageRef>): 
   };
 
   function tensor(args: readonly unknown[], byte: number): StoredTensor {
-    const [storage, offset, size, stride] = args;
+    const [storage, offset, size, stride, , , metadata] = args;
     const window = storage instanceof StorageRef ? { storage, offset: 0, length: storage.length } : isWindow(storage) ? storage : undefined;
     if (window === undefined) throw fail('FILE_FORMAT', byte, 'a storage for a tensor', describe(storage));
     if (!Number.isSafeInteger(offset) || (offset as number) < 0) throw fail('FILE_SHAPE', byte, 'a storage offset', describe(offset));
@@ -72,8 +72,25 @@ export function torchHandlers(file: string, storages: Map<string, StorageRef>): 
     }
     const { dtype } = window.storage;
     const { storage: whole } = window;
-    const read = async (context: LoadContext): Promise<Tensor> => asStrided(await whole.load(context), shape, strides, start);
+    const negative = isNegative(metadata, dtype, byte);
+    const read = async (context: LoadContext): Promise<Tensor> => {
+      const view = asStrided(await whole.load(context), shape, strides, start);
+      return negative ? neg(view) : view;
+    };
     return new StoredTensor(dtype, shape, whole.length * bytesOf(dtype), read, whole);
+  }
+
+  /** PyTorch marks the imaginary part of a conjugate as negative, instead of negating its elements. */
+  function isNegative(metadata: unknown, dtype: DType, byte: number): boolean {
+    if (metadata === undefined || metadata === null) return false;
+    if (!(metadata instanceof Dict)) throw fail('FILE_FORMAT', byte, 'the marks of a tensor in a dict', describe(metadata));
+    for (const [mark, value] of metadata.entries) {
+      if (value !== true || mark === 'neg') continue;
+      throw fail('FILE_NOT_SUPPORTED', byte, 'a tensor that is marked as neg or not at all', describe(mark));
+    }
+    const negative = metadata.entries.get('neg') === true;
+    if (negative && !/^b?float/.test(dtype)) throw fail('FILE_FORMAT', byte, 'floats where a tensor is marked as neg', dtype);
+    return negative;
   }
 
   const encode = (text: string, byte: number): Uint8Array => {
@@ -116,10 +133,20 @@ export function torchHandlers(file: string, storages: Map<string, StorageRef>): 
           }
           return dict;
         }
-        case 'set':
-          return new PySet(Array.isArray(args[0]) ? (args[0] as unknown[]) : []);
+        case 'counter':
+          if (args.length > 1 || (args.length === 1 && !(args[0] instanceof Dict)))
+            throw fail('FILE_FORMAT', byte, 'Counter() or a dict of counts', describe(args[0]));
+          return args[0] ?? new Dict(false);
+        case 'set': {
+          const items = args[0] instanceof Tuple ? args[0].items : (args[0] ?? []);
+          if (args.length > 1 || !Array.isArray(items)) throw fail('FILE_FORMAT', byte, 'a set of a list', describe(args[0]));
+          return new PySet(items as unknown[]);
+        }
         case 'size':
-          return args[0] instanceof Tuple ? args[0] : new Tuple([]);
+        case 'namedTuple':
+          if (args.length === 0) return new Tuple([]);
+          if (!(args[0] instanceof Tuple)) throw fail('FILE_FORMAT', byte, `a tuple for ${name}`, describe(args[0]));
+          return args[0];
         case 'device':
           if (args.length > 2 || !args.every((part) => typeof part === 'string' || typeof part === 'number'))
             throw fail('FILE_FORMAT', byte, 'a device of a name and a number', describe(args));
@@ -127,13 +154,22 @@ export function torchHandlers(file: string, storages: Map<string, StorageRef>): 
         case 'encode':
           if (typeof args[0] !== 'string') throw fail('FILE_FORMAT', byte, 'a string of bytes', describe(args[0]));
           return encode(args[0], byte);
+        case 'bytes':
         case 'bytearray':
           if (args.length === 0) return new Uint8Array(0);
-          if (!(args[0] instanceof Uint8Array)) throw fail('FILE_FORMAT', byte, 'bytes for a bytearray', describe(args[0]));
+          if (!(args[0] instanceof Uint8Array)) throw fail('FILE_FORMAT', byte, `bytes for ${name}`, describe(args[0]));
           return args[0];
         case 'tensorV2':
         case 'tensor':
           return tensor(args, byte);
+        case 'tensorOfType': {
+          // The function that makes the tensor, its class, the function's arguments, and attributes that nothing here has.
+          const [maker, , inner] = args;
+          const kind = maker instanceof PickleGlobal ? (maker.value as AllowedGlobal).kind : undefined;
+          if ((kind !== 'tensorV2' && kind !== 'tensor') || !(inner instanceof Tuple))
+            throw fail('FILE_FORMAT', byte, 'the function and the arguments that make a tensor', describe(maker));
+          return tensor(inner.items, byte);
+        }
         case 'parameter':
         case 'parameterWithState':
           if (!(args[0] instanceof StoredTensor)) throw fail('FILE_FORMAT', byte, 'a tensor for a parameter', describe(args[0]));
@@ -149,6 +185,12 @@ export function torchHandlers(file: string, storages: Map<string, StorageRef>): 
         throw fail('FILE_NOT_ALLOWED', byte, 'a state for a dict or a tensor', describe(object));
       if (!(state instanceof Dict) && !(state instanceof Tuple)) throw fail('FILE_FORMAT', byte, 'a state that is a dict', describe(state));
       return object;
+    },
+
+    leaf(value, byte) {
+      if (value instanceof StorageRef || isWindow(value))
+        throw fail('FILE_NOT_SUPPORTED', byte, 'tensors', 'a storage by itself', 'Make a tensor of it in PyTorch: torch.tensor(storage).');
+      return value;
     },
 
     persistent(id, byte) {

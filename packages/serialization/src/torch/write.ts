@@ -20,7 +20,7 @@ const alignment = 64;
 
 /**
  * The chunks of a `.pt` file that holds a structure of tensors and values: what `torch.load(path, weights_only=True)` reads.
- * Maps become OrderedDicts, plain objects dicts (keys that are whole numbers become ints), arrays lists, Uint8Arrays bytes.
+ * Maps become OrderedDicts, plain objects dicts (keys that are whole numbers become ints), arrays lists, Sets sets, Uint8Arrays bytes.
  * Tensors that share a storage here share one there.
  */
 export function writeTorch(value: unknown, options: ZipOptions = {}): { chunks: AsyncIterable<Uint8Array>; byteLength: number } {
@@ -55,7 +55,8 @@ export function writeTorch(value: unknown, options: ZipOptions = {}): { chunks: 
         writeKey(writer, key, inner(key));
         write(x, inner(key));
       });
-    } else if (typeof item === 'object' && isPlain(item)) {
+    } else if (item instanceof Set) writer.set([...item], (x, i) => write(x, inner(i)));
+    else if (typeof item === 'object' && isPlain(item)) {
       writer.emptyDict();
       writer.items(Object.entries(item), ([key, x]) => {
         if (/^(0|[1-9]\d{0,9})$/.test(key)) writer.number(Number(key));
@@ -89,6 +90,8 @@ function writeKey(writer: PickleWriter, key: unknown, path: string): void {
   if (typeof key === 'string') writer.string(key);
   else if (typeof key === 'number') writer.number(key);
   else if (typeof key === 'boolean') writer.bool(key);
+  else if (typeof key === 'bigint') writer.long(key);
+  else if (key === null) writer.none();
   else throw notSaveable(key, `the key ${path} (${describe(key)})`);
 }
 
@@ -142,7 +145,13 @@ function countUsers(root: unknown): Map<Storage, Set<Tensor>> {
     if (value instanceof Tensor) users.set(value.storage, (users.get(value.storage) ?? new Set()).add(value));
     else {
       const inner: Iterable<unknown> =
-        value instanceof Map ? value.values() : Array.isArray(value) ? value : isPlain(value) ? Object.values(value) : [];
+        value instanceof Map
+          ? value.values()
+          : Array.isArray(value) || value instanceof Set
+            ? value
+            : isPlain(value)
+              ? Object.values(value)
+              : [];
       for (const item of inner) pending.push(item);
     }
   }

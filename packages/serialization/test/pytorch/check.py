@@ -1,6 +1,6 @@
 """Reads with PyTorch what Flambeau wrote: runs each net on its stored inputs and compares with its stored outputs.
 
-Arguments: a folder with manifest.json. Prints one JSON object per case. Works from PyTorch 1.13 on.
+Arguments: a folder, and the names of nets in it, or none for everything that pytorch.test.ts writes. Prints one JSON object. Works from PyTorch 1.13 on.
 """
 
 import json
@@ -116,11 +116,17 @@ def check_values():
         "bytes": list(values["bytes"]),
         "keys": [type(key).__name__ for key in values["keys"]],
         "order": type(values["map"]).__name__,
+        "set": sorted(repr(item) for item in values["set"]) if isinstance(values["set"], set) else [],
+        "nothing": repr(values["nothing"]),
     }
 
 
 def main():
-    report = {name: check_net(name) for name in NETS}
+    names = sys.argv[2:]
+    report = {name: check_net(name) for name in names or NETS}
+    if names:
+        print(json.dumps(report))
+        return
     report["adam"] = check_adam()
     report["values"] = check_values()
     # Back again: what PyTorch itself writes from what it read.

@@ -1,7 +1,8 @@
-import { fromBytes, getDefaultDevice, type Device, type Tensor } from '@flambeau/core';
+import { fromBytes, ShapeError, showShape, type Device, type Tensor } from '@flambeau/core';
 import { Dataset, type WorkerSource } from '@flambeau/data';
 import { asPicture } from '../transforms/picture.ts';
 import type { Transform } from '../transforms/transform.ts';
+import { checkImages, checkRoot, checkTransform, readFolderOptions } from './checks.ts';
 import type { DownloadOptions } from './download.ts';
 import { rootedSource } from './workerSource.ts';
 import { DatasetFileError } from './idx.ts';
@@ -62,23 +63,27 @@ export class CIFAR10 extends Dataset<[Tensor, number]> {
 
   constructor(images: Tensor, labels: Uint8Array, transform?: Transform) {
     super();
+    checkImages('CIFAR10', images, labels);
+    if (images.ndim !== 4 || images.shape[0] !== labels.length)
+      throw new ShapeError({ op: 'CIFAR10', expected: `images [${labels.length}, H, W, 3]`, received: showShape(images.shape) });
     this.images = images;
     this.planes = images.permute(0, 3, 1, 2).contiguous();
     this.labels = labels;
     this.length = labels.length;
     this.targets = images.newInt32(Int32Array.from(labels));
-    this.transform = transform;
+    this.transform = checkTransform('CIFAR10', transform);
     if (transform === undefined || transform.batch !== undefined) this.getBatch = (indices) => this.pick(indices);
   }
 
-  /** Reads the dataset from `root` or its folder in it. @throws DatasetFileError when a file is missing or damaged */
+  /** Reads the dataset from `root` or its folder in it. @throws DatasetFileError when a file is missing or damaged, ArgumentError */
   static async load(root: string, options: CIFAROptions = {}): Promise<CIFAR10> {
-    const { train = true, transform, device = getDefaultDevice(), download = false } = options;
+    const { train, transform, device, download } = readFolderOptions(`${this.name}.load`, options);
+    checkRoot(`${this.name}.load`, root);
     const { layout } = this;
     const { readFirst, isThere } = await import('./files.ts');
     const names = layout.files[`${train}`];
     const folders = [root, `${root}/${layout.folder}`];
-    if (download !== false && !(await isThere(folders, names[0]))) await fetchArchive(root, layout, download === true ? {} : download);
+    if (download !== undefined && !(await isThere(folders, names[0]))) await fetchArchive(root, layout, download);
     const parts: { bytes: Uint8Array; path: string }[] = [];
     for (const name of names) parts.push(await readFirst(folders, name));
     const record = layout.labelBytes + pixels;

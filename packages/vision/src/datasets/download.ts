@@ -1,3 +1,4 @@
+import { ArgumentError, describe } from '@flambeau/core';
 import { DatasetFileError } from './idx.ts';
 
 /** How a download goes, for a progress bar. */
@@ -25,6 +26,14 @@ export interface RemoteFile {
   readonly md5: string;
 }
 
+/** @throws ArgumentError unless there is a file to fetch and a folder to put it into */
+function checkRemote(remote: RemoteFile, folder: string): void {
+  const { mirrors, name, md5 } = (remote ?? {}) as { readonly [field in keyof RemoteFile]?: unknown };
+  if (!Array.isArray(mirrors) || typeof name !== 'string' || typeof md5 !== 'string')
+    throw new ArgumentError({ op: 'download', expected: 'a file { mirrors, name, md5 }', received: describe(remote) });
+  if (typeof folder !== 'string') throw new ArgumentError({ op: 'download', expected: 'the path of a folder', received: describe(folder) });
+}
+
 /** A line on the console when a file takes longer than a second. */
 function consoleProgress(): (progress: DownloadProgress) => void {
   let last = Date.now();
@@ -43,6 +52,7 @@ function consoleProgress(): (progress: DownloadProgress) => void {
  * @throws DatasetFileError that says what each mirror answered
  */
 export async function download(remote: RemoteFile, folder: string, options: DownloadOptions = {}): Promise<string> {
+  checkRemote(remote, folder);
   const { mkdir, rename, rm } = await import('node:fs/promises');
   const { existsSync } = await import('node:fs');
   const { join } = await import('node:path');

@@ -1,6 +1,7 @@
 import { Dataset, type WorkerSource } from '@flambeau/data';
-import type { Tensor } from '@flambeau/core';
+import { ArgumentError, checkArray, checkFunction, describe, isPlainObject, readOptions, type Tensor } from '@flambeau/core';
 import type { Transform } from '../transforms/transform.ts';
+import { checkRoot, checkTransform } from './checks.ts';
 import { DatasetFileError } from './idx.ts';
 import { readImage } from './image.ts';
 import { rootedSource } from './workerSource.ts';
@@ -40,8 +41,17 @@ export class ImageFolder extends Dataset<Promise<[Tensor, number]>> {
   private last: Promise<unknown> = Promise.resolve();
   override workerSource?: () => WorkerSource;
 
-  private constructor({ root, classes, samples }: ListedFolder, transform: Transform | undefined) {
+  private constructor(listed: ListedFolder, transform: Transform | undefined) {
     super();
+    if (!isPlainObject(listed))
+      throw new ArgumentError({
+        op: 'ImageFolder',
+        expected: 'a list of files',
+        received: describe(listed),
+        hint: 'Call ImageFolder.load.',
+      });
+    const { root, classes, samples } = listed;
+    checkArray('ImageFolder', 'samples', samples);
     this.root = root;
     this.classes = classes;
     this.samples = samples;
@@ -53,9 +63,12 @@ export class ImageFolder extends Dataset<Promise<[Tensor, number]>> {
 
   /** Lists a folder. @throws DatasetFileError when it has no classes, or a class no images */
   static async load(root: string, options: ImageFolderOptions = {}): Promise<ImageFolder> {
+    checkRoot('ImageFolder.load', root);
+    const { transform, isValidFile } = readOptions<ImageFolderOptions>('ImageFolder.load', options, ['transform', 'isValidFile']);
+    if (isValidFile !== undefined) checkFunction('ImageFolder.load', 'isValidFile', isValidFile);
     const { readdir } = await import('node:fs/promises');
     const { extname, join } = await import('node:path');
-    const isValid = options.isValidFile ?? ((path: string) => extensions.includes(extname(path).toLowerCase()));
+    const isValid = isValidFile ?? ((path: string) => extensions.includes(extname(path).toLowerCase()));
     const entries = await readdir(root, { withFileTypes: true }).catch((error: unknown) => {
       throw new DatasetFileError(root, 'a folder that can be read', (error as Error).message);
     });
@@ -67,7 +80,7 @@ export class ImageFolder extends Dataset<Promise<[Tensor, number]>> {
       if (files.length === 0) throw new DatasetFileError(join(root, name), `images (${extensions.join(', ')})`, 'none');
       for (const file of files) samples.push([file, target]);
     }
-    return new ImageFolder({ root, classes, samples }, options.transform);
+    return new ImageFolder({ root, classes, samples }, checkTransform('ImageFolder.load', transform));
   }
 
   /**
@@ -79,12 +92,16 @@ export class ImageFolder extends Dataset<Promise<[Tensor, number]>> {
     files: Readonly<Record<string, readonly ImageFile[]>>,
     options: Pick<ImageFolderOptions, 'transform'> = {},
   ): ImageFolder {
+    const op = 'ImageFolder.fromFiles';
+    if (!isPlainObject(files))
+      throw new ArgumentError({ op, expected: 'an object with a list of files for each class', received: describe(files) });
+    const { transform } = readOptions<Pick<ImageFolderOptions, 'transform'>>(op, options, ['transform']);
     const classes = Object.keys(files).sort();
     if (classes.length === 0) throw new DatasetFileError('files', 'a list of files for each class', 'none');
-    const empty = classes.find((name) => files[name].length === 0);
+    const empty = classes.find((name) => checkArray(op, `the files of ${name}`, files[name]).length === 0);
     if (empty !== undefined) throw new DatasetFileError(empty, 'files', 'none');
     const samples = classes.flatMap((name, target) => files[name].map((file) => [file, target] as const));
-    return new ImageFolder({ root: '', classes, samples }, options.transform);
+    return new ImageFolder({ root: '', classes, samples }, checkTransform(op, transform));
   }
 
   /** A folder that was listed elsewhere, as workers get it. */

@@ -1,4 +1,4 @@
-import { FlambeauError } from '@flambeau/core';
+import { ArgumentError, checkInteger, describe, FlambeauError } from '@flambeau/core';
 
 /** A dataset file that is missing, cut, or not what its name says. Code `DATASET_FILE`. */
 export class DatasetFileError extends FlambeauError {
@@ -24,6 +24,9 @@ export interface IdxArray {
  * @see http://yann.lecun.com/exdb/mnist/
  */
 export function parseIdx(bytes: Uint8Array, file: string, rank: number): IdxArray {
+  if (!(bytes instanceof Uint8Array))
+    throw new ArgumentError({ op: 'parseIdx', expected: 'the bytes of a file as a Uint8Array', received: describe(bytes) });
+  checkInteger('parseIdx', 'the rank', rank, 0);
   const header = 4 + 4 * rank;
   if (bytes.length < header)
     throw new DatasetFileError(file, `an IDX header of ${header} bytes`, `a file of ${bytes.length}`, 'Delete it and download it again.');

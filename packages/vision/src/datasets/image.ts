@@ -1,4 +1,4 @@
-import { fromBytes, getDefaultDevice, type Device, type Tensor } from '@flambeau/core';
+import { ArgumentError, describe, deviceOf, fromBytes, readOptions, type Device, type Tensor } from '@flambeau/core';
 import { asPicture } from '../transforms/picture.ts';
 import { DatasetFileError } from './idx.ts';
 
@@ -58,10 +58,14 @@ async function fetchBytes(source: string | Blob, name: string): Promise<Uint8Arr
  * @throws DatasetFileError when it is no image, or sharp is not installed
  */
 export async function readImage(source: string | Uint8Array | Blob, options: { device?: Device } = {}): Promise<Tensor> {
+  const op = 'readImage';
+  const { device } = readOptions<{ device?: Device }>(op, options, ['device']);
+  if (typeof source !== 'string' && !(source instanceof Uint8Array) && !(source instanceof Blob))
+    throw new ArgumentError({ op, expected: 'a path, an address, a Blob or bytes', received: describe(source) });
   const name = typeof source === 'string' ? source : source instanceof Blob && 'name' in source ? String(source.name) : 'image';
   const inNode = typeof process === 'object' && typeof process.versions?.node === 'string';
   const isFile = inNode && typeof source === 'string' && !/^(https?|data|blob):/.test(source);
   const file = isFile || source instanceof Uint8Array ? source : await fetchBytes(source, name);
   const { data, height, width } = inNode ? await decodeInNode(file, name) : await decodeInBrowser(file as Uint8Array, name);
-  return asPicture(fromBytes(data, [height, width, 3], 'uint8', options.device ?? getDefaultDevice(), 'readImage'));
+  return asPicture(fromBytes(data, [height, width, 3], 'uint8', deviceOf(op, { device }), op));
 }

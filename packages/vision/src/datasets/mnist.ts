@@ -1,7 +1,8 @@
-import { DTypeError, fromBytes, getDefaultDevice, ShapeError, showShape, type Device, type Tensor } from '@flambeau/core';
+import { DTypeError, fromBytes, ShapeError, showShape, type Device, type Tensor } from '@flambeau/core';
 import { Dataset, type WorkerSource } from '@flambeau/data';
 import { asPicture } from '../transforms/picture.ts';
 import type { Transform } from '../transforms/transform.ts';
+import { checkImages, checkRoot, checkTransform, readFolderOptions } from './checks.ts';
 import type { DownloadOptions } from './download.ts';
 import { rootedSource } from './workerSource.ts';
 import { DatasetFileError, parseIdx } from './idx.ts';
@@ -49,6 +50,7 @@ export class MNIST extends Dataset<[Tensor, number]> {
 
   constructor(images: Tensor, labels: Uint8Array, transform?: Transform) {
     super();
+    checkImages('MNIST', images, labels);
     if (images.dtype !== 'uint8') throw new DTypeError({ op: 'MNIST', expected: 'uint8 images', received: images.dtype });
     if (images.ndim !== 3 || images.shape[0] !== labels.length)
       throw new ShapeError({ op: 'MNIST', expected: `images [${labels.length}, H, W]`, received: showShape(images.shape) });
@@ -56,7 +58,7 @@ export class MNIST extends Dataset<[Tensor, number]> {
     this.labels = labels;
     this.length = labels.length;
     this.targets = images.newInt32(Int32Array.from(labels));
-    this.transform = transform;
+    this.transform = checkTransform('MNIST', transform);
     if (transform === undefined || transform.batch !== undefined) this.getBatch = (indices) => this.pick(indices);
   }
 
@@ -64,18 +66,19 @@ export class MNIST extends Dataset<[Tensor, number]> {
    * Reads the dataset from a folder, or from a server by the folder's address (http or https): IDX files, plain or gzipped, in `root`,
    * `root/MNIST/raw` or `root/raw`.
    * With `download` the files are fetched from the known mirrors, checked by their checksums, and continued where an earlier try was cut.
-   * @throws DatasetFileError when a file is missing (it says where it was looked for), damaged or not to be had
+   * @throws DatasetFileError when a file is missing (it says where it was looked for), damaged or not to be had; ArgumentError
    */
   static async load(root: string, options: MNISTOptions = {}): Promise<MNIST> {
-    const { train = true, transform, device = getDefaultDevice(), download: wanted = false } = options;
+    const { train, transform, device, download: wanted } = readFolderOptions(`${this.name}.load`, options);
+    checkRoot(`${this.name}.load`, root);
     const { readFirst, isThere } = await import('./files.ts');
     const stem = stems[`${train}`];
     const names = [`${stem}-images-idx3-ubyte`, `${stem}-labels-idx1-ubyte`];
     const raw = `${root}/${this.source.folder}/raw`;
     const folders = [root, raw, `${root}/raw`];
-    if (wanted !== false) {
+    if (wanted !== undefined) {
       const { download } = await import('./download.ts');
-      const { mirrors = this.source.mirrors, ...how } = wanted === true ? {} : wanted;
+      const { mirrors = this.source.mirrors, ...how } = wanted;
       for (const name of names) {
         if (!(await isThere(folders, name))) await download({ mirrors, name: `${name}.gz`, md5: this.source.md5[name] }, raw, how);
       }

@@ -1,4 +1,4 @@
-import type { Tensor } from '@flambeau/core';
+import { readOptions, type Tensor } from '@flambeau/core';
 import * as nn from '@flambeau/nn';
 
 const F = nn.functional;
@@ -13,11 +13,12 @@ export class LeNet extends nn.Module {
 
   constructor(options: { numClasses?: number } = {}) {
     super();
+    const { numClasses = 10 } = readOptions<{ numClasses?: number }>('LeNet', options, ['numClasses']);
     this.conv1 = new nn.Conv2d(1, 6, 5, { padding: 2 }); // [N, 6, 28, 28]
     this.conv2 = new nn.Conv2d(6, 16, 5); // [N, 16, 10, 10]
     this.fc1 = new nn.Linear(16 * 5 * 5, 120);
     this.fc2 = new nn.Linear(120, 84);
-    this.fc3 = new nn.Linear(84, options.numClasses ?? 10);
+    this.fc3 = new nn.Linear(84, numClasses);
   }
 
   forward(x: Tensor): Tensor {

@@ -1,4 +1,4 @@
-import type { Tensor } from '@flambeau/core';
+import { ArgumentError, checkArray, describe, readOptions, type Tensor } from '@flambeau/core';
 import * as nn from '@flambeau/nn';
 
 // Residual networks with torchvision's module names, so that its weight files load.
@@ -89,7 +89,12 @@ export class ResNet extends nn.Module {
 
   constructor(block: Block, depths: readonly [number, number, number, number], options: { numClasses?: number } = {}) {
     super();
-    const { numClasses = 1000 } = options;
+    const op = 'ResNet';
+    const { numClasses = 1000 } = readOptions<{ numClasses?: number }>(op, options, ['numClasses']);
+    if (block !== BasicBlock && block !== Bottleneck)
+      throw new ArgumentError({ op, expected: 'BasicBlock or Bottleneck', received: describe(block) });
+    if (checkArray(op, 'the depths', depths).length !== 4 || !depths.every((depth) => Number.isInteger(depth) && depth > 0))
+      throw new ArgumentError({ op, expected: 'four numbers of blocks', received: describe(depths) });
     let channels = 64;
     const stage = (planes: number, depth: number, stride: number): nn.Sequential => {
       const blocks = Array.from({ length: depth }, (_, i) => {

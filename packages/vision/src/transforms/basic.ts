@@ -1,4 +1,17 @@
-import { ArgumentError, DTypeError, isFloat, limits, ShapeError, showShape, tensor, type DType, type Tensor } from '@flambeau/core';
+import {
+  ArgumentError,
+  checkDType,
+  checkFunction,
+  DTypeError,
+  isFloat,
+  limits,
+  ShapeError,
+  showShape,
+  tensor,
+  type DType,
+  type Tensor,
+} from '@flambeau/core';
+import { checkNumbers, checkProbability, checkTransforms } from './checks.ts';
 import { checkTensorImage, isPicture, onChannelsFirst, spatialSize } from './picture.ts';
 import { allPlaces, canRearrange, rearrange } from './places.ts';
 import { chance, type Transform, type TransformRecipe } from './transform.ts';
@@ -28,7 +41,7 @@ export class ConvertImageDtype implements Transform {
 
   constructor(dtype: DType) {
     this.recipe = ['ConvertImageDtype', dtype];
-    this.dtype = dtype;
+    this.dtype = checkDType('ConvertImageDtype', dtype);
   }
 
   apply(image: Tensor): Tensor {
@@ -51,7 +64,8 @@ export class Normalize implements Transform {
   private readonly std: readonly number[];
 
   constructor(mean: readonly number[], std: readonly number[]) {
-    if (std.some((value) => value === 0))
+    checkNumbers('Normalize', 'the means', mean);
+    if (checkNumbers('Normalize', 'the standard deviations', std).some((value) => value === 0))
       throw new ArgumentError({ op: 'Normalize', expected: 'standard deviations that are not 0', received: std.join(', ') });
     this.recipe = ['Normalize', mean, std];
     this.mean = mean;
@@ -76,7 +90,7 @@ export class Lambda implements Transform {
   readonly apply: (image: Tensor) => Tensor;
 
   constructor(apply: (image: Tensor) => Tensor) {
-    this.apply = apply;
+    this.apply = checkFunction('Lambda', 'the transform', apply);
   }
 }
 
@@ -105,7 +119,7 @@ export class Compose implements Transform {
   batch?: (images: Tensor) => Tensor;
 
   constructor(transforms: readonly Transform[]) {
-    this.recipe = recipeOf('Compose', transforms);
+    this.recipe = recipeOf('Compose', checkTransforms('Compose', transforms));
     this.transforms = transforms.flatMap((t) => (t instanceof Compose ? t.transforms : [t])); // prettier-ignore
     if (transforms.every((t) => t.batch !== undefined)) this.batch = (images) => this.together(images);
   }
@@ -159,9 +173,9 @@ export class RandomApply implements Transform {
   private readonly p: number;
 
   constructor(transforms: readonly Transform[], p = 0.5) {
-    this.recipe = recipeOf('RandomApply', transforms, p);
+    this.recipe = recipeOf('RandomApply', checkTransforms('RandomApply', transforms), p);
     this.transforms = new Compose(transforms);
-    this.p = p;
+    this.p = checkProbability('RandomApply', p);
   }
 
   apply(image: Tensor): Tensor {

@@ -1,4 +1,16 @@
-import { ArgumentError, defaultGenerator, isFloat, limits, permutationValues, randn, type Tensor } from '@flambeau/core';
+import {
+  ArgumentError,
+  checkNumber,
+  defaultGenerator,
+  describe,
+  isFloat,
+  limits,
+  permutationValues,
+  randn,
+  readOptions,
+  type Tensor,
+} from '@flambeau/core';
+import { checkProbability, checkRange } from './checks.ts';
 import { checkTensorImage, heightAndWidth, onChannelsFirst } from './picture.ts';
 import { below, chance, uniform, type Transform, type TransformRecipe } from './transform.ts';
 
@@ -26,6 +38,8 @@ export class Grayscale implements Transform {
   private readonly channels: 1 | 3;
 
   constructor(numOutputChannels: 1 | 3 = 1) {
+    if (numOutputChannels !== 1 && numOutputChannels !== 3)
+      throw new ArgumentError({ op: 'Grayscale', expected: '1 or 3 channels', received: describe(numOutputChannels) });
     this.recipe = ['Grayscale', numOutputChannels];
     this.channels = numOutputChannels;
   }
@@ -68,7 +82,7 @@ type Range = readonly [number, number];
 
 function range(name: string, value: number | Range | undefined, center: number, least: number, most: number): Range | undefined {
   if (value === undefined || value === 0) return undefined;
-  const [low, high] = typeof value === 'number' ? [Math.max(center - value, least), center + value] : value;
+  const [low, high] = Array.isArray(value) ? (value as readonly unknown[] as Range) : [Math.max(center - checkNumber('ColorJitter', name, value), least), center + checkNumber('ColorJitter', name, value)]; // prettier-ignore
   if (!(low <= high && low >= least && high <= most))
     throw new ArgumentError({ op: 'ColorJitter', expected: `${name} within [${least}, ${most}]`, received: String(value) });
   return [low, high];
@@ -79,7 +93,8 @@ export class ColorJitter implements Transform {
   readonly recipe: TransformRecipe;
   private readonly ranges: readonly (Range | undefined)[];
 
-  constructor(options: { brightness?: number | Range; contrast?: number | Range; saturation?: number | Range; hue?: number | Range }) {
+  constructor(options: { brightness?: number | Range; contrast?: number | Range; saturation?: number | Range; hue?: number | Range } = {}) {
+    readOptions<typeof options>('ColorJitter', options, ['brightness', 'contrast', 'saturation', 'hue']);
     this.recipe = ['ColorJitter', options];
     this.ranges = [
       range('brightness', options.brightness, 1, 0, Infinity),
@@ -121,11 +136,13 @@ export class RandomErasing implements Transform {
   private readonly value: number | 'random';
 
   constructor(options: { p?: number; scale?: Range; ratio?: Range; value?: number | 'random' } = {}) {
-    this.recipe = ['RandomErasing', options];
-    this.p = options.p ?? 0.5;
-    this.area = options.scale ?? [0.02, 0.33];
-    this.ratio = options.ratio ?? [0.3, 3.3];
-    this.value = options.value ?? 0;
+    const op = 'RandomErasing';
+    const { p = 0.5, scale = [0.02, 0.33], ratio = [0.3, 3.3], value = 0 } = readOptions<typeof options>(op, options, ['p', 'scale', 'ratio', 'value']); // prettier-ignore
+    this.recipe = [op, options];
+    this.p = checkProbability(op, p);
+    this.area = checkRange(op, 'scale', scale, 0);
+    this.ratio = checkRange(op, 'ratio', ratio, Number.MIN_VALUE);
+    this.value = value === 'random' ? value : checkNumber(op, "a value that is not 'random'", value);
   }
 
   apply(image: Tensor): Tensor {

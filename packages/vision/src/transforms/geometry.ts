@@ -1,5 +1,18 @@
-import { ArgumentError, cat, ShapeError, showShape, tensor, where, type Tensor } from '@flambeau/core';
+import {
+  ArgumentError,
+  cat,
+  checkInteger,
+  checkNumber,
+  describe,
+  readOptions,
+  ShapeError,
+  showShape,
+  tensor,
+  where,
+  type Tensor,
+} from '@flambeau/core';
 import { functional as F } from '@flambeau/nn';
+import { checkProbability, checkRange, checkSize, type ImageSize } from './checks.ts';
 import { heightAndWidth, onChannelsFirst, spatialSize } from './picture.ts';
 import { cutPlaces, type Places } from './places.ts';
 import { below, chance, uniform, type Transform, type TransformRecipe } from './transform.ts';
@@ -50,8 +63,6 @@ abstract class Drawing<Decision> extends Moving {
   }
 }
 
-/** A number for both sides, or height and width. */
-export type ImageSize = number | readonly [height: number, width: number];
 const pair = (size: ImageSize): readonly [number, number] => (typeof size === 'number' ? [size, size] : size);
 
 /** Cuts out `height` by `width` pixels from row `top` and column `left`. */
@@ -73,7 +84,7 @@ export class Resize extends Fixed {
 
   constructor(size: ImageSize) {
     super(['Resize', size]);
-    this.size = size;
+    this.size = checkSize('Resize', size);
   }
 
   sizeAfter(h: number, w: number): readonly [number, number] {
@@ -100,12 +111,13 @@ export class Pad extends Fixed {
     const list =
       typeof padding === 'number'
         ? [padding, padding, padding, padding]
-        : padding.length === 2
+        : Array.isArray(padding) && padding.length === 2
           ? [padding[0], padding[1], padding[0], padding[1]]
           : padding;
-    if (list.length !== 4) throw new ArgumentError({ op: 'Pad', expected: 'one, two or four numbers', received: String(padding) });
-    this.padding = list;
-    this.fill = fill;
+    if (!Array.isArray(list) || list.length !== 4)
+      throw new ArgumentError({ op: 'Pad', expected: 'one, two or four numbers', received: describe(padding) });
+    this.padding = list.map((margin) => checkInteger('Pad', 'the padding', margin));
+    this.fill = checkNumber('Pad', 'fill', fill);
   }
 
   /** What it adds on the left and at the top. */
@@ -137,7 +149,7 @@ export class CenterCrop extends Fixed {
 
   constructor(size: ImageSize) {
     super(['CenterCrop', size]);
-    this.size = size;
+    this.size = checkSize('CenterCrop', size);
   }
 
   sizeAfter(): readonly [number, number] {
@@ -163,8 +175,9 @@ export class RandomCrop extends Drawing<Corner> {
 
   constructor(size: ImageSize, options: { padding?: number | readonly number[]; fill?: number } = {}) {
     super(['RandomCrop', size, options]);
-    this.size = size;
-    this.pad = options.padding === undefined ? undefined : new Pad(options.padding, options.fill);
+    const { padding, fill } = readOptions<typeof options>('RandomCrop', options, ['padding', 'fill']);
+    this.size = checkSize('RandomCrop', size);
+    this.pad = padding === undefined ? undefined : new Pad(padding, fill);
   }
 
   sizeAfter(): readonly [number, number] {
@@ -246,14 +259,14 @@ abstract class Mirror extends Drawing<boolean> {
 /** Mirrors left and right with probability p. */
 export class RandomHorizontalFlip extends Mirror {
   constructor(p = 0.5) {
-    super(['RandomHorizontalFlip', p], p, -1);
+    super(['RandomHorizontalFlip', p], checkProbability('RandomHorizontalFlip', p), -1);
   }
 }
 
 /** Mirrors top and bottom with probability p. */
 export class RandomVerticalFlip extends Mirror {
   constructor(p = 0.5) {
-    super(['RandomVerticalFlip', p], p, -2);
+    super(['RandomVerticalFlip', p], checkProbability('RandomVerticalFlip', p), -2);
   }
 }
 
@@ -264,10 +277,12 @@ export class RandomResizedCrop extends Moving {
   private readonly ratio: readonly [number, number];
 
   constructor(size: ImageSize, options: { scale?: readonly [number, number]; ratio?: readonly [number, number] } = {}) {
-    super(['RandomResizedCrop', size, options]);
-    this.size = size;
-    this.area = options.scale ?? [0.08, 1];
-    this.ratio = options.ratio ?? [3 / 4, 4 / 3];
+    const op = 'RandomResizedCrop';
+    super([op, size, options]);
+    const { scale: area = [0.08, 1], ratio = [3 / 4, 4 / 3] } = readOptions<typeof options>(op, options, ['scale', 'ratio']);
+    this.size = checkSize(op, size);
+    this.area = checkRange(op, 'scale', area, 0);
+    this.ratio = checkRange(op, 'ratio', ratio, Number.MIN_VALUE);
   }
 
   protected move(image: Tensor): Tensor {

@@ -1,4 +1,4 @@
-import { DTypeError, type Tensor } from '@flambeau/core';
+import { checkTensor, DTypeError, type Tensor } from '@flambeau/core';
 
 // A picture is what decoders and datasets give: pixels [H, W, C], or [H, W] where it is gray, as torchvision's transforms take images of PIL.
 // A tensor of an image has its channels first: [..., C, H, W]. Both may have the same shape, so that a picture is marked as one.
@@ -11,7 +11,7 @@ const pictures = new WeakSet<Tensor>();
  * @returns the same tensor
  */
 export function asPicture(pixels: Tensor): Tensor {
-  pictures.add(pixels);
+  pictures.add(checkTensor('asPicture', 'the pixels', pixels));
   return pixels;
 }
 

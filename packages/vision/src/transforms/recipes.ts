@@ -1,4 +1,4 @@
-import { ArgumentError, describe } from '@flambeau/core';
+import { ArgumentError, checkArray, describe } from '@flambeau/core';
 import { Compose, ConvertImageDtype, Normalize, RandomApply, ToTensor } from './basic.ts';
 import { ColorJitter, Grayscale, RandomErasing } from './color.ts';
 import { CenterCrop, Pad, RandomCrop, RandomHorizontalFlip, RandomResizedCrop, RandomVerticalFlip, Resize } from './geometry.ts';
@@ -27,7 +27,8 @@ const holdsTransforms = (arg: unknown): arg is { transforms: readonly TransformR
   typeof arg === 'object' && arg !== null && 'transforms' in arg && Array.isArray(arg.transforms);
 
 /** Makes a transform of its recipe. @throws ArgumentError for a name that is none of this package's */
-export function transformFrom([name, ...args]: TransformRecipe): Transform {
+export function transformFrom(recipe: TransformRecipe): Transform {
+  const [name, ...args] = checkArray('transformFrom', 'the recipe', recipe);
   const maker = Object.hasOwn(makers, name) ? makers[name] : undefined;
   if (maker === undefined)
     throw new ArgumentError({ op: 'transformFrom', expected: `one of ${Object.keys(makers).join(', ')}`, received: describe(name) });

@@ -157,6 +157,10 @@ export const edges = {
 
   linear: [sample([real([1]), real([1, 1]), real([1])], (x, w, b) => linear(x, w, b))],
   linearGrad: [sample([real([0, 3]), real([2, 3]), real([2])], (x, w, b) => linear(x, w, b))],
+  linearActivation: [
+    sample([real([0, 3]), real([2, 3]), real([2])], (x, w, b) => dispatchOne(F.linearActivationOp, [x, w, b], { activation: 'relu' })),
+    sample([real([1, 1]), real([1, 1]), real([1])], (x, w, b) => dispatchOne(F.linearActivationOp, [x, w, b], { activation: 'tanh' })),
+  ],
   mseLoss: squaredErrors,
   mseLossGrad: squaredErrors,
   binaryCrossEntropy: [[0], [1]].map((shape) =>

@@ -154,6 +154,10 @@ export const networks = {
     sample([real([2, 2, 3]), real([2, 3])], (x, w) => linear(x, w)),
     sample([real([1, 1]), real([1, 1]), real([1])], (x, w, b) => linear(x, w, b)),
   ],
+  linearActivation: (['relu', 'sigmoid', 'tanh'] as const).flatMap((activation) => [
+    sample([real([2, 3]), real([4, 3]), real([4])], (x, w, b) => dispatchOne(F.linearActivationOp, [x, w, b], { activation })),
+    sample([real([2, 2, 3]), real([2, 3])], (x, w) => dispatchOne(F.linearActivationOp, [x, w], { activation })),
+  ]),
   mseLoss: squaredErrors,
   mseLossGrad: squaredErrors,
   linear: [

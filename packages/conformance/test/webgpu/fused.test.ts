@@ -1,0 +1,88 @@
+import { cat, explain, manualSeed, ones, profile, rand, randn, setDefaultDevice, type Device, type Tensor } from '@flambeau/core';
+import { reference } from '@flambeau/backend-reference';
+import '@flambeau/autograd';
+import * as nn from '@flambeau/nn';
+import * as optim from '@flambeau/optim';
+import { describe, expect, it } from 'vitest';
+import { plain } from '../kernels/samples.ts';
+import { check, expectSame } from './check.ts';
+import { open } from './open.ts';
+
+setDefaultDevice(reference);
+const gpu = await open();
+
+// The long tests compute these in tiles of workgroup memory too, and over more shapes.
+describe.skipIf(gpu === undefined)('kernels of the GPU that stand for several ops', () => {
+  it.each(['relu', 'sigmoid', 'tanh'])('a linear map and %s', async (activation) => {
+    if (gpu !== undefined) await check(gpu, 'linearActivation', [plain([7, 10]), plain([3, 10], 2), plain([3], 3)], { activation });
+  });
+
+  it.each(['mean', 'sum'])('the squared error and its gradient, as a %s', async (reduction) => {
+    if (gpu === undefined) return;
+    await check(gpu, 'mseLoss', [plain([13, 7]), plain([13, 7], 2)], { reduction });
+    await check(gpu, 'mseLossGrad', [plain([]), plain([13, 7]), plain([13, 7], 2)], { reduction });
+  });
+
+  it('a convolution, relu and max pooling', async () => {
+    if (gpu === undefined) return;
+    const geometry = { stride: [1, 1], padding: [1, 1], dilation: [1, 1], groups: 1 };
+    const pool = { kernel: [2, 3], stride: [2, 3], padding: [0, 0], dilation: [1, 1], output: [4, 3] };
+    const inputs = [plain([2, 3, 9, 10]), plain([5, 3, 3, 3], 2), plain([5], 3)];
+    await check(gpu, 'convReluMaxPool2d', inputs, { ...geometry, pool }, [], 1e-5);
+  });
+
+  it('a Sequential runs them, and gives the outputs and the gradients of its modules one by one', async () => {
+    if (gpu === undefined) return;
+    const block = (): nn.Module[] => [new nn.Conv2d(1, 4, 3, 1, 1), new nn.ReLU(), new nn.MaxPool2d(2)];
+    const net = new nn.Sequential(...block(), new nn.Flatten(), new nn.Linear(16, 6), new nn.Tanh(), new nn.Linear(6, 2)).to(gpu);
+    const x = randn([3, 1, 4, 4], { device: gpu });
+    const { result, explanation } = explain(() => net.forward(x));
+    expect(explanation.ops.filter(({ route }) => route === 'own kernel').map(({ op }) => op)).toEqual(['convReluMaxPool2d', 'linearActivation', 'linear']); // prettier-ignore
+    const alone = [...net].reduce<Tensor>((y, module) => module.forward(y) as Tensor, x);
+    await expectSame(result, await alone.toAsync(reference), 1e-6, 'the output');
+    const gradients = (y: Tensor): Tensor[] => {
+      for (const p of net.parameters()) p.grad = undefined;
+      y.square().sum().backward();
+      return [...net.parameters()].map((p) => p.grad as Tensor);
+    };
+    const want = gradients(alone);
+    for (const [i, g] of gradients(net.forward(x)).entries()) await expectSame(g, await want[i].toAsync(reference), 1e-5, `gradient ${i}`);
+  });
+
+  it.skipIf(gpu?.info.timestamps !== true)('steps that wait to run together count under their own op in a profile', async () => {
+    if (gpu === undefined) return;
+    const net = new nn.Linear(3, 2).to(gpu);
+    const optimizer = new optim.SGD(net.parameters(), { lr: 0.1 });
+    const x = randn([4, 3], { device: gpu });
+    net.forward(x).square().sum().backward();
+    const { profile: report } = await profile(async () => {
+      optimizer.step();
+      return x.exp().data();
+    });
+    const timeOf = (name: string): number => report.runs.reduce((sum, { op, deviceTime = 0 }) => (op === name ? sum + deviceTime : sum), 0);
+    expect(timeOf('sgdStep')).toBeGreaterThan(0);
+    expect(timeOf('exp')).toBeGreaterThan(0);
+  });
+
+  it('dropout and random fills made on the GPU repeat with the seed, and initialization has the numbers of the CPU', async () => {
+    if (gpu === undefined) return;
+    expect(gpu.randomSource).toBe('device');
+    const drawn = async (): Promise<number[]> => {
+      manualSeed(7);
+      const made = cat([
+        rand([20], { device: gpu }),
+        randn([20], { device: gpu }),
+        nn.functional.dropout(ones([40], { device: gpu }), 0.5),
+      ]);
+      return Array.from(await made.data(), Number);
+    };
+    const first = await drawn();
+    expect(await drawn()).toEqual(first);
+    expect(new Set(first.slice(40))).toEqual(new Set([0, 2]));
+    const weights = async (device: Device): Promise<number[]> => {
+      manualSeed(7);
+      return Array.from(await new nn.Linear(5, 4, true, { device }).weight.data(), Number);
+    };
+    expect(await weights(gpu)).toEqual(await weights(reference));
+  });
+});
