@@ -43,6 +43,18 @@ const wrong: Readonly<Record<string, readonly (() => unknown)[]>> = {
     () => f.zeros(2, { dtype: 'float' }),
     // @ts-expect-error it is requiresGrad
     () => f.zeros(2, { requires_grad: true }),
+    // @ts-expect-error it is dtype
+    () => f.arange(3, { type: 'int32' }),
+    // @ts-expect-error it is requiresGrad
+    () => f.zerosLike(x, { grad: true }),
+    // @ts-expect-error it is dtype
+    () => x.newFull([2], 1, { type: 'int32' }),
+    // @ts-expect-error it is value
+    () => f.addcmul(x, x, x, { alpha: 2 }),
+    // @ts-expect-error it is alpha
+    () => f.addr(square, leaf, leaf, { value: 2 }),
+    // @ts-expect-error it is asTuple
+    () => x.nonzero({ tuple: true }),
     // @ts-expect-error it is indexing
     () => f.meshgrid([leaf.detach(), leaf.detach()], { index: 'ij' }),
   ],

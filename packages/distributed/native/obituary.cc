@@ -4,7 +4,9 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <thread>
 #include <unistd.h>
 
@@ -18,6 +20,13 @@ void* map(int file, size_t count) {
   void* memory = mmap(nullptr, count * sizeof(pthread_mutex_t), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
   close(file);
   return memory == MAP_FAILED ? nullptr : memory;
+}
+
+/** Lets this thread run as soon as it wakes, before the launcher does on a busy machine; where that is not allowed it takes its turn. */
+void hurry() {
+  sched_param first = {};
+  first.sched_priority = 1;
+  if (pthread_setschedparam(pthread_self(), SCHED_RR, &first) != 0) setpriority(PRIO_PROCESS, 0, -20);
 }
 
 }  // namespace
@@ -61,6 +70,7 @@ void Obituary::watch(size_t index, const std::string& text) {
   shared->text = text;
   // It waits until the other process ends, in whatever way; nobody waits for it.
   std::thread([context = shared, mutex = mutexAt(memory, index)] {
+    hurry();
     const int status = pthread_mutex_lock(mutex);
     if (status == EOWNERDEAD && !context->judged.exchange(true)) {
       const ssize_t written = write(STDERR_FILENO, context->text.data(), context->text.size());

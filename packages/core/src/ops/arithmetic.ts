@@ -295,13 +295,17 @@ export function lerp(a: Tensor, b: Tensor, weight: TensorOrNumber): Tensor {
   return add(a, mul(sub(b, a), weight instanceof Tensor ? weight : Number(weight)));
 }
 
+/** The factor of a product, 1 by default. */
+const valueOf = (op: string, options: { value?: number } | undefined): number =>
+  options === undefined ? 1 : checkNumber(op, 'value', readOptions<{ value?: number }>(op, options, ['value']).value ?? 1);
+
 /** `x + value·tensor1·tensor2`. */
 export const addcmul = (x: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: number }): Tensor =>
-  add(x, mul(mul(tensor1, tensor2), options?.value ?? 1));
+  add(x, mul(mul(tensor1, tensor2), valueOf('addcmul', options)));
 
 /** `x + value·tensor1/tensor2`. */
 export const addcdiv = (x: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: number }): Tensor =>
-  add(x, mul(div(tensor1, tensor2), options?.value ?? 1));
+  add(x, mul(div(tensor1, tensor2), valueOf('addcdiv', options)));
 
 /** `other - alpha·x`. */
 export const rsub = (x: Tensor, other: TensorOrNumber, options?: { alpha?: number }): Tensor =>

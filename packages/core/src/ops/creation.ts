@@ -23,6 +23,7 @@ export interface TensorOptions {
 
 /** Keywords that creating functions take; those beyond TensorOptions are PyTorch's and change nothing here. */
 const creationKeywords = ['dtype', 'device', 'layout', 'pinMemory', 'requiresGrad'];
+const likeKeywords = [...creationKeywords, 'memoryFormat'];
 
 /** Arrays of arrays of numbers, all rows of a level of one length. */
 export type NestedArray = number | boolean | bigint | readonly NestedArray[];
@@ -130,7 +131,7 @@ export function newEmptyStrided(x: Tensor, ...args: Call<EmptyStridedOptions, ['
   const op = 'newEmptyStrided';
   checkInput(op, x);
   const { size, stride, ...options } = readCall<EmptyStridedOptions>(op, args, ['size', 'stride'], creationKeywords);
-  return stridedZeros(op, size, stride, like(x, options));
+  return stridedZeros(op, size, stride, like(op, x, options));
 }
 
 function stridedZeros(op: string, size: Shape, stride: readonly number[], options: TensorOptions): Tensor {
@@ -175,20 +176,22 @@ function checkValue(op: string, value: unknown): number {
   throw new ArgumentError({ op, expected: 'a number or a boolean', received: describe(value) });
 }
 
-const like = (x: Tensor, options: TensorOptions | undefined): TensorOptions => ({
-  dtype: options?.dtype ?? checkInput('like', x).dtype,
-  device: options?.device ?? x.device,
-  requiresGrad: options?.requiresGrad ?? false,
-});
+function like(op: string, x: Tensor, options: TensorOptions | undefined): TensorOptions {
+  const { dtype, device, requiresGrad = false } = options === undefined ? {} : readCall<TensorOptions>(op, [options], [], likeKeywords);
+  return { dtype: dtype ?? checkInput(op, x).dtype, device: device ?? x.device, requiresGrad };
+}
 /** Zeros with the shape, dtype and device of another tensor. */
-export const zerosLike = (x: Tensor, options?: TensorOptions): Tensor => create(checkInput('zerosLike', x).shape, 0, like(x, options));
+export const zerosLike = (x: Tensor, options?: TensorOptions): Tensor =>
+  create(checkInput('zerosLike', x).shape, 0, like('zerosLike', x, options));
 /** Ones with the shape, dtype and device of another tensor. */
-export const onesLike = (x: Tensor, options?: TensorOptions): Tensor => create(checkInput('onesLike', x).shape, 1, like(x, options));
+export const onesLike = (x: Tensor, options?: TensorOptions): Tensor =>
+  create(checkInput('onesLike', x).shape, 1, like('onesLike', x, options));
 /** Like `zerosLike`: content that is not defined. */
-export const emptyLike = (x: Tensor, options?: TensorOptions): Tensor => create(checkInput('emptyLike', x).shape, 0, like(x, options));
+export const emptyLike = (x: Tensor, options?: TensorOptions): Tensor =>
+  create(checkInput('emptyLike', x).shape, 0, like('emptyLike', x, options));
 /** One value with the shape, dtype and device of another tensor. */
 export const fullLike = (x: Tensor, fillValue: number | boolean, options?: TensorOptions): Tensor =>
-  create(checkInput('fullLike', x).shape, Number(fillValue), like(x, options));
+  create(checkInput('fullLike', x).shape, Number(fillValue), like('fullLike', x, options));
 /** A copy of x with every element set to `value`, a number or a tensor without dimensions. */
 export function fill(x: Tensor, value: number | boolean | Tensor | { value: number | boolean | Tensor }): Tensor {
   checkInput('fill', x);
@@ -196,7 +199,7 @@ export function fill(x: Tensor, value: number | boolean | Tensor | { value: numb
   if (given instanceof Tensor && given.ndim > 0)
     throw new ShapeError({ op: 'fill', expected: 'a value without dimensions', received: describe(given) });
   const everywhere = create([], 1, { dtype: 'bool', device: x.device });
-  return x.maskedFill(everywhere, given instanceof Tensor ? given : create([], Number(given), like(x, undefined)));
+  return x.maskedFill(everywhere, given instanceof Tensor ? given : create([], Number(given), like('fill', x, undefined)));
 }
 /** A tensor without dimensions. */
 export const scalarTensor = (value: number | boolean, options?: TensorOptions): Tensor => full([], value, options ?? {});
@@ -204,7 +207,7 @@ export const scalarTensor = (value: number | boolean, options?: TensorOptions): 
 export type SizeAndOptions = (number | Shape | TensorOptions)[];
 function createNew(op: string, x: Tensor, args: SizeAndOptions, value: number): Tensor {
   const [shape, options] = sizeArguments(op, args);
-  return create(shape, value, like(x, options));
+  return create(shape, value, like(op, x, options));
 }
 /** Zeros of another shape with the dtype and device of a tensor. */
 export const newZeros = (x: Tensor, ...args: SizeAndOptions): Tensor => createNew('newZeros', checkInput('newZeros', x), args, 0);
@@ -214,10 +217,10 @@ export const newOnes = (x: Tensor, ...args: SizeAndOptions): Tensor => createNew
 export const newEmpty = (x: Tensor, ...args: SizeAndOptions): Tensor => createNew('newEmpty', checkInput('newEmpty', x), args, 0);
 /** A tensor of data with the dtype and device of a tensor. */
 export const newTensor = (x: Tensor, data: NestedArray | TypedArray | Tensor, options?: TensorOptions): Tensor =>
-  tensor(data, like(checkInput('newTensor', x), options));
+  tensor(data, like('newTensor', checkInput('newTensor', x), options));
 /** One value in another shape with the dtype and device of a tensor. */
 export const newFull = (x: Tensor, size: Shape, fillValue: number | boolean, options?: TensorOptions): Tensor =>
-  create(checkShape('newFull', size), checkValue('newFull', fillValue), like(x, options));
+  create(checkShape('newFull', size), checkValue('newFull', fillValue), like('newFull', x, options));
 
 /** What `arange` takes in its options: everything that may be given positionally may be given here. */
 export interface ArangeOptions extends TensorOptions {
@@ -235,7 +238,7 @@ export interface ArangeOptions extends TensorOptions {
  */
 export function arange(...args: (number | ArangeOptions)[]): Tensor {
   const last = args[args.length - 1];
-  const options: ArangeOptions = isOptions(last) ? last : {};
+  const options = isOptions(last) ? readCall<ArangeOptions>('arange', [last], [], ['start', 'end', 'step', ...creationKeywords]) : {};
   const numbers = ((isOptions(last) ? args.slice(0, -1) : args) as number[]).map(Number);
   const positional = numbers.length === 1 && options.end === undefined ? [options.start ?? 0, numbers[0]] : numbers;
   const given = [positional[0] ?? options.start ?? 0, positional[1] ?? options.end ?? NaN, positional[2] ?? options.step ?? 1];

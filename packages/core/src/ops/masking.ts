@@ -1,4 +1,4 @@
-import { readCall, type Call } from '../call.ts';
+import { readCall, readOptions, type Call } from '../call.ts';
 import { checkInput, checkInteger, checkTensor } from '../checks.ts';
 import { dispatchOne } from '../dispatch.ts';
 import { isFloat } from '../dtype.ts';
@@ -120,8 +120,9 @@ export function nonzero(x: Tensor, options?: { asTuple?: false }): Tensor;
 export function nonzero(x: Tensor, options: { asTuple: true }): Tensor[];
 export function nonzero(x: Tensor, options?: { asTuple?: boolean }): Tensor | Tensor[] {
   checkInput('nonzero', x);
+  const { asTuple = false } = readOptions<{ asTuple?: boolean }>('nonzero', options, ['asTuple']);
   const rows = nonzeroFrom(x, cast(x, 'bool').dataSync() as Uint8Array);
-  return options?.asTuple === true ? columns(rows) : rows;
+  return asTuple ? columns(rows) : rows;
 }
 
 /** As `nonzero`: the indices of elements that are not zero, a row each. */

@@ -1,4 +1,4 @@
-import { readCall, type Call } from '../call.ts';
+import { readCall, readOptions, type Call } from '../call.ts';
 import { checkInput, checkDimensions, checkFloat, checkTensor } from '../checks.ts';
 import { ArgumentError, ShapeError, describe } from '../errors.ts';
 import { broadcastShapes, normalizeDim, numel, showShape } from '../shape.ts';
@@ -19,9 +19,9 @@ export const addmv = (x: Tensor, a: Tensor, b: Tensor, options?: ScaleOptions): 
 /** `beta·x + alpha·a bᵀ` for two vectors; of bools, `x or (a and b)`. */
 export function addr(x: Tensor, a: Tensor, b: Tensor, options?: ScaleOptions): Tensor {
   checkInput('addr', x);
+  const { beta = 1, alpha = 1 } = readOptions<ScaleOptions>('addr', options, ['beta', 'alpha']);
   const product = outer(a, b);
   if (x.dtype !== 'bool' || product.dtype !== 'bool') return plus('addr', x, product, options);
-  const { beta = 1, alpha = 1 } = options ?? {};
   const used = alpha ? product : product.newZeros(product.shape);
   return beta ? x.logicalOr(used) : expandTo(used, broadcastShapes('addr', x.shape, used.shape));
 }
