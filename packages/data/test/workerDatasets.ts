@@ -28,6 +28,17 @@ export class Squares extends Dataset<[Tensor, number]> {
   }
 }
 
+/** The same, made in whole batches. */
+export class Together extends Squares {
+  getBatch(indices: readonly number[]): [Tensor, number][] {
+    return indices.map((index) => this.get(index));
+  }
+
+  override workerSource(): WorkerSource {
+    return { ...super.workerSource(), name: 'Together' };
+  }
+}
+
 /** Every sample is a random number of the worker that makes it. */
 export class Noise extends Dataset<Tensor> {
   readonly length = 4;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { manualSeed, type Tensor } from '@flambeau/core';
 import { DataLoader, WorkerError, type DataLoaderOptions } from '@flambeau/data';
-import { Noise, Squares } from './workerDatasets.ts';
+import { Noise, Squares, Together } from './workerDatasets.ts';
 
 const module = new URL('./workerDatasets.ts', import.meta.url).href;
 
@@ -44,8 +44,11 @@ describe('a loader with workers', () => {
     expect(await draw()).toEqual(first);
   });
 
-  it('tells the sample and the stack of an error', async () => {
-    const error = await collect({ batchSize: 3, numWorkers: 2 }, new Squares(11, 'throw')).catch((e: unknown) => e);
+  it.each([
+    ['one by one', Squares],
+    ['in whole batches', Together],
+  ])('tells the sample and the stack of an error where samples are made %s', async (_, Made) => {
+    const error = await collect({ batchSize: 3, numWorkers: 2 }, new Made(11, 'throw')).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(WorkerError);
     expect(error).toMatchObject({ code: 'WORKER', index: 5, worker: 1 });
     expect((error as WorkerError).message).toMatch(/sample five is broken at sample 5/);

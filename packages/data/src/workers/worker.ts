@@ -39,12 +39,30 @@ class SampleError extends Error {
   }
 }
 
+/** The error of a batch that was made at once, with the index of the sample that it belongs to: the first that also fails alone. */
+async function blamed(dataset: Dataset<unknown>, indices: readonly number[], error: unknown): Promise<unknown> {
+  for (const index of indices) {
+    try {
+      await dataset.get(index);
+    } catch {
+      return new SampleError(index, error);
+    }
+  }
+  return error;
+}
+
 async function batchOf(
   dataset: Dataset<unknown>,
   indices: readonly number[],
   collate: ((samples: readonly unknown[]) => unknown) | undefined,
 ): Promise<unknown> {
-  if (collate === undefined && dataset.getBatch !== undefined) return dataset.getBatch(indices);
+  if (collate === undefined && dataset.getBatch !== undefined) {
+    try {
+      return await dataset.getBatch(indices);
+    } catch (error) {
+      throw await blamed(dataset, indices, error);
+    }
+  }
   // Asked for side by side, as without workers: promises of samples may wait for disks and networks together.
   const asked = indices.map((index) => {
     try {
