@@ -1,6 +1,6 @@
 import { rand, setDefaultDevice, tensor, type Tensor } from '@flambeau/core';
 import { reference } from '@flambeau/backend-reference';
-import { Dataset, type WorkerSource } from '@flambeau/data';
+import { Dataset, defaultCollate, type WorkerSource } from '@flambeau/data';
 
 // Datasets that workers of the tests make anew. Each worker loads this module, and with it its device.
 setDefaultDevice(reference);
@@ -30,8 +30,8 @@ export class Squares extends Dataset<[Tensor, number]> {
 
 /** The same, made in whole batches. */
 export class Together extends Squares {
-  getBatch(indices: readonly number[]): [Tensor, number][] {
-    return indices.map((index) => this.get(index));
+  getBatch(indices: readonly number[]): unknown {
+    return defaultCollate(indices.map((index) => this.get(index)));
   }
 
   override workerSource(): WorkerSource {
