@@ -30,7 +30,7 @@ export class Squares extends Dataset<[Tensor, number]> {
 
 /** The same, made in whole batches. */
 export class Together extends Squares {
-  getBatch(indices: readonly number[]): unknown {
+  override getBatch(indices: readonly number[]): unknown {
     return defaultCollate(indices.map((index) => this.get(index)));
   }
 
