@@ -55,6 +55,12 @@ const wrong: Readonly<Record<string, readonly (() => unknown)[]>> = {
     () => f.addr(square, leaf, leaf, { value: 2 }),
     // @ts-expect-error it is asTuple
     () => x.nonzero({ tuple: true }),
+    // @ts-expect-error it is generator
+    () => f.ones(2).uniform_(0, 1, { gen: 1 }),
+    // @ts-expect-error it is generator
+    () => f.randperm(3, { seed: 1 }),
+    // @ts-expect-error it is generator
+    () => x.multinomial(1, { gen: 1 }),
     // @ts-expect-error it is indexing
     () => f.meshgrid([leaf.detach(), leaf.detach()], { index: 'ij' }),
   ],

@@ -1,4 +1,4 @@
-import { FlambeauError, IndexError, ValueError } from '@flambeau/core';
+import { IndexError, ValueError } from '@flambeau/core';
 
 /** What a kernel returns: native/command.h. */
 const status = { indexOutOfRange: 1, divisionByZero: 2, targetOutOfRange: 3 };
@@ -22,13 +22,3 @@ export function throwKernelError(op: string, code: number, view: Float64Array): 
       throw new Error(`${op}: the kernel returned status ${code}`);
   }
 }
-
-/** The error for memory that cannot be had. Code `OUT_OF_MEMORY`. @param where - what has no room: `the memory of WebAssembly` */
-export const outOfMemory = (byteLength: number, where: string, hint: string, cause?: unknown): FlambeauError =>
-  new FlambeauError('OUT_OF_MEMORY', {
-    op: 'allocate',
-    expected: `room for ${byteLength} more bytes in ${where}`,
-    received: 'none',
-    hint,
-    cause,
-  });

@@ -1,5 +1,5 @@
 import { arrayBufferBytes, newBuffer } from '#platform';
-import { outOfMemory } from './errors.ts';
+import { inProcessMemory } from '@flambeau/core';
 import { alignment } from './sizes.ts';
 
 /** One buffer of V8. What is counted outlives it, so that its finalizer can take it off. */
@@ -44,7 +44,7 @@ export class HostHeap {
     this.addressOf = addressOf;
   }
 
-  /** Finds room for a multiple of 64 bytes. @throws FlambeauError with code OUT_OF_MEMORY */
+  /** Finds room for a multiple of 64 bytes. @throws OutOfMemoryError */
   take(byteLength: number): void {
     if (byteLength > largestSmall) {
       const buffer = this.newHeld(byteLength + alignment);
@@ -74,7 +74,7 @@ export class HostHeap {
   }
 
   private newHeld(byteLength: number): ArrayBuffer {
-    const buffer = bufferOf(byteLength);
+    const buffer = inProcessMemory(byteLength, () => newBuffer(byteLength));
     this.held += byteLength;
     this.sinceSurvey += byteLength;
     if (this.sinceSurvey > surveyInterval) {
@@ -107,19 +107,5 @@ export class HostHeap {
   /** The largest that liveBytes was seen to be. */
   get peakBytes(): number {
     return (this.peak = Math.max(this.peak, this.liveBytes));
-  }
-}
-
-/** A buffer of V8. @throws FlambeauError with code OUT_OF_MEMORY where V8 or the machine has no room for it */
-function bufferOf(byteLength: number): ArrayBuffer {
-  try {
-    return newBuffer(byteLength);
-  } catch (cause) {
-    throw outOfMemory(
-      byteLength,
-      'the memory of the process',
-      'Release tensors with scope(() => ...), take smaller batches, or check the shape: it may be larger than was meant.',
-      cause,
-    );
   }
 }

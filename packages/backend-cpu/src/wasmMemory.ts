@@ -1,7 +1,6 @@
-import type { FlambeauError } from '@flambeau/core';
+import { OutOfMemoryError } from '@flambeau/core';
 import type { Block, Memory } from './block.ts';
 import { HostHeap, type Home } from './hostHeap.ts';
-import { outOfMemory } from './errors.ts';
 import { classBytes, sizeClass } from './sizes.ts';
 
 /** What the arena needs of WebAssembly.Memory. */
@@ -329,10 +328,11 @@ export class WasmMemory implements Memory {
   }
 }
 
-const noRoom = (byteLength: number, cause?: unknown): FlambeauError =>
-  outOfMemory(
-    byteLength,
-    'the memory of WebAssembly',
-    'Release tensors with scope(() => ...), take smaller batches, or use the native engine.',
+const noRoom = (byteLength: number, cause?: unknown): OutOfMemoryError =>
+  new OutOfMemoryError({
+    op: 'allocate',
+    expected: `room for ${byteLength} more bytes in the memory of WebAssembly`,
+    received: 'none',
+    hint: 'Release tensors with scope(() => ...), take smaller batches, or use the native engine.',
     cause,
-  );
+  });

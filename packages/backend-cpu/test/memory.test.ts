@@ -13,7 +13,7 @@ for (const { name, device, missing } of engines) {
     it('says OUT_OF_MEMORY where there is no room, and counts nothing for it', () => {
       const before = memory(device);
       // 2^43 elements are 32 TiB.
-      expect(() => ones(2 ** 43)).toThrow(expect.objectContaining({ name: 'FlambeauError', code: 'OUT_OF_MEMORY' }));
+      expect(() => ones(2 ** 43)).toThrow(expect.objectContaining({ name: 'OutOfMemoryError', code: 'OUT_OF_MEMORY' }));
       expect(memory(device).liveCount).toBe(before.liveCount);
       expect(memory(device).liveBytes).toBeLessThan(before.liveBytes + megabyte);
       expect(ones(3).sum().itemSync()).toBe(3);

@@ -1,4 +1,4 @@
-import { FlambeauError, type Device } from '@flambeau/core';
+import { inProcessMemory, type Device } from '@flambeau/core';
 import { kernels } from './kernels.ts';
 
 let liveBytes = 0;
@@ -10,21 +10,6 @@ const collected = new FinalizationRegistry<number>((byteLength) => {
   liveBytes -= byteLength;
   liveCount--;
 });
-
-/** @throws FlambeauError with code OUT_OF_MEMORY where there is no room */
-function newBytes(byteLength: number): Uint8Array {
-  try {
-    return new Uint8Array(byteLength);
-  } catch (cause) {
-    throw new FlambeauError('OUT_OF_MEMORY', {
-      op: 'allocate',
-      expected: `room for ${byteLength} more bytes in the memory of the process`,
-      received: 'none',
-      hint: 'Release tensors with dispose or scope, or check the shape: it may be larger than was meant.',
-      cause,
-    });
-  }
-}
 
 /**
  * The reference backend: every required kernel in plain TypeScript, accumulating in float64. It is the executable specification that
@@ -38,7 +23,7 @@ export const reference: Device = {
   supports: () => true,
   computes: () => true,
   allocate(byteLength) {
-    const bytes = newBytes(byteLength);
+    const bytes = inProcessMemory(byteLength, () => new Uint8Array(byteLength));
     liveBytes += byteLength;
     liveCount++;
     peakBytes = Math.max(peakBytes, liveBytes);

@@ -14,13 +14,6 @@ export class DeviceLostError extends FlambeauError {
   }
 }
 
-/** The GPU, or the budget that was set for it, has no memory left. Code `OUT_OF_MEMORY`. */
-export class OutOfMemoryError extends FlambeauError {
-  constructor(details: ErrorDetails) {
-    super('OUT_OF_MEMORY', details);
-  }
-}
-
 /** A shader does not compile: a fault of this package or of the driver. Code `SHADER`. */
 export class ShaderError extends FlambeauError {
   constructor(details: ErrorDetails) {

@@ -1,5 +1,5 @@
-import type { MemoryInfo } from '@flambeau/core';
-import { LimitError, OutOfMemoryError } from './errors.ts';
+import { OutOfMemoryError, type MemoryInfo } from '@flambeau/core';
+import { LimitError } from './errors.ts';
 
 /** A buffer on the GPU, of at least the bytes asked for. */
 export interface Region {

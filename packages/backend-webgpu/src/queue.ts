@@ -1,5 +1,5 @@
-import { DeviceError, IndexError, ValueError, type FlambeauError } from '@flambeau/core';
-import { DeviceLostError, OutOfMemoryError } from './errors.ts';
+import { DeviceError, IndexError, OutOfMemoryError, ValueError, type FlambeauError } from '@flambeau/core';
+import { DeviceLostError } from './errors.ts';
 import { parameterBytes, PipelineCache, type Access, type Pipeline } from './pipelines.ts';
 import type { Region } from './pool.ts';
 import type { Timestamps } from './timing.ts';

@@ -15,7 +15,7 @@ export const machinery: ReadonlySet<string> = new Set([
   'checkShape', 'checkTensor', 'checkTensors', 'checkWritable', 'collapse', 'contiguousStrides', 'describe', 'deviceOf', 'expandTo', 'inferShape',
   'isBool', 'isFloat', 'isInteger', 'isPlainObject', 'isRecorded', 'normalizeDim', 'normalizeDims', 'numel', 'overlaps', 'promoteScalar',
   'readCall', 'readOptions', 'reducedShape', 'required', 'resultType', 'sameShape', 'shapeArguments', 'showShape', 'sizeArguments',
-  'sizeAt', 'spread', 'sumDType', 'sumToShape', 'toFloat', 'viewStrides', 'widestFloat', 'wrapIndex',
+  'inProcessMemory', 'sizeAt', 'spread', 'sumDType', 'sumToShape', 'toFloat', 'viewStrides', 'widestFloat', 'wrapIndex',
   // bytes and random bits
   'fromBytes', 'fromNumbers', 'readElement', 'writeElement', 'tensorToString', 'bernoulliValues', 'exponentialValues', 'generatorOf', 'integerValues',
   'multinomialValues', 'normalValues', 'normalsFromBits', 'permutationValues', 'philox', 'uniformFromBits', 'uniformValues',

@@ -37,7 +37,9 @@ export function readCall<Options>(
     throw new ArgumentError({
       op,
       expected:
-        names.length === 0 ? 'nothing but options after the tensor' : `at most ${names.length} arguments (${names.join(', ')}) and options`,
+        names.length === 0
+          ? 'nothing more, or an object of options'
+          : `at most ${names.length} arguments (${names.join(', ')}) and options`,
       received: `${count}, the last one ${describe(args[count - 1])}`,
     });
   }

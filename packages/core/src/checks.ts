@@ -5,10 +5,11 @@ import { Tensor } from './tensor.ts';
 
 // What front functions ask of their arguments before they compute. Each check returns its argument.
 
-/** @throws ArgumentError unless `value` is a tensor */
+/** @throws ArgumentError unless `value` is a tensor; a number is none */
 export function checkTensor(op: string, name: string, value: unknown): Tensor {
   if (value instanceof Tensor) return value;
-  throw new ArgumentError({ op, expected: `${name} to be a tensor`, received: describe(value) });
+  const hint = typeof value === 'number' ? 'Make a tensor of the number: scalarTensor(value).' : undefined;
+  throw new ArgumentError({ op, expected: `${name} to be a tensor`, received: describe(value), hint });
 }
 
 /** @throws ArgumentError unless the first operand of a function is a tensor */

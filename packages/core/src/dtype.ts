@@ -66,10 +66,12 @@ export function checkDType(op: string, dtype: unknown): DType {
  * @see https://pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc
  */
 export function promoteTypes(a: DType, b: DType): DType {
-  if (a === b && a in dtypes) return a;
+  checkDType('promoteTypes', a);
+  checkDType('promoteTypes', b);
+  if (a === b) return a;
   if ((a === 'uint8' && b === 'int8') || (a === 'int8' && b === 'uint8')) return 'int16';
   if ((a === 'float16' && b === 'bfloat16') || (a === 'bfloat16' && b === 'float16')) return 'float32';
-  return dtypes[checkDType('promoteTypes', a)].rank > dtypes[checkDType('promoteTypes', b)].rank ? a : b;
+  return dtypes[a].rank > dtypes[b].rank ? a : b;
 }
 
 /**

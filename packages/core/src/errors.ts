@@ -94,6 +94,13 @@ export class ValueError extends FlambeauError {
   }
 }
 
+/** A device, or the budget that was set for it, has no memory left. Code `OUT_OF_MEMORY`. */
+export class OutOfMemoryError extends FlambeauError {
+  constructor(details: ErrorDetails) {
+    super('OUT_OF_MEMORY', details);
+  }
+}
+
 /** Something that this version, backend or platform does not offer. Code `NOT_SUPPORTED`. */
 export class NotSupportedError extends FlambeauError {
   constructor(details: ErrorDetails) {

@@ -1,7 +1,22 @@
 import { checkFunction, checkInput } from './checks.ts';
-import { ArgumentError } from './errors.ts';
+import { ArgumentError, OutOfMemoryError } from './errors.ts';
 import type { Storage } from './storage.ts';
 import { Tensor } from './tensor.ts';
+
+/** What `make` gives, which needs so many bytes of the process. @throws OutOfMemoryError where JavaScript or the machine has no room for them */
+export function inProcessMemory<T>(byteLength: number, make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    throw new OutOfMemoryError({
+      op: 'allocate',
+      expected: `room for ${byteLength} more bytes in the memory of the process`,
+      received: 'none',
+      hint: 'Release tensors with scope(() => ...), take smaller batches, or check the shape: it may be larger than was meant.',
+      cause,
+    });
+  }
+}
 
 /** Storages made since the innermost open scope began; undefined outside any. */
 let current: Storage[] | undefined;

@@ -1,9 +1,8 @@
-import { ArgumentError, describe, getDefaultDevice, type Device, type DType, type Shape, type Tensor } from '@flambeau/core';
+import { ArgumentError, describe, getDefaultDevice, readOptions, type Device, type DType, type Shape, type Tensor } from '@flambeau/core';
 import { FileError, type FilePlace } from './errors.ts';
 import { openSource, type ByteSource, type FileInput } from './files/source.ts';
-import { Work, type WorkOptions } from './files/work.ts';
+import { Work, workOptions, type WorkOptions } from './files/work.ts';
 import { checkFormat, openStored, withoutMemory, type FileFormat } from './format.ts';
-import { checkOptions } from './options.ts';
 import { materialize, namedTensors, type LoadContext, type StoredFile, type StoredTensor } from './stored.ts';
 
 /** Tensors by name. */
@@ -24,6 +23,9 @@ export interface OpenOptions extends WorkOptions {
    */
   maxBytes?: number;
 }
+
+/** The names of those options. */
+export const openOptions: readonly (keyof OpenOptions)[] = ['format', 'device', 'name', 'maxBytes', ...workOptions];
 
 /** How a file is loaded. */
 export interface LoadOptions extends OpenOptions {
@@ -142,10 +144,11 @@ export class TensorFile {
  * await file.close()
  */
 export async function openFile(input: FileInput, options: OpenOptions = {}): Promise<TensorFile> {
-  const format = checkFormat('load', checkOptions('load', options).format);
-  const source = await openSource(input, options);
+  const given = readOptions<OpenOptions>('openFile', options, openOptions);
+  const format = checkFormat('load', given.format);
+  const source = await openSource(input, given);
   try {
-    return new TensorFile(source, await openStored(source, format, options), options);
+    return new TensorFile(source, await openStored(source, format, given), given);
   } catch (error) {
     await source.close();
     throw error;
@@ -159,10 +162,10 @@ export async function openFile(input: FileInput, options: OpenOptions = {}): Pro
  * @throws FileError with the file, the byte and a stable code when anything in the file does not fit
  */
 export async function load<T = Tensors>(input: FileInput, options: LoadOptions = {}): Promise<T> {
-  const { only } = checkOptions('load', options);
+  const { only, ...rest } = readOptions<LoadOptions>('load', options, ['only', ...openOptions]);
   if (only !== undefined && !Array.isArray(only) && typeof only !== 'function')
     throw new ArgumentError({ op: 'load', expected: 'names or a function of a name as only', received: describe(only) });
-  const file = await openFile(input, options);
+  const file = await openFile(input, rest);
   try {
     if (only === undefined) return (await file.load()) as T;
     return (await file.tensors(typeof only === 'function' ? file.names().filter(only) : (only as readonly string[]))) as T;

@@ -1,8 +1,7 @@
-import { ArgumentError, describe, Tensor } from '@flambeau/core';
+import { ArgumentError, describe, readOptions, Tensor } from '@flambeau/core';
 import { gather, outputName, pieces, writeOutput, type FileOutput } from './files/target.ts';
-import { Work, type WorkOptions } from './files/work.ts';
+import { Work, workOptions, type WorkOptions } from './files/work.ts';
 import { checkFormat, formatToWrite, type FileFormat } from './format.ts';
-import { checkOptions } from './options.ts';
 import { npyBytes, npyLength } from './numpy/npy.ts';
 import { writeNpz } from './numpy/npz.ts';
 import { writeSafetensors } from './safetensors/write.ts';
@@ -17,6 +16,10 @@ export interface SaveOptions extends WorkOptions {
   /** Deflates the arrays of an npz file. */
   compress?: boolean;
 }
+
+/** Reads what a function that saves is given. @throws ArgumentError for an unknown option */
+export const readSaveOptions = (op: string, options: SaveOptions): SaveOptions =>
+  readOptions<SaveOptions>(op, options, ['format', 'metadata', 'compress', ...workOptions]);
 
 interface Writing {
   readonly chunks: AsyncIterable<Uint8Array>;
@@ -70,20 +73,22 @@ function checkValue(op: string, value: unknown): void {
  */
 export async function save(value: unknown, output: FileOutput, options: SaveOptions = {}): Promise<void> {
   const name = outputName(output);
-  const format = checkFormat('save', checkOptions('save', options).format) ?? formatToWrite('save', name);
+  const given = readSaveOptions('save', options);
+  const format = checkFormat('save', given.format) ?? formatToWrite('save', name);
   checkValue('save', value);
-  const work = new Work('save', name, options);
-  const { chunks, byteLength } = write(value, format, options, work);
+  const work = new Work('save', name, given);
+  const { chunks, byteLength } = write(value, format, given, work);
   work.totalBytes = byteLength;
   await writeOutput(output, chunks, work);
 }
 
 /** The bytes of the file that `save` would write; safetensors unless `format` says otherwise. */
 export async function toBytes(value: unknown, options: SaveOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
-  const format = checkFormat('toBytes', checkOptions('toBytes', options).format) ?? 'safetensors';
+  const given = readSaveOptions('toBytes', options);
+  const format = checkFormat('toBytes', given.format) ?? 'safetensors';
   checkValue('toBytes', value);
-  const work = new Work('save', 'bytes', options);
-  const { chunks, byteLength } = write(value, format, options, work);
+  const work = new Work('save', 'bytes', given);
+  const { chunks, byteLength } = write(value, format, given, work);
   work.totalBytes = byteLength;
   return gather(chunks, work);
 }

@@ -3,7 +3,18 @@ import { pathToFileURL } from 'node:url';
 import { dtypeNames, manualSeed, randn, tensor, Tensor, zeros } from '@flambeau/core';
 import * as nn from '@flambeau/nn';
 import { describe, expect, it } from 'vitest';
-import { load, openFile, save, saveModel, toBytes, type FileFormat, type Tensors } from '../src/index.ts';
+import {
+  exportOnnx,
+  load,
+  loadModel,
+  modelToBytes,
+  openFile,
+  save,
+  saveModel,
+  toBytes,
+  type FileFormat,
+  type Tensors,
+} from '../src/index.ts';
 import { codeOf, expectSame, scratch, scratchFile, valuesOf } from './helpers.ts';
 
 const structured = ['safetensors', 'pt'] as const satisfies FileFormat[];
@@ -96,6 +107,21 @@ describe('save and load', () => {
     const plainName = scratchFile('weights');
     await save(saved, plainName);
     expect(plain(await load<unknown>(plainName))).toEqual(plain(saved));
+  });
+
+  it('refuses an option that it does not know, and names it', async () => {
+    const file = scratchFile('options.safetensors');
+    const layer = new nn.Linear(1, 1);
+    await save({ x: tensor([1]) }, file);
+    const wrong = { formt: 'pt' };
+    // @ts-expect-error it is format
+    const saving = [save({ x: tensor([1]) }, file, wrong), toBytes({}, wrong), saveModel(layer, file, wrong), modelToBytes(layer, wrong)];
+    // @ts-expect-error it is device, maxBytes and the like
+    const reading = [load(file, wrong), openFile(file, wrong), loadModel(file, wrong)];
+    // @ts-expect-error it is inputNames
+    const exporting = exportOnnx(layer, tensor([[1]]), scratchFile('options.onnx'), wrong);
+    for (const call of [...saving, ...reading, exporting]) await expect(call).rejects.toThrow(/formt/);
+    expect(existsSync(scratchFile('options.onnx'))).toBe(false);
   });
 
   it('refuses a tensor that was released before it was read', async () => {

@@ -7,7 +7,6 @@ import { defineOp, type Op, type Spec, type VjpContext } from '../op.ts';
 import type { BinaryName } from '../seam.ts';
 import { broadcastShapes } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
-import { checkSecond } from './operands.ts';
 import { cast, resultType } from './cast.ts';
 import { expandTo } from './views.ts';
 
@@ -144,12 +143,16 @@ export const addOp: Op<BinaryAttrs> = defineBinary('add', { rule: { leftUses: []
 
 /** `a + alpha·b`, element by element, with broadcasting. */
 export function add(a: TensorOrNumber, b: TensorOrNumber, options?: { alpha?: number }): Tensor {
-  const alpha = alphaOf('add', options);
+  const alpha = factorOf('add', 'alpha', options);
   return binary(addOp, a, alpha === 1 ? b : scaled(b, alpha));
 }
-/** The factor of the second operand, 1 by default. */
-const alphaOf = (op: string, options: { alpha?: number } | undefined): number =>
-  options === undefined ? 1 : checkNumber(op, 'alpha', readOptions<{ alpha?: number }>(op, options, ['alpha']).alpha ?? 1);
+/** The factor that an option gives, 1 by default. */
+const factorOf = <Name extends 'alpha' | 'value'>(
+  op: string,
+  name: Name,
+  options: { readonly [key in Name]?: number } | undefined,
+): number =>
+  options === undefined ? 1 : checkNumber(op, name, readOptions<{ readonly [key in Name]?: number }>(op, options, [name])[name] ?? 1);
 const scaled = (b: TensorOrNumber, alpha: number): TensorOrNumber => (typeof b === 'number' ? b * alpha : mul(b, alpha));
 
 export const subOp: Op<BinaryAttrs> = defineBinary('sub', { rule: { leftUses: [], left: (g) => g, rightUses: [], right: (g) => g.neg() } });
@@ -157,7 +160,7 @@ export const subOp: Op<BinaryAttrs> = defineBinary('sub', { rule: { leftUses: []
 /** `a - alpha·b`. @throws DTypeError for two bool tensors. */
 export function sub(a: TensorOrNumber, b: TensorOrNumber, options?: { alpha?: number }): Tensor {
   refuseBool('sub', a, b);
-  const alpha = alphaOf('sub', options);
+  const alpha = factorOf('sub', 'alpha', options);
   return binary(subOp, a, alpha === 1 ? b : scaled(b, alpha));
 }
 
@@ -251,12 +254,12 @@ const less = (x: TensorOrNumber, y: TensorOrNumber): Tensor => (x instanceof Ten
 export const maximumOp: Op<BinaryAttrs> = defineBinary('maximum', { rule: extremeRule(greater) });
 /** The larger of two, element by element; NaN where either is NaN. */
 export const maximum = (a: Tensor, b: Tensor): Tensor =>
-  binary(maximumOp, checkTensor('maximum', 'the first operand', a), checkSecond('maximum', b));
+  binary(maximumOp, checkTensor('maximum', 'the first operand', a), checkTensor('maximum', 'the second operand', b));
 
 export const minimumOp: Op<BinaryAttrs> = defineBinary('minimum', { rule: extremeRule(less) });
 /** The smaller of two, element by element; NaN where either is NaN. */
 export const minimum = (a: Tensor, b: Tensor): Tensor =>
-  binary(minimumOp, checkTensor('minimum', 'the first operand', a), checkSecond('minimum', b));
+  binary(minimumOp, checkTensor('minimum', 'the first operand', a), checkTensor('minimum', 'the second operand', b));
 
 export const atan2Op: Op<BinaryAttrs> = defineBinary('atan2', {
   rule: {
@@ -268,7 +271,7 @@ export const atan2Op: Op<BinaryAttrs> = defineBinary('atan2', {
 });
 /** The angle of the point (b, a), in radians from -π to π. */
 export const atan2 = (a: Tensor, b: Tensor): Tensor =>
-  binary(atan2Op, checkTensor('atan2', 'the first operand', a), checkSecond('atan2', b), true);
+  binary(atan2Op, checkTensor('atan2', 'the first operand', a), checkTensor('atan2', 'the second operand', b), true);
 
 export const copysignOp: Op<BinaryAttrs> = defineBinary('copysign', {
   rule: {
@@ -295,17 +298,13 @@ export function lerp(a: Tensor, b: Tensor, weight: TensorOrNumber): Tensor {
   return add(a, mul(sub(b, a), weight instanceof Tensor ? weight : Number(weight)));
 }
 
-/** The factor of a product, 1 by default. */
-const valueOf = (op: string, options: { value?: number } | undefined): number =>
-  options === undefined ? 1 : checkNumber(op, 'value', readOptions<{ value?: number }>(op, options, ['value']).value ?? 1);
-
 /** `x + value·tensor1·tensor2`. */
 export const addcmul = (x: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: number }): Tensor =>
-  add(x, mul(mul(tensor1, tensor2), valueOf('addcmul', options)));
+  add(x, mul(mul(tensor1, tensor2), factorOf('addcmul', 'value', options)));
 
 /** `x + value·tensor1/tensor2`. */
 export const addcdiv = (x: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: number }): Tensor =>
-  add(x, mul(div(tensor1, tensor2), valueOf('addcdiv', options)));
+  add(x, mul(div(tensor1, tensor2), factorOf('addcdiv', 'value', options)));
 
 /** `other - alpha·x`. */
 export const rsub = (x: Tensor, other: TensorOrNumber, options?: { alpha?: number }): Tensor =>

@@ -6,7 +6,6 @@ import { ArgumentError, DTypeError } from '../errors.ts';
 import { widestFloat } from './precision.ts';
 import { Tensor } from '../tensor.ts';
 import { binary, defineBinary, type BinaryAttrs, type TensorOrNumber } from './arithmetic.ts';
-import { checkSecond } from './operands.ts';
 
 // Comparisons and logic give bool, bitwise ops keep integers; none has a gradient.
 
@@ -37,13 +36,13 @@ export const ge = (a: Tensor, b: TensorOrNumber): Tensor => compare(geOp, a, b);
 
 export const logicalAndOp: Op<BinaryAttrs> = comparing('logicalAnd');
 /** True where both are not zero. */
-export const logicalAnd = (a: Tensor, b: Tensor): Tensor => compare(logicalAndOp, a, checkSecond('logicalAnd', b));
+export const logicalAnd = (a: Tensor, b: Tensor): Tensor => compare(logicalAndOp, a, checkTensor('logicalAnd', 'the second operand', b));
 export const logicalOrOp: Op<BinaryAttrs> = comparing('logicalOr');
 /** True where one is not zero. */
-export const logicalOr = (a: Tensor, b: Tensor): Tensor => compare(logicalOrOp, a, checkSecond('logicalOr', b));
+export const logicalOr = (a: Tensor, b: Tensor): Tensor => compare(logicalOrOp, a, checkTensor('logicalOr', 'the second operand', b));
 export const logicalXorOp: Op<BinaryAttrs> = comparing('logicalXor');
 /** True where exactly one is not zero. */
-export const logicalXor = (a: Tensor, b: Tensor): Tensor => compare(logicalXorOp, a, checkSecond('logicalXor', b));
+export const logicalXor = (a: Tensor, b: Tensor): Tensor => compare(logicalXorOp, a, checkTensor('logicalXor', 'the second operand', b));
 
 /** Runs a bitwise op. @throws DTypeError for floats */
 function bitwise(op: Op<BinaryAttrs>, a: TensorOrNumber, b: TensorOrNumber): Tensor {

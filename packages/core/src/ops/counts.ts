@@ -1,8 +1,7 @@
-import { readOptions } from '../call.ts';
 import { checkFloat, checkSameDType } from '../checks.ts';
 import { ValueError } from '../errors.ts';
 import { binomialValue, poissonValue } from '../random/counts.ts';
-import { generatorOf, type Generator } from '../random/generator.ts';
+import { readGenerator, type GeneratorOptions } from '../random/generator.ts';
 import { broadcastShapes } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { fromNumbers } from './data.ts';
@@ -10,25 +9,16 @@ import { expandTo } from './views.ts';
 
 // Random counts of events: PyTorch's numbers for the same seed. They read their arguments, and have no gradient.
 
-/** Where random counts come from. */
-export interface CountOptions {
-  /** The default generator when missing. */
-  generator?: Generator | null;
-}
-
-const sourceOf = (op: string, options: CountOptions | undefined): Generator =>
-  generatorOf(op, readOptions<CountOptions>(op, options, ['generator']).generator);
-
 /**
  * The number of events of Poisson processes.
  * @param x - how many events there are on average, any shape, not negative
  * @returns the shape and dtype of x
  * @throws ValueError for a rate that is negative or not finite, DTypeError for integers, AsyncOnlyError
  */
-export function poisson(x: Tensor, options?: CountOptions): Tensor {
+export function poisson(x: Tensor, options?: GeneratorOptions): Tensor {
   const op = 'poisson';
   const rates = checkFloat(op, x).to('float64').dataSync() as Float64Array;
-  const generator = sourceOf(op, options);
+  const generator = readGenerator(op, options);
   const wrong = rates.find((rate) => !(rate >= 0 && rate < Infinity));
   if (wrong !== undefined) throw new ValueError({ op, expected: 'rates that are finite and not negative', received: String(wrong) });
   return fromNumbers(rates.map((rate) => poissonValue(rate, generator)), x.shape, x.dtype, x.device); // prettier-ignore
@@ -41,12 +31,12 @@ export function poisson(x: Tensor, options?: CountOptions): Tensor {
  * @returns the broadcast shape
  * @throws ValueError for counts that are negative or not whole, and for probabilities outside [0, 1]; DTypeError; AsyncOnlyError
  */
-export function binomial(count: Tensor, prob: Tensor, options?: CountOptions): Tensor {
+export function binomial(count: Tensor, prob: Tensor, options?: GeneratorOptions): Tensor {
   const op = 'binomial';
   checkSameDType(op, checkFloat(op, count), prob);
   const shape = broadcastShapes(op, count.shape, prob.shape);
   const [counts, chances] = [count, prob].map((x) => expandTo(x, shape).to('float64').dataSync() as Float64Array);
-  const generator = sourceOf(op, options);
+  const generator = readGenerator(op, options);
   const wrongCount = counts.find((n) => !(n >= 0 && Number.isInteger(n)));
   if (wrongCount !== undefined)
     throw new ValueError({ op, expected: 'counts that are whole and not negative', received: String(wrongCount) });

@@ -10,6 +10,7 @@ import { checkShape, numel, shapeArguments, type Shape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
 import { cast } from './cast.ts';
 import { fromNumbers, tensor } from './data.ts';
+import { creationKeywords } from './keywords.ts';
 
 /** Where and as what a tensor is made. */
 export interface TensorOptions {
@@ -21,8 +22,6 @@ export interface TensorOptions {
   requiresGrad?: boolean;
 }
 
-/** Keywords that creating functions take; those beyond TensorOptions are PyTorch's and change nothing here. */
-const creationKeywords = ['dtype', 'device', 'layout', 'pinMemory', 'requiresGrad'];
 const likeKeywords = [...creationKeywords, 'memoryFormat'];
 
 /** Arrays of arrays of numbers, all rows of a level of one length. */

@@ -4,7 +4,6 @@ import { checkInteger } from '../checks.ts';
 import { ArgumentError, NotSupportedError, describe } from '../errors.ts';
 import { defineOp, type Op } from '../op.ts';
 import { Tensor } from '../tensor.ts';
-import { checkSecond } from './operands.ts';
 import { toFloat } from './cast.ts';
 import { hostMap } from './hostmap.ts';
 import { computeWide, defineComposedUnary, runComposed, runPair } from './precision.ts';
@@ -214,7 +213,7 @@ const igammacOp: Op = defineIncomplete('igammac');
 
 /** The regularized lower incomplete gamma function P(a, x). It has a derivative in x alone, and is computed on the host. */
 export const igamma = (a: Tensor, x: Tensor): Tensor =>
-  runPair(igammaOp, checkTensor('igamma', 'the first operand', a), checkSecond('igamma', x));
+  runPair(igammaOp, checkTensor('igamma', 'the first operand', a), checkTensor('igamma', 'the second operand', x));
 /** The regularized upper incomplete gamma function Q(a, x) = 1 - P(a, x). It has a derivative in x alone, and is computed on the host. */
 export const igammac = (a: Tensor, x: Tensor): Tensor =>
-  runPair(igammacOp, checkTensor('igammac', 'the first operand', a), checkSecond('igammac', x));
+  runPair(igammacOp, checkTensor('igammac', 'the first operand', a), checkTensor('igammac', 'the second operand', x));

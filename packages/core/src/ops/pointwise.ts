@@ -6,7 +6,6 @@ import { ArgumentError, DTypeError, describe } from '../errors.ts';
 import { defineOp, type Op } from '../op.ts';
 import { Tensor } from '../tensor.ts';
 import type { TensorOrNumber } from './arithmetic.ts';
-import { checkSecond } from './operands.ts';
 import { cast, toFloat } from './cast.ts';
 import { clamp } from './elementwise.ts';
 import { defineComposedPair, defineComposedUnary, promotePair, runComposed, runPair, widestFloat } from './precision.ts';
@@ -50,13 +49,13 @@ export const clampMax = (x: Tensor, max: TensorOrNumber | { max: TensorOrNumber 
 
 /** The larger of two; where one is NaN, the other. Where they meet, `a` gets the whole gradient. */
 export function fmax(a: Tensor, b: Tensor): Tensor {
-  const [p, q] = promotePair('fmax', checkTensor('fmax', 'the first operand', a), checkSecond('fmax', b));
+  const [p, q] = promotePair('fmax', checkTensor('fmax', 'the first operand', a), checkTensor('fmax', 'the second operand', b));
   return p.ge(q).logicalOr(q.isnan()).where(p, q);
 }
 
 /** The smaller of two; where one is NaN, the other. Where they meet, `a` gets the whole gradient. */
 export function fmin(a: Tensor, b: Tensor): Tensor {
-  const [p, q] = promotePair('fmin', checkTensor('fmin', 'the first operand', a), checkSecond('fmin', b));
+  const [p, q] = promotePair('fmin', checkTensor('fmin', 'the first operand', a), checkTensor('fmin', 'the second operand', b));
   return p.le(q).logicalOr(q.isnan()).where(p, q);
 }
 
@@ -235,7 +234,7 @@ const checkIntegers = (op: string, x: Tensor): void => {
 
 /** The greatest common divisor, not negative. @throws DTypeError for floats and bools */
 export function gcd(a: Tensor, b: Tensor): Tensor {
-  let [p, q] = promotePair('gcd', checkTensor('gcd', 'the first operand', a), checkSecond('gcd', b));
+  let [p, q] = promotePair('gcd', checkTensor('gcd', 'the first operand', a), checkTensor('gcd', 'the second operand', b));
   checkIntegers('gcd', p);
   // Euclid takes at most 1.44·log2(max) steps; where values can be read, it stops when it is done.
   const steps = Math.ceil(1.45 * 8 * dtypes[p.dtype].bytes);
@@ -250,7 +249,7 @@ export function gcd(a: Tensor, b: Tensor): Tensor {
 
 /** The least common multiple, not negative. @throws DTypeError for floats and bools */
 export function lcm(a: Tensor, b: Tensor): Tensor {
-  const [p, q] = promotePair('lcm', checkTensor('lcm', 'the first operand', a), checkSecond('lcm', b));
+  const [p, q] = promotePair('lcm', checkTensor('lcm', 'the first operand', a), checkTensor('lcm', 'the second operand', b));
   const divisor = gcd(p, q);
   const safe = divisor.eq(0).where(1, divisor).to(p.dtype);
   return p.div(safe, { roundingMode: 'trunc' }).mul(q).abs();

@@ -13,20 +13,18 @@ import {
   randomRange,
   uniformValues,
 } from '../random/distributions.ts';
-import { defaultGenerator, generatorOf, type Generator } from '../random/generator.ts';
+import { defaultGenerator, generatorOf, readGenerator, type Generator, type GeneratorOptions } from '../random/generator.ts';
 import type { Device, RandomName } from '../seam.ts';
 import { broadcastShapes, checkShape, numel, type Shape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
+import { creationKeywords } from './keywords.ts';
 import { asLeaf, checkOptions, sizeArguments, type TensorOptions } from './creation.ts';
 import { fromBytes, fromNumbers } from './data.ts';
 
 /** Options of random functions. */
-export interface RandomOptions extends TensorOptions {
-  /** The default generator when missing; see `manualSeed`. */
-  generator?: Generator | null;
-}
+export interface RandomOptions extends TensorOptions, GeneratorOptions {}
 
-const randomKeywords = ['dtype', 'device', 'layout', 'pinMemory', 'requiresGrad', 'generator'];
+const randomKeywords = [...creationKeywords, 'generator'];
 
 /** Standard uniform or normal numbers where they are needed: from PyTorch's stream, or by the device from a key drawn from it. */
 function standard(name: RandomName, shape: Shape, dtype: DType, device: Device, generator: Generator): Tensor {
@@ -150,56 +148,50 @@ export function normal(mean: Tensor | number, std: Tensor | number = 1, size?: S
 }
 
 /** 1 with the probability that each element of x says, else 0. */
-export function bernoulli(x: Tensor, options?: { generator?: Generator | null }): Tensor {
+export function bernoulli(x: Tensor, options?: GeneratorOptions): Tensor {
   checkInput('bernoulli', x);
-  const u = standard('uniform', x.shape, x.dtype, x.device, generatorOf('bernoulli', options?.generator));
+  const u = standard('uniform', x.shape, x.dtype, x.device, readGenerator('bernoulli', options));
   return u.lt(x).to(x.dtype);
-}
-
-interface FillOptions {
-  /** Where the random numbers come from; the default generator when missing. */
-  generator?: Generator | null;
 }
 
 /** Fills from the host's stream, whatever the device: these are PyTorch's numbers. */
 function fillFrom(x: Tensor, values: ArrayLike<number>): Tensor {
   return x.copy_(fromNumbers(values, x.shape, x.dtype, x.device));
 }
-const source = (options: FillOptions | undefined): Generator => generatorOf('random', options?.generator);
 
 /** Fills with uniform numbers in [from, to). */
-export function uniform_(x: Tensor, from = 0, to = 1, options?: FillOptions): Tensor {
+export function uniform_(x: Tensor, from = 0, to = 1, options?: GeneratorOptions): Tensor {
   checkInput('uniform_', x);
   if (!(from <= to)) throw new ArgumentError({ op: 'uniform_', expected: 'from <= to', received: `${from} and ${to}` });
   if (!isFloat(x.dtype)) throw new DTypeError({ op: 'uniform_', expected: 'a float tensor', received: x.dtype });
-  return fillFrom(x, uniformValues(x.count, x.dtype, source(options), from, to));
+  return fillFrom(x, uniformValues(x.count, x.dtype, readGenerator('uniform_', options), from, to));
 }
 /** Fills with normal numbers. */
-export function normal_(x: Tensor, mean = 0, std = 1, options?: FillOptions): Tensor {
+export function normal_(x: Tensor, mean = 0, std = 1, options?: GeneratorOptions): Tensor {
   checkInput('normal_', x);
   if (!(std >= 0)) throw new ValueError({ op: 'normal_', expected: 'std >= 0', received: String(std) });
   if (!isFloat(x.dtype)) throw new DTypeError({ op: 'normal_', expected: 'a float tensor', received: x.dtype });
-  return fillFrom(x, normalValues(x.count, x.dtype, source(options), mean, std));
+  return fillFrom(x, normalValues(x.count, x.dtype, readGenerator('normal_', options), mean, std));
 }
 /** Fills with 1 at probability p, else 0. */
-export function bernoulli_(x: Tensor, p: number | Tensor = 0.5, options?: FillOptions): Tensor {
+export function bernoulli_(x: Tensor, p: number | Tensor = 0.5, options?: GeneratorOptions): Tensor {
   checkInput('bernoulli_', x);
   if (p instanceof Tensor) return x.copy_(bernoulli(p.expand(x.shape), options));
   if (!(p >= 0 && p <= 1)) throw new ValueError({ op: 'bernoulli_', expected: 'a probability between 0 and 1', received: String(p) });
-  return fillFrom(x, bernoulliValues(x.count, source(options), p));
+  return fillFrom(x, bernoulliValues(x.count, readGenerator('bernoulli_', options), p));
 }
 /** Fills with exponential numbers of rate `lambd`. */
-export function exponential_(x: Tensor, lambd = 1, options?: FillOptions): Tensor {
+export function exponential_(x: Tensor, lambd = 1, options?: GeneratorOptions): Tensor {
   checkInput('exponential_', x);
   if (!(lambd > 0)) throw new ValueError({ op: 'exponential_', expected: 'a positive rate', received: String(lambd) });
-  return fillFrom(x, exponentialValues(x.count, source(options), lambd));
+  return fillFrom(x, exponentialValues(x.count, readGenerator('exponential_', options), lambd));
 }
 /** Fills with integers in [from, to), by default all that the dtype holds exactly. */
-export function random_(x: Tensor, from?: number, to?: number, options?: FillOptions): Tensor {
+export function random_(x: Tensor, from?: number, to?: number, options?: GeneratorOptions): Tensor {
   checkInput('random_', x);
   const [low, high] = to === undefined ? [0, from ?? randomRange(x.dtype)] : [from ?? 0, to];
   if (!(low < high)) throw new ArgumentError({ op: 'random_', expected: 'from < to', received: `${low} and ${high}` });
-  return fillFrom(x, integerValues(x.count, source(options), low, high));
+  return fillFrom(x, integerValues(x.count, readGenerator('random_', options), low, high));
 }
 
 /** The state of the default generator: a uint8 tensor in PyTorch's layout of 5056 bytes. */

@@ -2,7 +2,7 @@ import { checkNumber, checkTensor } from '../checks.ts';
 import { isFloat } from '../dtype.ts';
 import { ArgumentError, DTypeError, ShapeError, ValueError, describe } from '../errors.ts';
 import { multinomialValues } from '../random/distributions.ts';
-import { generatorOf, type Generator } from '../random/generator.ts';
+import { generatorOf, type Generator, type GeneratorOptions } from '../random/generator.ts';
 import { showShape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { readCall, type Call } from '../call.ts';
@@ -10,14 +10,9 @@ import { fromNumbers } from './data.ts';
 
 // Distributions that fill a tensor in place, and draws by weight: PyTorch's numbers for the same seed.
 
-interface FillOptions {
-  /** Where the random numbers come from; the default generator when missing. */
-  generator?: Generator | null;
-}
-
 /** Fills with numbers that `draw` makes of the generator one by one. */
-function fillWith(op: string, x: Tensor, options: FillOptions | undefined, draw: (generator: Generator) => number): Tensor {
-  const generator = generatorOf(op, options?.generator);
+function fillWith(op: string, x: Tensor, options: GeneratorOptions, draw: (generator: Generator) => number): Tensor {
+  const generator = generatorOf(op, options.generator);
   const values = new Float64Array(x.count);
   for (let i = 0; i < values.length; i++) values[i] = draw(generator);
   return x.copy_(fromNumbers(values, x.shape, x.dtype, x.device));
@@ -29,9 +24,9 @@ function checkFloats(op: string, x: Tensor): void {
 }
 
 /** Fills with Cauchy numbers: median + sigma·tan(π(u - 1/2)). */
-export function cauchy_(x: Tensor, ...args: Call<FillOptions & { median?: number; sigma?: number }, ['median', 'sigma']>): Tensor {
+export function cauchy_(x: Tensor, ...args: Call<GeneratorOptions & { median?: number; sigma?: number }, ['median', 'sigma']>): Tensor {
   const op = 'cauchy_';
-  const all = readCall<FillOptions & { median?: number; sigma?: number }>(op, args, ['median', 'sigma'], ['generator']);
+  const all = readCall<GeneratorOptions & { median?: number; sigma?: number }>(op, args, ['median', 'sigma'], ['generator']);
   const [median, sigma] = [checkNumber(op, 'median', all.median ?? 0), checkNumber(op, 'sigma', all.sigma ?? 1)];
   checkFloats(op, x);
   if (!(sigma > 0)) throw new ValueError({ op, expected: 'a positive sigma', received: String(sigma) });
@@ -39,9 +34,9 @@ export function cauchy_(x: Tensor, ...args: Call<FillOptions & { median?: number
 }
 
 /** Fills with numbers whose logarithm is normal, of mean `mean` and standard deviation `std`. */
-export function logNormal_(x: Tensor, ...args: Call<FillOptions & { mean?: number; std?: number }, ['mean', 'std']>): Tensor {
+export function logNormal_(x: Tensor, ...args: Call<GeneratorOptions & { mean?: number; std?: number }, ['mean', 'std']>): Tensor {
   const op = 'logNormal_';
-  const all = readCall<FillOptions & { mean?: number; std?: number }>(op, args, ['mean', 'std'], ['generator']);
+  const all = readCall<GeneratorOptions & { mean?: number; std?: number }>(op, args, ['mean', 'std'], ['generator']);
   const [mean, std] = [checkNumber(op, 'mean', all.mean ?? 1), checkNumber(op, 'std', all.std ?? 2)];
   checkFloats(op, x);
   if (!(std > 0)) throw new ValueError({ op, expected: 'a positive std', received: String(std) });
@@ -49,9 +44,9 @@ export function logNormal_(x: Tensor, ...args: Call<FillOptions & { mean?: numbe
 }
 
 /** Fills with the number of trials up to the first success, each of probability p. */
-export function geometric_(x: Tensor, ...args: Call<FillOptions & { p: number }, ['p']>): Tensor {
+export function geometric_(x: Tensor, ...args: Call<GeneratorOptions & { p: number }, ['p']>): Tensor {
   const op = 'geometric_';
-  const all = readCall<FillOptions & { p: number }>(op, args, ['p'], ['generator']);
+  const all = readCall<GeneratorOptions & { p: number }>(op, args, ['p'], ['generator']);
   const p = checkNumber(op, 'p', all.p);
   checkTensor(op, 'the input', x);
   if (!(p > 0 && p < 1)) throw new ValueError({ op, expected: 'a probability between 0 and 1', received: String(p) });
@@ -59,13 +54,11 @@ export function geometric_(x: Tensor, ...args: Call<FillOptions & { p: number },
 }
 
 /** Arguments of `multinomial`. */
-export interface MultinomialOptions {
+export interface MultinomialOptions extends GeneratorOptions {
   /** How many indices are drawn, of each row. */
   numSamples: number;
   /** Whether an index may come twice. */
   replacement?: boolean;
-  /** Where the random numbers come from; the default generator when missing. */
-  generator?: Generator | null;
 }
 
 /**

@@ -5,6 +5,7 @@ import { DTypeError } from '../errors.ts';
 import type { Tensor } from '../tensor.ts';
 import { arange, asLeaf, ones, type TensorOptions } from './creation.ts';
 import { cat } from './joining.ts';
+import { creationKeywords } from './keywords.ts';
 import { narrow } from './slicing.ts';
 
 // Windows of signal processing: weights that fall towards the ends of a stretch of samples.
@@ -16,7 +17,6 @@ export interface WindowOptions extends TensorOptions {
   /** True (the default) for the window of a spectrum: the first `windowLength` of one that is longer by one. False for a symmetric one. */
   periodic?: boolean;
 }
-const keywords = ['dtype', 'device', 'layout', 'pinMemory', 'requiresGrad'];
 
 /** Makes a window from the places 0, 1, ... n - 1 of its weights. */
 function makeWindow(op: string, all: WindowOptions, weights: (places: Tensor, n: number) => Tensor): Tensor {
@@ -32,7 +32,7 @@ function makeWindow(op: string, all: WindowOptions, weights: (places: Tensor, n:
 
 /** `½ - ½·cos(2πi/(n - 1))`, float32 unless `dtype` says otherwise. @throws DTypeError for a dtype that is no float */
 export function hannWindow(...args: Call<WindowOptions, ['windowLength', 'periodic']>): Tensor {
-  const all = readCall<WindowOptions>('hannWindow', args, ['windowLength', 'periodic'], keywords);
+  const all = readCall<WindowOptions>('hannWindow', args, ['windowLength', 'periodic'], creationKeywords);
   return makeWindow('hannWindow', all, (i, n) => i.mul((2 * Math.PI) / (n - 1)).cos().mul(-0.5).add(0.5)); // prettier-ignore
 }
 
@@ -47,7 +47,7 @@ export interface HammingWindowOptions extends WindowOptions {
 /** `α - β·cos(2πi/(n - 1))`. @throws DTypeError for a dtype that is no float */
 export function hammingWindow(...args: Call<HammingWindowOptions, ['windowLength', 'periodic', 'alpha', 'beta']>): Tensor {
   const op = 'hammingWindow';
-  const { alpha = 0.54, beta = 0.46, ...all } = readCall<HammingWindowOptions>(op, args, ['windowLength', 'periodic', 'alpha', 'beta'], keywords); // prettier-ignore
+  const { alpha = 0.54, beta = 0.46, ...all } = readCall<HammingWindowOptions>(op, args, ['windowLength', 'periodic', 'alpha', 'beta'], creationKeywords); // prettier-ignore
   checkNumber(op, 'alpha', alpha);
   checkNumber(op, 'beta', beta);
   return makeWindow(op, all, (i, n) => i.mul((2 * Math.PI) / (n - 1)).cos().mul(-beta).add(alpha)); // prettier-ignore
@@ -55,7 +55,7 @@ export function hammingWindow(...args: Call<HammingWindowOptions, ['windowLength
 
 /** `0.42 - ½·cos(2πi/(n - 1)) + 0.08·cos(4πi/(n - 1))`. @throws DTypeError for a dtype that is no float */
 export function blackmanWindow(...args: Call<WindowOptions, ['windowLength', 'periodic']>): Tensor {
-  const all = readCall<WindowOptions>('blackmanWindow', args, ['windowLength', 'periodic'], keywords);
+  const all = readCall<WindowOptions>('blackmanWindow', args, ['windowLength', 'periodic'], creationKeywords);
   return makeWindow('blackmanWindow', all, (i, n) => {
     const angle = i.mul(Math.PI / (n - 1));
     return angle.mul(4).cos().mul(0.08).sub(angle.mul(2).cos().mul(0.5)).add(0.42);
@@ -64,7 +64,7 @@ export function blackmanWindow(...args: Call<WindowOptions, ['windowLength', 'pe
 
 /** A triangle: `1 - |2i/(n - 1) - 1|`. @throws DTypeError for a dtype that is no float */
 export function bartlettWindow(...args: Call<WindowOptions, ['windowLength', 'periodic']>): Tensor {
-  const all = readCall<WindowOptions>('bartlettWindow', args, ['windowLength', 'periodic'], keywords);
+  const all = readCall<WindowOptions>('bartlettWindow', args, ['windowLength', 'periodic'], creationKeywords);
   return makeWindow('bartlettWindow', all, (i, n) => {
     const rising = i.mul(2 / (n - 1));
     const half = Math.floor((n - 1) / 2) + 1;
@@ -86,7 +86,7 @@ export interface KaiserWindowOptions extends WindowOptions {
 /** `I₀(β·√(1 - (2i/(n - 1) - 1)²)) / I₀(β)`. @throws DTypeError for a dtype that is no float @see Kaiser & Schafer 1980 */
 export function kaiserWindow(...args: Call<KaiserWindowOptions, ['windowLength', 'periodic', 'beta']>): Tensor {
   const op = 'kaiserWindow';
-  const { beta = 12, ...all } = readCall<KaiserWindowOptions>(op, args, ['windowLength', 'periodic', 'beta'], keywords);
+  const { beta = 12, ...all } = readCall<KaiserWindowOptions>(op, args, ['windowLength', 'periodic', 'beta'], creationKeywords);
   checkNumber(op, 'beta', beta);
   return makeWindow(op, all, (i, n) => {
     const x = i.mul((2 * beta) / (n - 1)).sub(beta);

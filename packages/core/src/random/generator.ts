@@ -1,3 +1,4 @@
+import { readOptions } from '../call.ts';
 import { ArgumentError, describe } from '../errors.ts';
 import { MT19937 } from './mt19937.ts';
 
@@ -126,6 +127,16 @@ export function generatorOf(op: string, generator: Generator | null | undefined)
   if (given instanceof Generator) return given;
   throw new ArgumentError({ op, expected: 'a Generator', received: describe(given), hint: 'Make one with new Generator().' });
 }
+
+/** Where random numbers come from. */
+export interface GeneratorOptions {
+  /** The source; the default generator when missing. */
+  generator?: Generator | null;
+}
+
+/** Reads options of which `generator` is the only one. @throws ArgumentError for others */
+export const readGenerator = (op: string, options: GeneratorOptions | undefined): Generator =>
+  generatorOf(op, options === undefined ? undefined : readOptions<GeneratorOptions>(op, options, ['generator']).generator);
 
 /** Starts the default generator from a seed, so that everything random that follows repeats. @returns the default generator */
 export const manualSeed = (seed: number | bigint): Generator => defaultGenerator.manualSeed(seed);

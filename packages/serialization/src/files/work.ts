@@ -22,6 +22,9 @@ export interface WorkOptions {
   onProgress?: ((progress: Progress) => void) | undefined;
 }
 
+/** The names of those options. */
+export const workOptions: readonly (keyof WorkOptions)[] = ['signal', 'onProgress'];
+
 const quietFor = 1000;
 const betweenReports = 200;
 /** So many bytes are worked on at a stretch; then others have their turn, and a signal that fired is seen. */

@@ -1,12 +1,11 @@
-import { ArgumentError, describe, type Tensor } from '@flambeau/core';
+import { ArgumentError, describe, readOptions, type Tensor } from '@flambeau/core';
 import { Module } from '@flambeau/nn';
 import { describeValue, FileError } from '../errors.ts';
 import type { FileInput } from '../files/source.ts';
 import { outputName, type FileOutput } from '../files/target.ts';
 import { checkFormat, formatToWrite } from '../format.ts';
-import { openFile, type OpenOptions } from '../load.ts';
-import { checkOptions } from '../options.ts';
-import { save, toBytes, type SaveOptions } from '../save.ts';
+import { openFile, openOptions, type OpenOptions } from '../load.ts';
+import { readSaveOptions, save, toBytes, type SaveOptions } from '../save.ts';
 import { takeApart } from './describe.ts';
 import { findClasses, parseDescription, putTogether, type ModuleClass } from './rebuild.ts';
 
@@ -30,15 +29,17 @@ function prepare(model: Module, format: string, options: SaveOptions): { value: 
  * @throws ArgumentError when a module has a field that is no data, such as a function
  */
 export async function saveModel(model: Module, output: FileOutput, options: SaveOptions = {}): Promise<void> {
-  const format = checkFormat('saveModel', checkOptions('saveModel', options).format) ?? formatToWrite('saveModel', outputName(output));
-  const prepared = prepare(model, format, options);
+  const given = readSaveOptions('saveModel', options);
+  const format = checkFormat('saveModel', given.format) ?? formatToWrite('saveModel', outputName(output));
+  const prepared = prepare(model, format, given);
   await save(prepared.value, output, { ...prepared.options, format });
 }
 
 /** The bytes of the file that `saveModel` would write; safetensors unless `format` says otherwise. */
 export async function modelToBytes(model: Module, options: SaveOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
-  const format = checkFormat('modelToBytes', checkOptions('modelToBytes', options).format) ?? 'safetensors';
-  const prepared = prepare(model, format, options);
+  const given = readSaveOptions('modelToBytes', options);
+  const format = checkFormat('modelToBytes', given.format) ?? 'safetensors';
+  const prepared = prepare(model, format, given);
   return toBytes(prepared.value, { ...prepared.options, format });
 }
 
@@ -54,7 +55,7 @@ export interface LoadModelOptions extends OpenOptions {
  * @throws FileError `FILE_NOT_ALLOWED` that names the classes that are unknown, `FILE_FORMAT` for a file that holds only tensors
  */
 export async function loadModel<M extends Module = Module>(input: FileInput, options: LoadModelOptions = {}): Promise<M> {
-  const { classes = {}, ...rest } = checkOptions('loadModel', options);
+  const { classes = {}, ...rest } = readOptions<LoadModelOptions>('loadModel', options, ['classes', ...openOptions]);
   const file = await openFile(input, rest);
   try {
     if (file.format === 'safetensors') {

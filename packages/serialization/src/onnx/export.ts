@@ -1,7 +1,7 @@
-import { ArgumentError, describe, NotSupportedError, Tensor, version } from '@flambeau/core';
+import { ArgumentError, readOptions, describe, NotSupportedError, Tensor, version } from '@flambeau/core';
 import { Module, UninitializedBuffer, UninitializedParameter } from '@flambeau/nn';
 import { outputName, pieces, writeOutput, type FileOutput } from '../files/target.ts';
-import { Work, type WorkOptions } from '../files/work.ts';
+import { Work, workOptions, type WorkOptions } from '../files/work.ts';
 import { Conversion, nameOf, type GraphValue } from './conversion.ts';
 import { findConverter } from './converters.ts';
 import { GraphBuilder } from './graph.ts';
@@ -159,8 +159,9 @@ export async function onnxBytes(
       received: 'a lazy layer that has seen no input',
       hint: 'Call forward once, or load its weights.',
     });
-  const inputNames = namesOf(options.inputNames, tensors.length, 'input', 'inputNames');
-  const axes = readAxes(options.dynamicAxes ?? {}, inputNames, tensors, options.outputNames);
+  const given = readOptions<ExportOptions>('exportOnnx', options, ['dynamicAxes', 'inputNames', 'outputNames', ...workOptions]);
+  const inputNames = namesOf(given.inputNames, tensors.length, 'input', 'inputNames');
+  const axes = readAxes(given.dynamicAxes ?? {}, inputNames, tensors, given.outputNames);
   const modes = [...model.modules()].map((module) => [module, module.training] as const);
   let first: Trace;
   let second: Trace;
@@ -171,7 +172,7 @@ export async function onnxBytes(
   } finally {
     for (const [module, training] of modes) module.training = training;
   }
-  const outputNames = namesOf(options.outputNames, first.outputs.length, 'output', 'outputNames');
+  const outputNames = namesOf(given.outputNames, first.outputs.length, 'output', 'outputNames');
   return build(first, second, axes, inputNames, outputNames, model.constructor.name);
 }
 
