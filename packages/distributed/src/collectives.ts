@@ -14,7 +14,7 @@ import {
   type Tensor,
 } from '@flambeau/core';
 import { carryOut, checkList } from './exchange.ts';
-import { groupOf, rankInGroup, type ProcessGroup } from './group.ts';
+import { checkTimeout, groupOf, rankInGroup, type ProcessGroup } from './group.ts';
 import { reductions, type Reduction } from './transport.ts';
 import type { Work } from './work.ts';
 
@@ -47,11 +47,6 @@ function checkReduction(name: string, op: unknown, x: Tensor): Reduction {
       hint: "Cast it: x.to('float32'), or take the sum.",
     });
   return reduction;
-}
-
-export function checkTimeout(op: string, timeout: unknown): number | undefined {
-  if (timeout === undefined || (typeof timeout === 'number' && timeout > 0)) return timeout;
-  throw new ArgumentError({ op, expected: 'a timeout of more than 0 milliseconds', received: describe(timeout) });
 }
 
 function checkListArgument(op: string, name: string, value: unknown): readonly Tensor[] {

@@ -1,4 +1,4 @@
-import { ArgumentError, describe, type Tensor } from '@flambeau/core';
+import { ArgumentError, checkFunction, describe, readCall, type Tensor } from '@flambeau/core';
 import { isGradEnabled, queueBackwardCallback } from '@flambeau/autograd';
 import { hasUninitializedParameters, Module, type Parameter } from '@flambeau/nn';
 import { createHash } from 'node:crypto';
@@ -50,7 +50,8 @@ export class DistributedDataParallel<M extends Module = Module> extends Module {
     super();
     const op = 'DistributedDataParallel';
     if (!(module instanceof Module)) throw new ArgumentError({ op, expected: 'a module', received: describe(module) });
-    const { processGroup, bucketCapMb = 25, broadcastBuffers = true } = options;
+    const names = ['processGroup', 'bucketCapMb', 'broadcastBuffers'];
+    const { processGroup, bucketCapMb = 25, broadcastBuffers = true } = readCall<DistributedDataParallelOptions>(op, [options], [], names);
     if (!(bucketCapMb > 0)) throw new ArgumentError({ op, expected: 'a positive bucketCapMb', received: describe(bucketCapMb) });
     if (hasUninitializedParameters(module))
       throw new ArgumentError({ op, expected: 'parameters that have a shape', received: 'a lazy module', hint: 'Run it once first.' });
@@ -68,7 +69,7 @@ export class DistributedDataParallel<M extends Module = Module> extends Module {
     this.#synchronous = learned.every((parameter) => parameter.device.synchronous);
     // A communicator of its own keeps the buckets apart from what hooks and layers send during backward.
     this.#group = processGroup === undefined ? newGroup().waitSync() : group;
-    this.#checkParameters();
+    this.#checkParameters(bucketCapMb);
     this.#buckets = makeBuckets(learned, bucketCapMb);
     for (const bucket of this.#buckets) for (const parameter of bucket.parameters) this.#watch(parameter, bucket);
     const state = [...module.parameters(), ...module.buffers()];
@@ -88,13 +89,16 @@ export class DistributedDataParallel<M extends Module = Module> extends Module {
     await this.#begun;
   }
 
-  #checkParameters(): void {
-    const text = [...this.module.namedParameters(), ...this.module.namedBuffers()]
+  #checkParameters(bucketCapMb: number): void {
+    // Other buckets, or buffers that only some share, are other collectives.
+    const options = `${bucketCapMb} ${this.#broadcastBuffers}`;
+    const parameters = [...this.module.namedParameters(), ...this.module.namedBuffers()]
       .map(([name, tensor]) => `${name} ${tensor.dtype} ${tensor.shape.join(',')} ${tensor.requiresGrad}`)
       .join('\n');
-    const digest = createHash('sha256').update(text).digest();
-    const hint = 'Names, shapes and dtypes must be equal: build the same network in every rank.';
-    checkSame('DistributedDataParallel', this.#group, digest, 'parameters and buffers', hint);
+    const compare = (text: string, what: string, hint: string): void =>
+      checkSame('DistributedDataParallel', this.#group, createHash('sha256').update(text).digest(), what, hint);
+    compare(parameters, 'parameters and buffers', 'Names, shapes and dtypes must be equal: build the same network in every rank.');
+    compare(options, 'bucketCapMb and broadcastBuffers', 'Give the same options in every rank.');
   }
 
   #watch(parameter: Parameter, bucket: Bucket): void {
@@ -157,6 +161,7 @@ export class DistributedDataParallel<M extends Module = Module> extends Module {
    * loss(model.forward(second)).backward();
    */
   noSync<T>(body: () => T): T {
+    checkFunction('DistributedDataParallel.noSync', 'the body', body);
     const before = this.#synchronizing;
     const restore = (): void => {
       this.#synchronizing = before;

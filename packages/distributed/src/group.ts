@@ -38,10 +38,14 @@ export function setWorld(group: ProcessGroup | undefined): void {
 /** The group of all processes; undefined before `initProcessGroup`. */
 export const currentWorld = (): ProcessGroup | undefined => world;
 
-/** The group of a call: the given one, or that of all processes. @throws ArgumentError when there is none, or this process is no member */
-export function groupOf(op: string, group: ProcessGroup | undefined): ProcessGroup {
+function checkGroup(op: string, group: ProcessGroup | undefined): void {
   if (group !== undefined && !(group instanceof ProcessGroup))
     throw new ArgumentError({ op, expected: 'group to be a ProcessGroup', received: describe(group) });
+}
+
+/** The group of a call: the given one, or that of all processes. @throws ArgumentError when there is none, or this process is no member */
+export function groupOf(op: string, group: ProcessGroup | undefined): ProcessGroup {
+  checkGroup(op, group);
   const found = group ?? world;
   if (found === undefined || world === undefined) {
     throw new ArgumentError({
@@ -62,6 +66,12 @@ export function groupOf(op: string, group: ProcessGroup | undefined): ProcessGro
   return found;
 }
 
+/** @throws ArgumentError unless it is a number of milliseconds above 0, or not given */
+export function checkTimeout(op: string, timeout: unknown): number | undefined {
+  if (timeout === undefined || (typeof timeout === 'number' && timeout > 0)) return timeout;
+  throw new ArgumentError({ op, expected: 'a timeout of more than 0 milliseconds', received: describe(timeout) });
+}
+
 /** The rank in a group of a rank in the job. @throws ArgumentError when it is no member */
 export function rankInGroup(op: string, name: string, group: ProcessGroup, rank: number): number {
   checkInteger(op, name, rank, 0);
@@ -70,12 +80,18 @@ export function rankInGroup(op: string, name: string, group: ProcessGroup, rank:
   return found;
 }
 
+/** The group that is asked about, also by those outside of it. */
+function groupAsked(op: string, group: ProcessGroup | undefined): ProcessGroup {
+  checkGroup(op, group);
+  return group ?? groupOf(op, undefined);
+}
+
 /** The rank of this process in the job, or in a group (-1 outside of it). @throws ArgumentError before initProcessGroup */
-export const getRank = (group?: ProcessGroup): number => (group ?? groupOf('getRank', undefined)).rank;
+export const getRank = (group?: ProcessGroup): number => groupAsked('getRank', group).rank;
 
 /** The number of processes in the job, or in a group (-1 outside of it). @throws ArgumentError before initProcessGroup */
 export function getWorldSize(group?: ProcessGroup): number {
-  const found = group ?? groupOf('getWorldSize', undefined);
+  const found = groupAsked('getWorldSize', group);
   return found.rank < 0 ? -1 : found.size;
 }
 

@@ -1,7 +1,7 @@
 import { ArgumentError, checkInteger, describe, readCall } from '@flambeau/core';
 import { findAddon } from './addon.ts';
 import { DistributedError } from './error.ts';
-import { currentWorld, groupOf, ProcessGroup, setWorld } from './group.ts';
+import { checkTimeout, currentWorld, groupOf, ProcessGroup, setWorld } from './group.ts';
 import { findLauncher, installHint, libraryNames, lostConnection, type Launcher } from './launcher.ts';
 import { RollCall } from './rollCall.ts';
 import { MpiTransport, SoloTransport, type Transport } from './transport.ts';
@@ -49,6 +49,11 @@ const milliseconds = (name: string, value: unknown, fallback: number): number =>
   throw new ArgumentError({ op: 'initProcessGroup', expected: `${name} to be more than 0 milliseconds`, received: describe(value) });
 };
 
+function checkDebug(debug: unknown): boolean | undefined {
+  if (debug === undefined || typeof debug === 'boolean') return debug;
+  throw new ArgumentError({ op: 'initProcessGroup', expected: 'debug to be true or false', received: describe(debug) });
+}
+
 /**
  * Joins this process with the others that mpirun or srun has started; blocks until all are there. Without them it is a group of one, and
  * needs no MPI.
@@ -71,7 +76,7 @@ export function initProcessGroup(options: InitOptions = {}): ProcessGroup {
   const limits = {
     start: milliseconds('startTimeout', given.startTimeout, 60_000) / 1000,
     silence: milliseconds('silenceTimeout', given.silenceTimeout, 10_000) / 1000,
-    debug: given.debug ?? process.env['FLAMBEAU_DISTRIBUTED_DEBUG'] === '1',
+    debug: checkDebug(given.debug) ?? process.env['FLAMBEAU_DISTRIBUTED_DEBUG'] === '1',
   };
   const launcher = findLauncher(process.env);
   const world = launcher === undefined ? new ProcessGroup([0], 0, 0, timeout, new SoloTransport()) : join(op, launcher, limits, timeout);
@@ -131,7 +136,7 @@ function join(op: string, launcher: Launcher, limits: Limits, timeout: number): 
   info = { ...found, launcher: launcher.name, threadLevel: place.threadLevel };
   ended = true;
   endWithProcess(transport, place.rank, place.size);
-  if (place.size !== launcher.size) {
+  if (launcher.size !== undefined && place.size !== launcher.size) {
     throw new DistributedError({
       op,
       expected: `the ${launcher.size} processes that ${launcher.name} has started`,
@@ -207,9 +212,10 @@ export function newGroup(ranks?: readonly number[], options: { timeout?: number 
       throw new ArgumentError({ op, expected: `ranks below ${world.size}`, received: String(rank) });
   }
   const { timeout = world.timeout } = readCall<{ timeout?: number }>(op, [options], [], ['timeout']);
+  checkTimeout(op, timeout);
   const index = groups++;
   const rank = members.indexOf(world.rank);
-  const group = new ProcessGroup([...members], rank, index, milliseconds('timeout', timeout, world.timeout), world.transport);
+  const group = new ProcessGroup([...members], rank, index, timeout, world.transport);
   const task = {
     kind: 'newGroup',
     group: 0,

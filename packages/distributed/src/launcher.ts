@@ -4,8 +4,8 @@ import { fstatSync } from 'node:fs';
 export interface Launcher {
   /** As messages name it: `mpirun of Open MPI`. */
   readonly name: string;
-  /** The processes that it started. */
-  readonly size: number;
+  /** The processes that it started; undefined where only MPI knows. */
+  readonly size: number | undefined;
   /** The family of MPI that it belongs to; undefined where both use it. */
   readonly family: 'Open MPI' | 'MPICH' | undefined;
 }
@@ -22,6 +22,9 @@ export function findLauncher(environment: Environment): Launcher | undefined {
   const pmi = number(environment['PMI_SIZE']);
   if (step !== undefined && environment['PMIX_RANK'] !== undefined) return { name: 'srun with PMIx', size: step, family: undefined };
   if (pmi !== undefined) return { name: step === undefined ? 'mpirun of MPICH' : 'srun with PMI', size: pmi, family: 'MPICH' };
+  // mpirun -pmi-port tells a process where to ask, and not how many there are.
+  if (environment['PMI_PORT'] !== undefined && environment['PMI_ID'] !== undefined)
+    return { name: 'mpirun of MPICH', size: undefined, family: 'MPICH' };
   if (step !== undefined && step > 1) return { name: 'srun', size: step, family: undefined };
   return undefined;
 }

@@ -1,7 +1,7 @@
 import { ArgumentError, checkInteger, checkTensor, readCall, required, type Call, type Tensor } from '@flambeau/core';
-import { checkTimeout, type CollectiveOptions } from './collectives.ts';
+import type { CollectiveOptions } from './collectives.ts';
 import { carryOut } from './exchange.ts';
-import { groupOf, rankInGroup } from './group.ts';
+import { checkTimeout, groupOf, rankInGroup } from './group.ts';
 import type { Work } from './work.ts';
 
 /** Options of a message. */

@@ -2,9 +2,9 @@ import { ArgumentError } from '@flambeau/core';
 import { readFile } from 'node:fs/promises';
 import { deserialize, serialize } from 'node:v8';
 import { newBytes } from './buffers.ts';
-import { checkTimeout, type CollectiveOptions } from './collectives.ts';
+import type { CollectiveOptions } from './collectives.ts';
 import { DistributedError } from './error.ts';
-import { groupOf, rankInGroup, type ProcessGroup } from './group.ts';
+import { checkTimeout, groupOf, rankInGroup, type ProcessGroup } from './group.ts';
 import type { Kind } from './addon.ts';
 import { Work } from './work.ts';
 

@@ -40,7 +40,8 @@ function jobName(environment: Environment): string | undefined {
 export class RollCall {
   private readonly folder: string | undefined;
   private readonly rank: number;
-  private readonly size: number;
+  /** Undefined where only MPI knows. */
+  private readonly size: number | undefined;
   /** How long ranks wait for each other. */
   private readonly seconds: number;
   /** The ranks on this host. */
@@ -50,7 +51,7 @@ export class RollCall {
   constructor(launcher: Launcher, environment: Environment, seconds: number) {
     this.seconds = seconds;
     this.size = launcher.size;
-    this.rank = first(environment, ['OMPI_COMM_WORLD_RANK', 'PMIX_RANK', 'PMI_RANK', 'SLURM_PROCID']) ?? -1;
+    this.rank = first(environment, ['OMPI_COMM_WORLD_RANK', 'PMIX_RANK', 'PMI_RANK', 'PMI_ID', 'SLURM_PROCID']) ?? -1;
     this.local = first(environment, ['OMPI_COMM_WORLD_LOCAL_SIZE', 'MPI_LOCALNRANKS']);
     const job = this.rank < 0 ? undefined : jobName(environment);
     if (job === undefined) return;
@@ -73,9 +74,9 @@ export class RollCall {
     } catch {
       return '';
     }
-    if (this.local !== this.size) {
+    if (this.size === undefined || this.local !== this.size) {
       const all = this.local === undefined ? 'the ranks' : `the ${this.local} ranks`;
-      return `of ${all} on host ${hostname()} only ${come.join(', ')} of ${this.size} came`;
+      return `of ${all} on host ${hostname()} only ${come.join(', ')}${this.size === undefined ? '' : ` of ${this.size}`} came`;
     }
     const absent = Array.from({ length: this.size }, (_, rank) => rank).filter((rank) => !come.includes(rank));
     return `rank ${absent.join(', ')} of ${this.size} (host ${hostname()}) ${absent.length === 1 ? 'has' : 'have'} not come`;

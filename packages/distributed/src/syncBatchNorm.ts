@@ -1,6 +1,17 @@
-import { ArgumentError, AsyncOnlyError, cat, internalScope, keep, ShapeError, showShape, tensor, type Tensor } from '@flambeau/core';
+import {
+  ArgumentError,
+  AsyncOnlyError,
+  cat,
+  describe,
+  internalScope,
+  keep,
+  ShapeError,
+  showShape,
+  tensor,
+  type Tensor,
+} from '@flambeau/core';
 import { customFunction, noGrad } from '@flambeau/autograd';
-import { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormLayerOptions, type Module } from '@flambeau/nn';
+import { BatchNorm1d, BatchNorm2d, BatchNorm3d, Module, type BatchNormLayerOptions } from '@flambeau/nn';
 import { allGatherIntoTensor, allReduce } from './collectives.ts';
 import { groupOf, isInitialized, type ProcessGroup } from './group.ts';
 
@@ -106,6 +117,8 @@ export class SyncBatchNorm extends BatchNorm1d {
    * @returns the module, or what stands in its place
    */
   static convertSyncBatchnorm(module: Module, processGroup?: ProcessGroup): Module {
+    if (!(module instanceof Module))
+      throw new ArgumentError({ op: 'SyncBatchNorm.convertSyncBatchnorm', expected: 'a module', received: describe(module) });
     const replaced = synchronized(module, processGroup);
     if (replaced !== undefined) return replaced;
     const layers = Array.from(module.namedModules(), ([path, below]) => [path, synchronized(below, processGroup)] as const);

@@ -8,6 +8,11 @@ it.each([
     { PMI_SIZE: '2', PMI_RANK: '0' },
     { name: 'mpirun of MPICH', size: 2, family: 'MPICH' },
   ],
+  // mpirun -pmi-port
+  [
+    { PMI_PORT: 'host:34131', PMI_ID: '1' },
+    { name: 'mpirun of MPICH', size: undefined, family: 'MPICH' },
+  ],
   [
     { PMI_SIZE: '8', SLURM_STEP_NUM_TASKS: '8' },
     { name: 'srun with PMI', size: 8, family: 'MPICH' },

@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { full, manualSeed, randn, setDefaultDevice, type Tensor } from '@flambeau/core';
+import { ArgumentError, full, manualSeed, randn, setDefaultDevice, type Tensor } from '@flambeau/core';
 import { noGrad } from '@flambeau/autograd';
 import { cpu } from '@flambeau/backend-cpu';
 import * as nn from '@flambeau/nn';
@@ -183,6 +183,13 @@ async function refusesDifferentNetworks(): Promise<void> {
   const features = rank === size - 1 ? 4 : 3;
   assert.throws(() => new DistributedDataParallel(new nn.Linear(features, 2)), new RegExp(`rank ${size - 1} with others than rank 0`));
   assert.throws(() => new DistributedDataParallel(new nn.ReLU()), /requires a gradient/);
+  // Other options make other collectives: without the check the gradients would be those of another parameter.
+  const last = rank === size - 1;
+  for (const options of [{ bucketCapMb: last ? 1e-5 : 25 }, { broadcastBuffers: last }])
+    assert.throws(
+      () => new DistributedDataParallel(new nn.Linear(3, 2), options),
+      new RegExp(`the same bucketCapMb and broadcastBuffers in all ranks, got rank ${size - 1}`),
+    );
   await barrier();
 }
 
@@ -199,6 +206,20 @@ async function trainsInGroups(): Promise<void> {
   close('gradient of a half', model.module.weight.grad, full([1, 1], mean));
 }
 
+/** What TypeScript would refuse, from a program without types. */
+function refusesWrongArguments(): void {
+  const model = new DistributedDataParallel(new nn.Linear(3, 2));
+  const wrong: readonly [body: () => unknown, message: RegExp][] = [
+    [() => Reflect.construct(DistributedDataParallel, [model.module, { findUnusedParameters: true }]), /options among processGroup/],
+    [() => Reflect.apply(model.noSync, model, [3]), /the body to be a function, got 3/],
+    [() => Reflect.apply(SyncBatchNorm.convertSyncBatchnorm, SyncBatchNorm, [{}]), /convertSyncBatchnorm: a module, got an object/],
+    [() => Reflect.apply(getRank, undefined, [{}]), /getRank: group to be a ProcessGroup/],
+    [() => Reflect.apply(getWorldSize, undefined, [3]), /getWorldSize: group to be a ProcessGroup/],
+    [() => newGroup([0], { timeout: -1 }), /newGroup: a timeout of more than 0/],
+  ];
+  for (const [body, message] of wrong) assert.throws(body, (error) => error instanceof ArgumentError && message.test(error.message));
+}
+
 sameInAllRanks();
 for (const cap of [25, 1e-5, 6e-5]) averagesGradients(cap);
 accumulates();
@@ -209,6 +230,7 @@ broadcastsBuffers();
 await checkpoints();
 await refusesDifferentNetworks();
 await trainsInGroups();
+refusesWrongArguments();
 const count = full([1], 1);
 await allReduce(count);
 if (rank === 0) console.log(`all ${flat(count)[0]} ranks agree`);
