@@ -151,6 +151,37 @@ for (let i = 0; i < 100; i++) {
 console.log(last < 0.02 ? 'trained' : 'not trained: ' + last);`;
 runProgram(whole, 'flambeau trains the regression net', training, 'trained');
 
+// Workers load the dataset's module by themselves, beside the bundle that the program has loaded.
+writeFileSync(
+  join(whole, 'numbers.mjs'),
+  `import { data, tensor } from 'flambeau';
+export class Numbers extends data.Dataset {
+  length = 4;
+  get(index) { return tensor([index]); }
+  workerSource() { return { module: import.meta.url, name: 'Numbers', args: [] }; }
+}
+export class Shared extends data.IterableDataset {
+  *[Symbol.iterator]() {
+    const { id, numWorkers } = data.getWorkerInfo();
+    for (let i = id; i < 4; i += numWorkers) yield tensor([i]);
+  }
+  workerSource() { return { module: import.meta.url, name: 'Shared', args: [] }; }
+}`,
+);
+const loading = `import { data } from 'flambeau';
+import { Numbers, Shared } from './numbers.mjs';
+const seen = [];
+for (const dataset of [new Numbers(), new Shared()])
+  for await (const batch of new data.DataLoader(dataset, { batchSize: 2, numWorkers: 2 })) seen.push(batch.flatten().toArraySync());
+console.log(JSON.stringify(seen));`;
+const loaded = '[[0,1],[2,3],[0,2],[1,3]]';
+writeFileSync(join(whole, 'loading.mjs'), loading);
+check('a DataLoader with workers loads a dataset of a program', expectText(run(process.execPath, ['loading.mjs'], { cwd: whole }), loaded));
+check(
+  'and so does one on the command line',
+  expectText(run(process.execPath, ['--input-type=module', '-e', loading], { cwd: whole }), loaded),
+);
+
 writeFileSync(join(whole, 'check.ts'), `${training}\nexport const shape: readonly number[] = x.shape;\n`);
 for (const resolution of ['nodenext', 'bundler']) {
   const compilerOptions = {

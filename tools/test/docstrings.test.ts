@@ -51,6 +51,10 @@ const around: Readonly<Record<string, { before?: string; after?: string }>> = {
       'const x = tensor([2], { dtype: "float32", requiresGrad: true }); (cube(x) as Tensor).sum().backward(); check(x.grad?.itemSync() === 12, x.grad);',
   },
   'data/stream.ts StreamDataset': { before: "import { StreamDataset, streamJsonLines } from '@flambeau/data';" },
+  'data/workers/info.ts getWorkerInfo': {
+    before: "import { getWorkerInfo, IterableDataset } from '@flambeau/data';",
+    after: 'check([...({ [Symbol.iterator]: () => new Numbers()[Symbol.iterator]() })].length === 100, "all numbers outside workers");',
+  },
   'data/workers/messages.ts WorkerSource': {
     before:
       "import { Dataset as Base } from '@flambeau/data'; abstract class Dataset<T> extends Base<T> { folder = 'digits'; length = 0; get(): T { throw new Error('none'); } }",

@@ -31,6 +31,9 @@ export abstract class Dataset<T> {
 /** Samples one after the other, without an index. */
 export abstract class IterableDataset<T> {
   abstract [Symbol.iterator](): Iterator<T>;
+
+  /** How a worker makes this dataset anew; needed for `numWorkers`. Each worker iterates its copy: share samples out by `getWorkerInfo`. */
+  workerSource?(): WorkerSource;
 }
 
 /** Rows of tensors whose first sizes are equal: sample i is row i of each. */

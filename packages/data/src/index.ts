@@ -17,6 +17,7 @@ export { JsonLinesDataset, streamJsonLines } from './sources/jsonLines.ts';
 export { ParquetDataset } from './sources/parquet.ts';
 export { DataSourceError, type Source } from './sources/source.ts';
 export { padCollate, padSequences } from './padding.ts';
+export { getWorkerInfo, type WorkerInfo } from './workers/info.ts';
 export { WorkerError } from './workers/pool.ts';
 export type { WorkerSource } from './workers/messages.ts';
 export type { LoaderState } from './position.ts';

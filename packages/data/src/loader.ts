@@ -125,11 +125,12 @@ export class DataLoader<T> implements Iterable<Batch<T>>, AsyncIterable<Batch<T>
       });
     }
     if (numWorkers === 0) return;
-    if (!(this.dataset instanceof Dataset) || this.dataset.workerSource === undefined) {
+    const { dataset } = this;
+    if (!(dataset instanceof Dataset || dataset instanceof IterableDataset) || dataset.workerSource === undefined) {
       throw new ArgumentError({
         op: 'DataLoader',
         expected: 'a dataset with a workerSource method, which says how a worker makes it anew',
-        received: `a ${this.dataset.constructor.name} without one`,
+        received: `a ${dataset.constructor.name} without one`,
         hint: 'Return { module: import.meta.url, name, args } from it, or use numWorkers: 0.',
       });
     }
@@ -252,19 +253,24 @@ export class DataLoader<T> implements Iterable<Batch<T>>, AsyncIterable<Batch<T>
 
   private async *fromWorkers(): AsyncGenerator<Batch<T>> {
     const { numWorkers = 0, prefetchFactor = 2, timeout = 0, persistentWorkers = false, workerInit, workerCollate, signal } = this.options;
-    const { items, seed: drawn } = this.indices();
+    const { dataset, batchSize, dropLast } = this;
+    const iterable = dataset instanceof IterableDataset;
+    const { items, seed: drawn } = iterable ? this.pass(() => [][Symbol.iterator]()) : this.indices();
+    // What an IterableDataset gives is known when it has come: a pass that goes on in the middle lets the given batches go by.
+    let skip = iterable ? this.position.passed : 0;
     const seed = drawn & 0x7fffffffffffffffn;
-    const source = (this.dataset as Dataset<T>).workerSource?.() as WorkerSource;
+    const source = dataset.workerSource?.() as WorkerSource;
     this.pool ??= WorkerPool.start({
       numWorkers,
       prefetchFactor,
       timeout,
       signal,
-      start: (id) => ({ source, id, count: numWorkers, seed: seed + BigInt(id), init: workerInit, device: getDefaultDevice().source, collate: workerCollate }), // prettier-ignore
+      start: (id) => ({ source, id, count: numWorkers, seed: seed + BigInt(id), init: workerInit, device: getDefaultDevice().source, collate: workerCollate, cut: iterable ? { batchSize, dropLast } : undefined }), // prettier-ignore
     });
     let whole = false;
     try {
-      for await (const batch of (await this.pool).run(items, seed)) {
+      for await (const batch of (await this.pool).run(iterable ? nextOnes() : items, seed)) {
+        if (skip-- > 0) continue;
         this.position.given();
         yield batch as Batch<T>;
       }
@@ -282,6 +288,11 @@ export class DataLoader<T> implements Iterable<Batch<T>>, AsyncIterable<Batch<T>
     this.pool = undefined;
     await pool?.end();
   }
+}
+
+/** Asks for the next batch, again and again. */
+function* nextOnes(): Iterable<undefined> {
+  for (;;) yield undefined;
 }
 
 declare const setImmediate: ((run: () => void) => unknown) | undefined;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { manualSeed, type Tensor } from '@flambeau/core';
-import { DataLoader, WorkerError, type DataLoaderOptions } from '@flambeau/data';
-import { Noise, Squares, Together } from './workerDatasets.ts';
+import { ChainDataset, DataLoader, getWorkerInfo, WorkerError, type DataLoaderOptions } from '@flambeau/data';
+import { Counting, Leaving, Noise, Squares, Ticker, Together } from './workerDatasets.ts';
 
 const module = new URL('./workerDatasets.ts', import.meta.url).href;
 
@@ -81,10 +81,60 @@ describe('a loader with workers', () => {
     expect(sums).toEqual([6, 9]);
   });
 
+  it('lets every worker iterate its copy of an IterableDataset, batch for batch in turn, and shares it out by getWorkerInfo', async () => {
+    const pass = async (loader: DataLoader<[number, number]>): Promise<unknown[]> => {
+      const out: unknown[] = [];
+      for await (const [numbers, workers] of loader) out.push([numbers.toArraySync(), [...new Set(workers.toArraySync() as number[])]]);
+      return out;
+    };
+    const whole = [[[0, 2], [0]], [[1, 3], [1]], [[4, 6], [0]], [[5], [1]]]; // prettier-ignore
+    const staying = new DataLoader(new Counting(7), { batchSize: 2, numWorkers: 2, persistentWorkers: true });
+    expect(await pass(staying)).toEqual(whole);
+    expect(await pass(staying)).toEqual(whole);
+    await staying.close();
+    // Each worker leaves out its own last batch that is not full, as in PyTorch.
+    expect(await pass(new DataLoader(new Counting(7), { batchSize: 2, numWorkers: 2, dropLast: true }))).toEqual(whole.slice(0, 3));
+    // Without sharing every worker gives all of it.
+    const twice = await pass(new DataLoader(new Counting(3, false), { batchSize: 2, numWorkers: 2 }));
+    expect(twice).toEqual([[[0, 1], [0]], [[0, 1], [1]], [[2], [0]], [[2], [1]]]); // prettier-ignore
+    // More workers than samples: those without any are at their end at once.
+    expect(await pass(new DataLoader(new Counting(1), { batchSize: 2, numWorkers: 3 }))).toEqual([[[0], [0]]]);
+    expect(getWorkerInfo()).toBeUndefined();
+  });
+
+  it('goes on in the middle of an IterableDataset, and shares out a stream', async () => {
+    const options = { batchSize: 2, numWorkers: 2 };
+    const loader = new DataLoader(new Counting(9), options);
+    let state = loader.stateDict();
+    const first: unknown[] = [];
+    for await (const [numbers] of loader) {
+      first.push(numbers.toArraySync());
+      if (first.length === 2) state = loader.stateDict();
+    }
+    const resumed = new DataLoader(new Counting(9), options);
+    resumed.loadStateDict(state);
+    const rest: unknown[] = [];
+    for await (const [numbers] of resumed) rest.push(numbers.toArraySync());
+    expect(rest).toEqual(first.slice(2));
+    const ticks: unknown[] = [];
+    for await (const numbers of new DataLoader(new Ticker(5), options)) ticks.push(numbers.toArraySync());
+    expect(ticks).toEqual([[0, 2], [1, 3], [4]]);
+  });
+
+  it('moves the bytes of a batch to the loader instead of copying them', async () => {
+    const told: unknown[] = [];
+    for await (const counts of new DataLoader(new Leaving(), { batchSize: 2, numWorkers: 1, prefetchFactor: 1 }))
+      told.push(counts.toArraySync());
+    // The first batch, of 2 x 3 float32 elements, has left when the second is made; nothing of it stays behind.
+    expect(told).toEqual([[[0, 0, 0], [0, 0, 0]], [[1, 24, 0], [1, 24, 0]]]); // prettier-ignore
+  });
+
   it('refuses a plain for, datasets that no worker can make, and functions that cannot be sent', () => {
     expect(() => [...new DataLoader(new Squares(3), { numWorkers: 1 })]).toThrow(/for await/);
     expect(() => new DataLoader({ length: 1, get: () => 1 } as never, { numWorkers: 1 })).toThrow(/workerSource/);
     expect(() => new DataLoader(new Squares(3), { numWorkers: 1, collate: (samples) => samples })).toThrow(/workerCollate/);
+    expect(() => [...new DataLoader(new Counting(3), { numWorkers: 1 })]).toThrow(/for await/);
+    expect(() => new DataLoader(new ChainDataset([new Counting(3)]), { numWorkers: 1 })).toThrow(/workerSource.*ChainDataset/);
     expect(() => new DataLoader(new Squares(3), { numWorkers: -1 })).toThrow(/numWorkers >= 0/);
   });
 });

@@ -1,4 +1,4 @@
-import { bytesOf, fromBytes, getDefaultDevice, Tensor, type DeviceSource, type DType } from '@flambeau/core';
+import { bytesOf, DeviceError, fromBytes, getDefaultDevice, Tensor, type DeviceSource, type DType } from '@flambeau/core';
 
 /**
  * How a worker makes a dataset anew, since an object with methods cannot be sent to it: the export `name` of `module`, which is a class to
@@ -27,16 +27,30 @@ export interface WorkerStart {
   readonly device: DeviceSource | undefined;
   /** A collate function of the user's, by module and name. */
   readonly collate: Pick<WorkerSource, 'module' | 'name'> | undefined;
+  /** How a worker cuts the samples of an IterableDataset into batches; undefined for a dataset with indices. */
+  readonly cut: BatchCut | undefined;
 }
+
+/** How samples that come one after the other become batches. */
+export interface BatchCut {
+  readonly batchSize: number;
+  /** Leaves out a last batch that is not full. */
+  readonly dropLast: boolean;
+}
+
+/** The samples of a batch by their indices; undefined for the next ones of an IterableDataset. */
+export type Request = readonly number[] | undefined;
 
 export type ToWorker =
   | { readonly kind: 'start'; readonly start: WorkerStart }
   | { readonly kind: 'epoch'; readonly seed: bigint }
-  | { readonly kind: 'batch'; readonly order: number; readonly indices: readonly number[] };
+  | { readonly kind: 'batch'; readonly order: number; readonly indices: Request };
 
 export type FromWorker =
   | { readonly kind: 'ready' }
   | { readonly kind: 'batch'; readonly order: number; readonly batch: unknown }
+  // The worker's IterableDataset has no more.
+  | { readonly kind: 'end'; readonly order: number }
   | {
       readonly kind: 'error';
       readonly order: number;
@@ -72,8 +86,18 @@ export function pack(value: unknown, transfer: ArrayBuffer[]): unknown {
 function rawBytes(x: Tensor): Uint8Array<ArrayBuffer> {
   const packed = x.contiguous();
   const width = bytesOf(packed.dtype);
-  return (packed.device.downloadSync?.(packed.storage, packed.offset * width, packed.count * width) ?? new Uint8Array()).slice();
+  const { device } = packed;
+  if (device.downloadSync === undefined)
+    throw new DeviceError({
+      op: 'DataLoader',
+      expected: 'samples of workers on a device that is read synchronously',
+      received: `a tensor on ${device.name}`,
+      hint: 'Make samples on the CPU, and move each batch with to(device).',
+    });
+  // A copy of its own, which leaves the worker: the storage's bytes stay in its pool.
+  return device.downloadSync(packed.storage, packed.offset * width, packed.count * width).slice();
 }
+
 /** Makes the tensors of a packed batch on the default device. */
 export function unpack(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(unpack);

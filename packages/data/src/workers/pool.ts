@@ -1,5 +1,5 @@
 import { FlambeauError } from '@flambeau/core';
-import { unpack, type FromWorker, type WorkerStart } from './messages.ts';
+import { unpack, type FromWorker, type Request, type WorkerStart } from './messages.ts';
 import { startThread, type Thread } from './thread.ts';
 
 /** A worker of a DataLoader that threw, died, or did not answer in time. Code `WORKER`. */
@@ -42,6 +42,9 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
+/** In place of a batch: the worker's part of an IterableDataset is at its end. */
+const partEnded = Symbol('part ended');
+
 /** Workers that make batches side by side; they are handed out in order. */
 export class WorkerPool {
   private readonly options: PoolOptions;
@@ -77,11 +80,12 @@ export class WorkerPool {
       this.fail(new WorkerError(worker, `an error: ${message.message}`, message.index, message.stack));
       return;
     }
+    const batch = message.kind === 'end' ? partEnded : message.batch;
     const waiting = this.waiting.get(message.order);
-    if (waiting === undefined) this.ready.set(message.order, message.batch);
+    if (waiting === undefined) this.ready.set(message.order, batch);
     else {
       this.waiting.delete(message.order);
-      waiting.resolve(message.batch);
+      waiting.resolve(batch);
     }
   }
 
@@ -92,8 +96,8 @@ export class WorkerPool {
     this.waiting.clear();
   }
 
-  /** The batch of an order, when it comes. */
-  private take(order: number): Promise<unknown> {
+  /** The batch of an order, when the worker that was asked for it gives it. */
+  private take(order: number, worker: number): Promise<unknown> {
     if (this.failure !== undefined) return Promise.reject(this.failure);
     if (this.ready.has(order)) {
       const batch = this.ready.get(order);
@@ -101,15 +105,14 @@ export class WorkerPool {
       return Promise.resolve(batch);
     }
     return new Promise((resolve, reject) => {
-      const { timeout, numWorkers, signal } = this.options;
+      const { timeout, signal } = this.options;
       const giveUp = (error: Error): void => {
         this.waiting.delete(order);
         settle();
         reject(error);
       };
       const abort = (): void => giveUp(signal?.reason instanceof Error ? signal.reason : new Error('aborted'));
-      const timer =
-        timeout > 0 ? setTimeout(() => giveUp(new WorkerError(order % numWorkers, `nothing within ${timeout} ms`)), timeout) : undefined;
+      const timer = timeout > 0 ? setTimeout(() => giveUp(new WorkerError(worker, `nothing within ${timeout} ms`)), timeout) : undefined;
       const settle = (): void => {
         clearTimeout(timer);
         signal?.removeEventListener('abort', abort);
@@ -128,30 +131,43 @@ export class WorkerPool {
     });
   }
 
-  /** Batches of indices, made by the workers and given in order. */
-  async *run(batches: Iterable<readonly number[]>, seed: bigint): AsyncGenerator<unknown> {
+  /**
+   * Batches, made by the workers in turn and given in the order in which they were asked for. A worker whose part of an IterableDataset is at
+   * its end loses its turn when that is found in this order, so that the order is the same in each run.
+   */
+  async *run(requests: Iterable<Request>, seed: bigint): AsyncGenerator<unknown> {
     this.ready.clear();
     for (const thread of this.threads) {
       thread.hold(true);
       thread.post({ kind: 'epoch', seed });
     }
     const { numWorkers, prefetchFactor, signal } = this.options;
-    const iterator = batches[Symbol.iterator]();
-    let asked = 0;
+    const iterator = requests[Symbol.iterator]();
+    /** The workers in their turns, the next one first. */
+    let turns = Array.from({ length: numWorkers }, (_, worker) => worker);
+    /** Whom each outstanding order was asked of. */
+    const asked: number[] = [];
+    let orders = 0;
     const ask = (): boolean => {
+      const [worker, ...rest] = turns;
+      if (worker === undefined) return false;
       const next = iterator.next();
       if (next.done === true) return false;
-      this.threads[asked % numWorkers].post({ kind: 'batch', order: asked++, indices: next.value });
+      turns = [...rest, worker];
+      asked.push(worker);
+      this.threads[worker].post({ kind: 'batch', order: orders++, indices: next.value });
       return true;
     };
     try {
       let more = true;
-      while (more && asked < numWorkers * prefetchFactor) more = ask();
-      for (let order = 0; order < asked; order++) {
+      while (more && orders < numWorkers * prefetchFactor) more = ask();
+      for (let order = 0, worker = asked.shift(); worker !== undefined; order++, worker = asked.shift()) {
         signal?.throwIfAborted();
-        const batch = await this.take(order);
+        const batch = await this.take(order, worker);
+        const ended = worker;
+        if (batch === partEnded) turns = turns.filter((other) => other !== ended);
         if (more) more = ask();
-        yield unpack(batch);
+        if (batch !== partEnded) yield unpack(batch);
       }
     } finally {
       for (const thread of this.threads) thread.hold(false);

@@ -74,8 +74,8 @@ async function startNode(listener: ThreadListener): Promise<Thread> {
         `import('tsx/esm/api').then((tsx) => { tsx.register(); return import(${JSON.stringify(new URL('./nodeEntry.ts', import.meta.url).href)}); })`,
         { eval: true, execArgv: [...process.execArgv, '--conditions=flambeau-source'] },
       )
-    : // The bundle for Node lies beside this folder, not in it.
-      new NodeWorker(new URL('../workers/nodeEntry.js', import.meta.url));
+    : // The bundle for Node lies beside this folder, not in it. As text, which unlike a file may inherit `node --input-type=module`.
+      new NodeWorker(`import(${JSON.stringify(new URL('../workers/nodeEntry.js', import.meta.url).href)})`, { eval: true });
   worker.unref();
   worker.on('message', (message: FromWorker) => listener.message(message));
   worker.on('error', (error: Error) => listener.gone(error.stack ?? error.message));

@@ -1,10 +1,13 @@
 import { ArgumentError, hasDefaultDevice, manualSeed, setDefaultDevice, type Device, type DeviceSource } from '@flambeau/core';
 import { defaultCollate } from '../collate.ts';
-import type { Dataset } from '../dataset.ts';
-import { pack, type FromWorker, type ToWorker, type WorkerSource, type WorkerStart } from './messages.ts';
+import type { Dataset, IterableDataset } from '../dataset.ts';
+import { setWorkerInfo } from './info.ts';
+import { partOf, type Part } from './part.ts';
+import { pack, type FromWorker, type Request, type ToWorker, type WorkerSource, type WorkerStart } from './messages.ts';
 
 // The program of one worker: makes the dataset, then batches of it, one message each.
 
+type Collate = (samples: readonly unknown[]) => unknown;
 type Post = (message: FromWorker, transfer: ArrayBuffer[]) => void;
 
 async function load({ module, name }: Pick<WorkerSource, 'module' | 'name'>): Promise<(...args: never[]) => unknown> {
@@ -51,11 +54,7 @@ async function blamed(dataset: Dataset<unknown>, indices: readonly number[], err
   return error;
 }
 
-async function batchOf(
-  dataset: Dataset<unknown>,
-  indices: readonly number[],
-  collate: ((samples: readonly unknown[]) => unknown) | undefined,
-): Promise<unknown> {
+async function batchOf(dataset: Dataset<unknown>, indices: readonly number[], collate: Collate | undefined): Promise<unknown> {
   if (collate === undefined && dataset.getBatch !== undefined) {
     try {
       return await dataset.getBatch(indices);
@@ -93,31 +92,46 @@ async function takeDevice({ module, name }: DeviceSource): Promise<void> {
 
 /** Answers messages until the thread ends. */
 export function serve(post: Post): (message: ToWorker) => Promise<void> {
-  let dataset: Promise<Dataset<unknown>> | undefined;
-  let collate: ((samples: readonly unknown[]) => unknown) | undefined;
-  let id = 0;
-  const begin = async (start: WorkerStart): Promise<Dataset<unknown>> => {
-    id = start.id;
-    manualSeed(start.seed);
+  let dataset: Dataset<unknown> | IterableDataset<unknown> | undefined;
+  let started: WorkerStart | undefined;
+  let collate: Collate | undefined;
+  /** Where the pass over an IterableDataset is. */
+  let part: Part | undefined;
+  const seedWith = (start: WorkerStart, seed: bigint): void => {
+    manualSeed(seed);
+    setWorkerInfo({ id: start.id, numWorkers: start.count, seed, dataset });
+  };
+  const begin = async (start: WorkerStart): Promise<void> => {
+    started = start;
+    seedWith(start, start.seed);
     if (start.init !== undefined) await (await load(start.init))(...([start.id, start.count] as never[]));
-    if (start.collate !== undefined) collate = (await load(start.collate)) as unknown as (samples: readonly unknown[]) => unknown;
+    if (start.collate !== undefined) collate = (await load(start.collate)) as unknown as Collate;
     // The dataset's own module may choose the device; it is loaded before the dataset is made.
     await load(start.source);
     if (!hasDefaultDevice() && start.device !== undefined) await takeDevice(start.device);
     manualSeed(start.seed);
-    return (await make(start.source)) as Dataset<unknown>;
+    dataset = (await make(start.source)) as Dataset<unknown> | IterableDataset<unknown>;
+  };
+  const batch = async (indices: Request): Promise<{ batch: unknown } | undefined> => {
+    if (dataset === undefined) throw new Error('no dataset was made');
+    if (indices !== undefined) return { batch: await batchOf(dataset as Dataset<unknown>, indices, collate) };
+    const samples = await part?.next();
+    return samples && { batch: (collate ?? defaultCollate)(samples) };
   };
   const handle = async (message: ToWorker): Promise<void> => {
     try {
       if (message.kind === 'start') {
-        dataset = begin(message.start);
-        await dataset;
+        await begin(message.start);
         post({ kind: 'ready' }, []);
-      } else if (message.kind === 'epoch') manualSeed(message.seed + BigInt(id));
-      else if (dataset !== undefined) {
+      } else if (started === undefined || dataset === undefined) return;
+      else if (message.kind === 'epoch') {
+        seedWith(started, message.seed + BigInt(started.id));
+        if (started.cut !== undefined) part = partOf(dataset as IterableDataset<unknown>, started.cut);
+      } else {
+        const made = await batch(message.indices);
         const transfer: ArrayBuffer[] = [];
-        const batch = pack(await batchOf(await dataset, message.indices, collate), transfer);
-        post({ kind: 'batch', order: message.order, batch }, transfer);
+        if (made === undefined) post({ kind: 'end', order: message.order }, []);
+        else post({ kind: 'batch', order: message.order, batch: pack(made.batch, transfer) }, transfer);
       }
     } catch (error) {
       const index = error instanceof SampleError ? error.index : undefined;

@@ -1,6 +1,6 @@
 import { rand, setDefaultDevice, tensor, type Tensor } from '@flambeau/core';
 import { reference } from '@flambeau/backend-reference';
-import { Dataset, type WorkerSource } from '@flambeau/data';
+import { Dataset, getWorkerInfo, IterableDataset, type WorkerSource } from '@flambeau/data';
 
 // A module of its own, which Web Workers load by its address.
 setDefaultDevice(reference);
@@ -41,5 +41,17 @@ export class Noise extends Dataset<Tensor> {
 
   override workerSource(): WorkerSource {
     return { module: import.meta.url, name: 'Noise', args: [] };
+  }
+}
+
+/** The numbers below nine, shared out among the workers. */
+export class Counting extends IterableDataset<number> {
+  *[Symbol.iterator](): Iterator<number> {
+    const { id, numWorkers } = getWorkerInfo() ?? { id: 0, numWorkers: 1 };
+    for (let i = id; i < 9; i += numWorkers) yield i;
+  }
+
+  override workerSource(): WorkerSource {
+    return { module: import.meta.url, name: 'Counting', args: [] };
   }
 }

@@ -1,6 +1,6 @@
 import { manualSeed, type Tensor } from '@flambeau/core';
 import { DataLoader, type DataLoaderOptions } from '@flambeau/data';
-import { Noise, Squares, type Trap } from './datasets.ts';
+import { Counting, Noise, Squares, type Trap } from './datasets.ts';
 
 // What the test calls in the page.
 
@@ -34,6 +34,13 @@ export async function noise(): Promise<number[]> {
   manualSeed(3);
   const out: number[] = [];
   for await (const x of new DataLoader(new Noise(), { numWorkers: 2 })) out.push(await x.item());
+  return out;
+}
+
+/** The batches of an IterableDataset that two workers share. */
+export async function shared(): Promise<unknown[]> {
+  const out: unknown[] = [];
+  for await (const x of new DataLoader(new Counting(), { batchSize: 2, numWorkers: 2 })) out.push(await x.toArray());
   return out;
 }
 

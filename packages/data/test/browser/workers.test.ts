@@ -47,6 +47,10 @@ describe.skipIf(!hasChromium)('a loader with Web Workers in Chromium', () => {
     await expect(page.call('batches', { batchSize: 3, numWorkers: 2, timeout: 800 }, 'stall')).rejects.toThrow(/nothing within 800 ms/);
   });
 
+  it('shares an IterableDataset out by getWorkerInfo', async () => {
+    expect(await page.call('shared')).toEqual([[0, 2], [1, 3], [4, 6], [5, 7], [8]]);
+  });
+
   it('stops at an abort', async () => {
     await expect(page.call('batches', { batchSize: 3, numWorkers: 1 }, 'stall', 500)).rejects.toThrow(/enough/);
   });
