@@ -3,6 +3,9 @@ import { hostname, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Launcher } from './launcher.ts';
 
+/** Seconds after which nobody reads what a failed start has left. */
+const day = 86_400;
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const first = (environment: Environment, names: readonly string[]): number | undefined => {
@@ -55,8 +58,10 @@ export class RollCall {
     this.local = first(environment, ['OMPI_COMM_WORLD_LOCAL_SIZE', 'MPI_LOCALNRANKS']);
     const job = this.rank < 0 ? undefined : jobName(environment);
     if (job === undefined) return;
-    const folder = join(tmpdir(), `flambeau-${userInfo().uid}-${job.replaceAll(/[^\w.-]/g, '_')}`);
+    const mine = `flambeau-${userInfo().uid}-`;
+    const folder = join(tmpdir(), `${mine}${job.replaceAll(/[^\w.-]/g, '_')}`);
     try {
+      this.clear(mine);
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       writeFileSync(join(folder, String(this.rank)), '');
       this.folder = folder;
@@ -65,7 +70,18 @@ export class RollCall {
     }
   }
 
-  /** A sentence about who is missing; empty where that is not known. */
+  /** Removes what failed starts have left long ago. */
+  private clear(mine: string): void {
+    const old = Date.now() - 1000 * Math.max(this.seconds, day);
+    for (const name of readdirSync(tmpdir())) {
+      if (!name.startsWith(mine)) continue;
+      const folder = join(tmpdir(), name);
+      const stat = statSync(folder, { throwIfNoEntry: false });
+      if (stat !== undefined && stat.mtimeMs < old) rmSync(folder, { recursive: true, force: true });
+    }
+  }
+
+  /** A sentence about who is missing; empty where that is not known, or nobody is. */
   missing(): string {
     if (this.folder === undefined) return '';
     let come: number[];
@@ -74,6 +90,7 @@ export class RollCall {
     } catch {
       return '';
     }
+    if (come.length === this.size) return '';
     if (this.size === undefined || this.local !== this.size) {
       const all = this.local === undefined ? 'the ranks' : `the ${this.local} ranks`;
       return `of ${all} on host ${hostname()} only ${come.join(', ')}${this.size === undefined ? '' : ` of ${this.size}`} came`;
@@ -91,7 +108,7 @@ export class RollCall {
       .sort((a, b) => a - b);
   }
 
-  /** Takes the answer back when all have come. After a failure it stays, for ranks that wait a little longer. */
+  /** Takes the answer back when all have come. After a failure it stays, for ranks that wait a little longer; a start a day later removes it. */
   end(): void {
     if (this.folder === undefined) return;
     rmSync(join(this.folder, String(this.rank)), { force: true });
