@@ -26,6 +26,13 @@ export function defaultCollate(samples: readonly unknown[]): unknown {
     return first.map((_, i) => defaultCollate(samples.map((s) => (s as unknown[])[i])));
   }
   if (typeof first === 'object' && first !== null) {
+    const other = samples.findIndex((s) => typeof s !== 'object' || s === null);
+    if (other >= 0)
+      throw new ArgumentError({
+        op: 'collate',
+        expected: 'each sample to be a record, as the first is',
+        received: describe(samples[other]),
+      });
     return Object.fromEntries(
       Object.keys(first).map((key) => [key, defaultCollate(samples.map((s) => (s as Record<string, unknown>)[key]))]),
     );

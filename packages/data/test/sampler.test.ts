@@ -2,13 +2,16 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { arange, manualSeed, setDefaultDevice, type Tensor } from '@flambeau/core';
 import { reference } from '@flambeau/backend-reference';
 import {
+  BatchSampler,
   ChainDataset,
   ConcatDataset,
   DataLoader,
   Dataset,
+  defaultCollate,
   DistributedSampler,
   IterableDataset,
   randomSplit,
+  SequentialSampler,
   StackDataset,
   Subset,
   TensorDataset,
@@ -126,5 +129,44 @@ describe('the loader', () => {
     const awaited: unknown[] = [];
     for await (const [x] of new DataLoader(rows, { batchSize: 4 })) awaited.push(x.toArraySync());
     expect(awaited).toEqual(plain);
+  });
+});
+
+describe('BatchSampler', () => {
+  it('groups what a sampler gives, with the rest or without, and is what a loader takes', () => {
+    const sampler = new SequentialSampler({ length: 7 });
+    expect([...new BatchSampler(sampler, 3, false)]).toEqual([[0, 1, 2], [3, 4, 5], [6]]); // prettier-ignore
+    expect([...new BatchSampler(sampler, 3, true)]).toEqual([[0, 1, 2], [3, 4, 5]]); // prettier-ignore
+    expect([new BatchSampler(sampler, 3, false).length, new BatchSampler(sampler, 3, true).length]).toEqual([3, 2]);
+    const loader = new DataLoader(new Numbers(10, 7), { batchSampler: new BatchSampler(sampler, 3, true) });
+    expect([...loader].map((batch) => (batch as unknown as Tensor).toArraySync())).toEqual([[10, 11, 12], [13, 14, 15]]); // prettier-ignore
+    for (const size of [0, 1.5, -1]) expect(() => new BatchSampler(sampler, size, false)).toThrow(/a positive batch size/);
+  });
+});
+
+describe('collate', () => {
+  it('joins nested records place by place: tensors, numbers, booleans and strings in arrays and objects', () => {
+    const sample = (i: number): unknown => ({ image: arange(2).add(i), meta: { id: i, ratio: i / 2, names: [`a${i}`, i > 0] } });
+    const made = defaultCollate([sample(0), sample(1), sample(2)]) as {
+      image: Tensor;
+      meta: { id: Tensor; ratio: Tensor; names: [string[], Tensor] };
+    };
+    expect(made.image.toArraySync()).toEqual([[0, 1], [1, 2], [2, 3]]); // prettier-ignore
+    expect([made.meta.id.dtype, made.meta.id.toArraySync()]).toEqual(['int32', [0, 1, 2]]);
+    expect([made.meta.ratio.dtype, made.meta.ratio.toArraySync()]).toEqual(['float32', [0, 0.5, 1]]);
+    expect(made.meta.names[0]).toEqual(['a0', 'a1', 'a2']);
+    expect(made.meta.names[1].toArraySync()).toEqual([false, true, true]);
+  });
+
+  it.each([
+    ['a record that is missing', [{ a: 1 }, undefined]],
+    ['null for a record', [{ a: { b: 1 } }, { a: null }]],
+    ['a record without a key', [{ a: 1, b: 2 }, { a: 1 }]],
+    ['arrays of two lengths', [[1, 2], [1]]],
+    ['an array where the first has a number', [{ a: 1 }, { a: [1] }]],
+    ['a function', [() => 1]],
+    ['nothing', undefined],
+  ])('refuses %s', (_, samples) => {
+    expect(() => defaultCollate(samples as unknown[])).toThrow(expect.objectContaining({ code: expect.any(String) as string }) as Error);
   });
 });

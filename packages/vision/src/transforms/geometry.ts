@@ -1,20 +1,8 @@
-import {
-  ArgumentError,
-  cat,
-  checkInteger,
-  checkNumber,
-  describe,
-  readOptions,
-  ShapeError,
-  showShape,
-  tensor,
-  where,
-  type Tensor,
-} from '@flambeau/core';
+import { ArgumentError, checkInteger, checkNumber, describe, readOptions, ShapeError, showShape, type Tensor } from '@flambeau/core';
 import { functional as F } from '@flambeau/nn';
 import { checkProbability, checkRange, checkSize, type ImageSize } from './checks.ts';
 import { heightAndWidth, onChannelsFirst, spatialSize } from './picture.ts';
-import { cutPlaces, type Places } from './places.ts';
+import { allPlaces, cut, mirrored, rearrange, type Places } from './places.ts';
 import { below, chance, uniform, type Transform, type TransformRecipe } from './transform.ts';
 
 // Transforms that move pixels, of tensors [..., C, H, W] and of pictures [H, W, C].
@@ -46,15 +34,18 @@ abstract class Drawing<Decision> extends Moving {
   abstract draw(height: number, width: number): Decision;
   /** `image` is [..., C, H, W]. */
   protected abstract decided(image: Tensor, decision: Decision): Tensor;
-  /** `images` is [N, C, H, W], with a decision for each. */
-  protected abstract decidedAll(images: Tensor, decisions: readonly Decision[]): Tensor;
+  abstract placed(places: Places, drawn: unknown): Places;
+  abstract readonly fill: number;
 
   protected move(image: Tensor): Tensor {
     return this.decided(image, this.draw(...heightAndWidth(image)));
   }
 
   applyDrawn(images: Tensor, drawn: readonly unknown[]): Tensor {
-    return onChannelsFirst(images, 1, (x) => this.decidedAll(x, drawn as readonly Decision[]));
+    return onChannelsFirst(images, 1, (x) => {
+      const whole = allPlaces(...heightAndWidth(x));
+      return rearrange(x, drawn.map((decision) => this.placed(whole, decision)), this.fill); // prettier-ignore
+    });
   }
 
   batch(images: Tensor): Tensor {
@@ -207,21 +198,11 @@ export class RandomCrop extends Drawing<Corner> {
     const [top, left] = drawn as Corner;
     const [height, width] = pair(this.size);
     const [x, y] = this.pad?.before ?? [0, 0];
-    return { rows: cutPlaces(rows, top - y, height), columns: cutPlaces(columns, left - x, width) };
+    return { rows: cut(rows, top - y, height), columns: cut(columns, left - x, width) };
   }
 
   protected decided(image: Tensor, [top, left]: Corner): Tensor {
     return crop(this.pad?.apply(image) ?? image, top, left, ...pair(this.size));
-  }
-
-  protected decidedAll(images: Tensor, corners: readonly Corner[]): Tensor {
-    const padded = (this.pad?.apply(images) ?? images).contiguous();
-    const [height, width] = pair(this.size);
-    const [, channels, h, w] = padded.shape;
-    const strides = padded.strides;
-    // One view for each image of the batch: [1, C, height, width] at its corner.
-    const parts = corners.map(([top, left], i) => padded.asStrided([1, channels, height, width], strides, padded.offset + i * channels * h * w + top * w + left)); // prettier-ignore
-    return parts.length === 1 ? parts[0] : cat(parts, 0);
   }
 }
 
@@ -229,6 +210,7 @@ export class RandomCrop extends Drawing<Corner> {
 abstract class Mirror extends Drawing<boolean> {
   private readonly p: number;
   private readonly dim: -1 | -2;
+  readonly fill = 0;
 
   constructor(recipe: TransformRecipe, p: number, dim: -1 | -2) {
     super(recipe);
@@ -240,19 +222,14 @@ abstract class Mirror extends Drawing<boolean> {
     return chance(this.p);
   }
 
-  placed(places: Places, mirrored: unknown): Places {
-    if (mirrored !== true) return places;
+  placed(places: Places, drawn: unknown): Places {
+    if (drawn !== true) return places;
     const { rows, columns } = places;
-    return this.dim === -1 ? { rows, columns: columns.slice().reverse() } : { rows: rows.slice().reverse(), columns };
+    return this.dim === -1 ? { rows, columns: mirrored(columns) } : { rows: mirrored(rows), columns };
   }
 
-  protected decided(image: Tensor, mirrored: boolean): Tensor {
-    return mirrored ? image.flip(this.dim) : image;
-  }
-
-  protected decidedAll(images: Tensor, mirrored: readonly boolean[]): Tensor {
-    const which = tensor([...mirrored], { device: images.device }).reshape([-1, 1, 1, 1]);
-    return where(which, images.flip(this.dim), images);
+  protected decided(image: Tensor, turned: boolean): Tensor {
+    return turned ? image.flip(this.dim) : image;
   }
 }
 

@@ -15,6 +15,8 @@ export interface Transform {
   applyDrawn?(images: Tensor, drawn: readonly unknown[]): Tensor;
   /** What was drawn for an image as the places that its rows and columns come from; undefined where it is more than that. */
   placed?(places: Places, drawn: unknown): Places;
+  /** True where each value is made of the one in the same place and of its channel's number alone, and nothing is drawn. */
+  readonly pointwise?: boolean;
   /** What stands where `placed` has no place; 0 when missing. */
   readonly fill?: number;
   /** Height and width of what it makes of an image; those of the image when missing. */
