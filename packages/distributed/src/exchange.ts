@@ -1,4 +1,4 @@
-import { bytesOf, DTypeError, ShapeError, sameShape, showShape, type Tensor } from '@flambeau/core';
+import { bytesOf, checkWritable, DTypeError, ShapeError, sameShape, showShape, type Tensor } from '@flambeau/core';
 import { download, hostBytes, newBytes, readInto, writeBytes, type HostBytes } from './buffers.ts';
 import type { ProcessGroup } from './group.ts';
 import type { Task } from './transport.ts';
@@ -95,6 +95,8 @@ export function carryOut<T>(exchange: Exchange, value: () => T): Work<T> {
       hint: 'Split the tensor, and call it for each part.',
     });
   }
+  // What cannot be written is found before the other ranks are met.
+  if (receive?.write === true) for (const x of receive.tensors) checkWritable(op, x);
   if (gate === undefined && tensorsOf(exchange).every((x) => x.device.synchronous))
     return submit(exchange, send && stage(op, send), receive && stage(op, receive), value);
   const before = gate;

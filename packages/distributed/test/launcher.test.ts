@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { initProcessGroup, type InitOptions } from '../src/index.ts';
 import { findLauncher, installHint, libraryNames } from '../src/launcher.ts';
 
 it.each([
@@ -39,4 +40,16 @@ it('tries the libraries of the launcher, of both families where it says nothing,
   expect(installHint(openMpi)).toContain('openmpi-bin');
   expect(installHint(openMpi)).not.toContain('mpich');
   expect(installHint(unknown)).toMatch(/openmpi-bin.*mpich/);
+});
+
+it.each([
+  [{ debug: 1 }, 'debug to be true or false, got 1'],
+  [{ debug: 'yes' }, 'debug to be true or false'],
+  [{ timeout: 0 }, 'timeout to be more than 0 milliseconds'],
+  [{ startTimeout: '5' }, 'startTimeout to be more than 0 milliseconds'],
+  [{ silenceTimeout: Number.NaN }, 'silenceTimeout to be more than 0 milliseconds'],
+  [{ backend: 'gloo' }, "the backend 'mpi'"],
+  [{ backned: 'mpi' }, 'backned'],
+])('refuses %j before it joins anyone', (options, message) => {
+  expect(() => initProcessGroup(options as InitOptions)).toThrow(message);
 });

@@ -182,6 +182,10 @@ const withNaN = tensor([rank === 0 ? NaN : 1, 2]);
 await allReduce(withNaN, 'max');
 assert.ok(Number.isNaN(numbersOf(withNaN)[0]), 'NaN wins');
 
+// What cannot be written is refused before the other ranks are met.
+assert.throws(() => allReduce(full([1], 1).expand(4)), /elements are all different places/);
+if (rank > 0) assert.throws(() => broadcast(full([1], 1).expand(4)), /elements are all different places/);
+
 // Sub-groups: the even ranks in reverse order, and the odd ones; the sum of a group counts its members only.
 const even = ranks.filter((r) => r % 2 === 0).toReversed();
 const groups = [await newGroup(even), ...(size > 1 ? [await newGroup(ranks.filter((r) => r % 2 === 1))] : [])];

@@ -1,10 +1,13 @@
 // Lets the last rank fail in the way that the first argument names, while the others wait for it in a collective.
 import { full, setDefaultDevice } from '@flambeau/core';
+import '@flambeau/autograd';
 import { cpu } from '@flambeau/backend-cpu';
+import * as nn from '@flambeau/nn';
 import {
   allReduce,
   barrier,
   broadcast,
+  DistributedDataParallel,
   DistributedError,
   getRank,
   getWorldSize,
@@ -16,6 +19,7 @@ import {
 const way = process.argv[2];
 const forever = new Int32Array(new SharedArrayBuffer(4));
 const { OMPI_COMM_WORLD_RANK = process.env['PMI_RANK'] } = process.env;
+if (way === 'early' && OMPI_COMM_WORLD_RANK === '3') process.exit(3);
 if (way === 'absent' && OMPI_COMM_WORLD_RANK === '3') Atomics.wait(forever, 0, 0);
 setDefaultDevice(cpu);
 initProcessGroup({ backend: 'mpi', startTimeout: 5000, timeout: 2000, silenceTimeout: 3000, debug: way === 'shape' || way === 'order' });
@@ -41,9 +45,15 @@ const ways: Record<string, () => unknown> = {
 
 await allReduce(full([4], 1));
 try {
-  if (last) await ways[way]();
+  if (last) await ways[way]?.();
   if (way === 'group') await newGroup([0]);
   else if (way === 'message') recv(full([4], 1), getWorldSize() - 1).waitSync();
+  else if (way === 'backward') {
+    const model = new DistributedDataParallel(new nn.Linear(2, 1));
+    const loss = model.forward(full([1, 2], 1)).sum();
+    if (last) Atomics.wait(forever, 0, 0);
+    loss.backward();
+  }
   // One rank awaits, the others block.
   else if (rank === 0) await allReduce(full([4], 1));
   else allReduce(full([4], 1)).waitSync();
