@@ -14,7 +14,7 @@ import {
 } from './legacy.ts';
 import type { LUFactors } from './lu.ts';
 import { pinverse } from './pinv.ts';
-import { matrixExp, matrixPower } from './products.ts';
+import { matrixPower } from './products.ts';
 import { geqrf, householderProduct, ormqr, type OrmqrOptions, type QRParts } from './qr.ts';
 import { inv } from './solve.ts';
 
@@ -58,7 +58,6 @@ declare module '@flambeau/core' {
     /** The full orthogonal matrix of these reflectors times another matrix. */
     ormqr(tau: Tensor, other: Tensor, options?: OrmqrOptions): Tensor;
     /** The exponential of square matrices. */
-    matrixExp(): Tensor;
   }
 }
 
@@ -77,7 +76,6 @@ addTensorMethods({
   luSolve,
   triangularSolve,
   matrixPower,
-  matrixExp,
   geqrf,
   orgqr: householderProduct,
   ormqr,

@@ -15,18 +15,8 @@ export {
   type VectorNormOptions,
 } from './norms.ts';
 export { lstsq, matrixRank, pinv, type LeastSquares, type LstsqOptions, type ToleranceOptions } from './pinv.ts';
-export {
-  cross,
-  diagonal,
-  matrixExp,
-  matrixPower,
-  multiDot,
-  tensorinv,
-  tensorsolve,
-  vander,
-  vecdot,
-  type DiagonalOptions,
-} from './products.ts';
+export { matrixExp } from '@flambeau/core';
+export { cross, diagonal, matrixPower, multiDot, tensorinv, tensorsolve, vander, vecdot, type DiagonalOptions } from './products.ts';
 export { householderProduct, qr, type QROptions, type QRParts } from './qr.ts';
 export { inv, invEx, solve, solveEx, type SolveOptions } from './solve.ts';
 export { svd, svdvals, type SVDOptions, type SVDParts } from './svd.ts';

@@ -14,7 +14,7 @@ import {
   showShape,
   Tensor,
 } from '@flambeau/core';
-import { wide, wideSquare } from './host.ts';
+import { wide } from './host.ts';
 import { inv, solve } from './solve.ts';
 import { identity } from './triangles.ts';
 
@@ -43,25 +43,6 @@ export function matrixPower(A: Tensor, n: number): Tensor {
     if (rest === 0) break;
   }
   return (result ?? A).to(A.dtype);
-}
-
-/**
- * The exponential of square matrices, Σ Aᵏ/k!: by a Taylor polynomial of A/2ˢ, squared s times.
- * @param A - shape [..., n, n] @see Moler & Van Loan 2003, method 3
- */
-export function matrixExp(A: Tensor): Tensor {
-  const a = wideSquare('linalg.matrixExp', A);
-  const n = a.shape[a.ndim - 1];
-  if (a.count === 0) return A.clone();
-  // Below a norm of 1 the terms after the 18th are beyond float64.
-  const size = a.device.synchronous ? a.abs().sum(-2).amax().itemSync() : 2 ** 8;
-  const squarings = Math.max(0, Math.ceil(Math.log2(size)));
-  const scaled = a.div(2 ** squarings);
-  const one = identity(a, n);
-  let result: Tensor = one;
-  for (let k = 18; k >= 1; k--) result = scaled.matmul(result).div(k).add(one);
-  for (let i = 0; i < squarings; i++) result = result.matmul(result);
-  return result.to(A.dtype);
 }
 
 /**

@@ -145,9 +145,13 @@ export function cross(a: Tensor, b: Tensor, ...args: Call<{ dim?: number | null 
     .sub(x.roll(-2, d).mul(y.roll(-1, d)));
 }
 
+/** A norm of 2²⁰ is far beyond what has an exponential in floats, unless all eigenvalues are negative. */
+const mostHalvings = 20;
+
 /**
- * The exponential of square matrices, by scaling and squaring: e^A = (e^(A/2^s))^(2^s), the inner one by its series.
- * @throws ShapeError unless the last two dimensions are equal
+ * The exponential of square matrices, Σ Aᵏ/k!: by a Taylor polynomial of A/2ˢ, squared s times. Each matrix is halved as often as its own norm asks.
+ * @param x - shape [..., n, n] @see Moler & Van Loan 2003, method 3
+ * @throws ShapeError unless the last two dimensions are equal, DTypeError unless of floats
  */
 export function matrixExp(x: Tensor): Tensor {
   const op = 'matrixExp';
@@ -156,14 +160,16 @@ export function matrixExp(x: Tensor): Tensor {
   if (n !== x.shape[x.ndim - 2]) throw new ShapeError({ op, expected: 'square matrices', received: showShape(x.shape) });
   if (x.count === 0) return x.clone();
   const a = cast(x, widestFloat(x));
-  // Norms up to 2^16 are brought below 1/2; where values can be read, no more squarings are made than are needed.
-  const size = a.device.synchronous ? a.abs().sum(-1).amax().itemSync() : 2 ** 16;
-  const squarings = Number.isFinite(size) && size > 0 ? Math.max(0, Math.ceil(Math.log2(size)) + 1) : 0;
-  const scaled = a.mul(2 ** -squarings);
+  // Below a norm of 1 the terms after the 18th are beyond float64.
+  const halvings = a.abs().sum(-1).amax(-1).log2().ceil().clamp(0, mostHalvings).unsqueeze(-1).unsqueeze(-1);
+  const most = a.device.synchronous ? halvings.amax().itemSync() : mostHalvings;
+  // By halves, which are exact: a GPU's exp2 is not.
+  let scaled: Tensor = a;
+  for (let i = 0; i < most; i++) scaled = halvings.gt(i).where(scaled.mul(0.5), scaled);
   const identity = expandTo(eye(n, { dtype: a.dtype, device: a.device }), a.shape);
   let sum = identity.add(scaled.div(18));
   for (let k = 17; k > 0; k--) sum = identity.add(scaled.div(k).matmul(sum));
-  for (let i = 0; i < squarings; i++) sum = sum.matmul(sum);
+  for (let i = 0; i < most; i++) sum = halvings.gt(i).where(sum.matmul(sum), sum);
   return cast(sum, x.dtype);
 }
 

@@ -122,6 +122,10 @@ describe('norms and products', () => {
   it('exponentiates a nilpotent matrix in two terms, and differentiates it', () => {
     expect(f.matrixExp(f.tensor([[0, 3], [0, 0]])).toArraySync()).toEqual([[1, 3], [0, 1]]); // prettier-ignore
     expect(gradcheck(f.matrixExp, [doubles([[0.3, 2], [-1, 0.5]])])).toBe(true); // prettier-ignore
+    // Each of a batch by its own norm: diagonal matrices, whose exponentials are known.
+    const batch = f.matrixExp(doubles([[[1e-3, 0], [0, -1e-3]], [[20, 0], [0, -20]], [[-1000, 0], [0, 0]]])); // prettier-ignore
+    const expected = [[1e-3, -1e-3], [20, -20], [-1000, 0]].map(([a, b]) => [[Math.exp(a), 0], [0, Math.exp(b)]]); // prettier-ignore
+    expect(batch.sub(doubles(expected)).abs().div(doubles(expected).add(1e-12)).amax().itemSync()).toBeLessThan(1e-11);
   });
 
   it('contracts dimensions, and multiplies in blocks', () => {

@@ -31,21 +31,6 @@ export interface OrthogonalOptions {
 }
 const names = ['name', 'orthogonalMap', 'useTrivialization'] as const;
 
-/**
- * e^A by Taylor's series of A/2⁸ and eight squarings: enough for norms up to 50.
- * @see Moler & Van Loan 2003, method 3
- */
-function matrixExp(a: Tensor): Tensor {
-  const dtype = a.device.supports('float64') ? 'float64' : a.dtype;
-  const one = eye(a.shape[0], { dtype, device: a.device });
-  const scaled = a.to(dtype).div(256);
-  // Horner's scheme: I + S(I + S/2(I + S/3(...)))
-  let sum = one;
-  for (let k = 10; k > 0; k--) sum = one.add(scaled.matmul(sum).div(k));
-  for (let i = 0; i < 8; i++) sum = sum.matmul(sum);
-  return sum.to(a.dtype);
-}
-
 /** The first k columns of the product of reflections I - τ v vᵀ, with the v in the columns of x below the diagonal, and the signs of x's diagonal. */
 function productOfReflections(x: Tensor): Tensor {
   const [n, k] = x.shape;
@@ -85,7 +70,7 @@ class _Orthogonal extends Module {
     if (this.orthogonalMap === 'householder') q = productOfReflections(x);
     else {
       const lower = n === k ? x.tril() : cat([x.tril(), x.newZeros([n, n - k])], 1);
-      q = matrixExp(lower.sub(lower.t())).narrow(1, 0, k);
+      q = lower.sub(lower.t()).matrixExp().narrow(1, 0, k);
     }
     if (this.base !== null) q = this.base.detach().matmul(q);
     return wide ? q.t() : q;
