@@ -57,14 +57,19 @@ for (const [name, open] of [
   }
 }
 
-/** One turn: milliseconds of the wall's clock, and of all threads of this process. */
-async function turn(run) {
+/** One turn: milliseconds of the wall's clock, and of all threads of this process, for each of `runs`. */
+async function turn(run, runs = 1) {
   const [cpu, started] = [process.cpuUsage(), performance.now()];
-  await run();
+  for (let i = 0; i < runs; i++) await run();
   const wall = performance.now() - started;
   const { user, system } = process.cpuUsage(cpu);
-  return { wall, cpu: (user + system) / 1000 };
+  return { wall: wall / runs, cpu: (user + system) / 1000 / runs };
 }
+
+/** A turn of what takes a few milliseconds is as many runs as take this long, after a warm-up: else V8 would still be compiling. */
+const turnMs = 200;
+/** Milliseconds of its warm-up. */
+const warmMs = 3000;
 
 const rows = [];
 for (const work of Object.keys(libraries.Flambeau.works)) {
@@ -73,15 +78,19 @@ for (const work of Object.keys(libraries.Flambeau.works)) {
   for (const [name, { works }] of Object.entries(libraries)) {
     try {
       const run = await works[work]();
-      const { wall } = await turn(run); // compiles
-      if (wall < longest) await run();
-      ready.push({ name, run, times: [] });
+      let { wall } = await turn(run); // compiles
+      if (wall < longest) ({ wall } = await turn(run));
+      const runs = Math.max(1, Math.floor(turnMs / wall));
+      if (runs > 1) await turn(run, Math.ceil(warmMs / wall));
+      ready.push({ name, run, runs, times: [] });
     } catch (error) {
       console.log(`${work}: ${name} cannot: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`);
     }
   }
   for (let i = 0; i < turns; i++) {
-    for (const { run, times } of ready) if (times.reduce((sum, { wall }) => sum + wall, 0) < longest) times.push(await turn(run));
+    for (const { run, runs, times } of ready) {
+      if (times.reduce((sum, { wall }) => sum + wall, 0) < longest) times.push(await turn(run, runs));
+    }
   }
   const row = { work };
   for (const { name, times } of ready)

@@ -246,11 +246,16 @@ export class Program {
     return { bindings, places, shifts };
   }
 
-  /** Runs `body` for i from 0 to `threads` - 1. */
-  run(threads: number, body: string): void {
+  /**
+   * Runs `body` for i from 0 to `threads` - 1. Where the name, the operands, the words and `way` say all that the body depends on, it may be a
+   * function, which is called once for all calls that agree in them: long texts are dear to write and to look up.
+   */
+  run(threads: number, body: string | (() => string), way = ''): void {
     if (threads === 0) return;
     const count = this.word(threads);
-    this.launch(Math.ceil(threads / 64), 64, (across) => `let i = i32(id.x + id.y * ${across * 64}u);\n  if (i >= ${count}) { return; }\n  ${body}`); // prettier-ignore
+    const text = (): string => (typeof body === 'string' ? body : body());
+    const main = (across: number): string => `let i = i32(id.x + id.y * ${across * 64}u);\n  if (i >= ${count}) { return; }\n  ${text()}`;
+    this.launch(Math.ceil(threads / 64), 64, main, '', typeof body === 'string' ? '' : `${way} ${this.words.length}`);
   }
 
   /** Runs `body` in workgroups of `size` threads: `group` counts them, `local` the threads of one. What they share is declared in `shared`. */
@@ -260,7 +265,7 @@ export class Program {
     this.launch(groups, size, (across) => `let group = i32(wid.x + wid.y * ${across}u);\n  if (group >= ${count}) { return; }\n  let local = i32(lid.x);\n  ${body}`, shared); // prettier-ignore
   }
 
-  private launch(groups: number, size: number, body: (across: number) => string, shared = ''): void {
+  private launch(groups: number, size: number, body: (across: number) => string, shared = '', way = ''): void {
     const { queue, limits } = this.machine;
     const { bindings, places, shifts } = this.bindings();
     const widest = limits.maxComputeWorkgroupsPerDimension;
@@ -272,15 +277,15 @@ export class Program {
         hint: 'Use smaller batches.',
       });
     }
-    const main = body(widest);
+    const main = way === '' ? body(widest) : '';
     let key = `${this.name}|${size}|${this.flagged ? 1 : 0}|`;
     for (const { access, atomic, half, width } of bindings) key += access[0] + (atomic ? 'a' : '') + (half ? 'h' : '') + width;
     this.operands.forEach(({ x, write }, k) => (key += `,${places[k]}${x.dtype}${write ? 'w' : ''}${shifts[k]}`));
-    key += `|${this.helpers}|${this.declarations}|${shared}|${main}`;
+    key += `|${this.helpers}|${this.declarations}|${shared}|${way}|${main}`;
     const all = this.flagged ? [...bindings, queue.flagBinding] : bindings;
     const pipeline =
       queue.pipelines.find(key) ??
-      queue.pipelines.make(key, this.name, this.source(bindings, places, shifts, main, size, shared), all.map(({ access }) => access)); // prettier-ignore
+      queue.pipelines.make(key, this.name, this.source(bindings, places, shifts, way === '' ? main : body(widest), size, shared), all.map(({ access }) => access)); // prettier-ignore
     queue.dispatch({ pipeline, bindings: all, words: this.words, groups: [Math.min(groups, widest), Math.ceil(groups / widest)] });
   }
 

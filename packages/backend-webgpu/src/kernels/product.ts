@@ -59,36 +59,37 @@ function registerProduct(machine: Machine, { a, b, out, bias, activation }: Prod
   const [rows, quads] = [upTo(size), upTo(size / 4)];
   const four = upTo(4);
 
-  const fetchA =
-    readA === 'across'
-      ? four.flatMap((k) => quads.map((q) => `let A${k}_${q} = ${quadA}(baseA + row + ${4 * q} + (k + ${k}) * ${ac});`))
-      : rows.map((r) =>
-          readA === 'along'
-            ? `let A${r} = ${quadA}(a${r} + k);`
-            : `let A${r} = vec4<${type}>(${four.map((k) => `load0(a${r} + (k + ${k}) * ${ac})`).join(', ')});`,
-        );
-  const elementA = (r: number, k: number): string => (readA === 'across' ? `A${k}_${r >> 2}.${xyzw[r & 3]}` : `A${r}.${xyzw[k]}`);
-  const fetchB =
-    readB === 'across'
-      ? four.flatMap((k) => quads.map((q) => `let B${k}_${q} = ${quadB}(baseB + column + ${4 * q} + (k + ${k}) * ${br});`))
-      : readB === 'along'
-        ? upTo(size).map((c) => `let C${c} = ${quadB}(c${c} + k);`)
-        : four.flatMap((k) =>
-            quads.map((q) => `let B${k}_${q} = vec4<${type}>(${four.map((c) => `load1(c${4 * q + c} + (k + ${k}) * ${br})`).join(', ')});`),
+  const text = (): string => {
+    const fetchA =
+      readA === 'across'
+        ? four.flatMap((k) => quads.map((q) => `let A${k}_${q} = ${quadA}(baseA + row + ${4 * q} + (k + ${k}) * ${ac});`))
+        : rows.map((r) =>
+            readA === 'along'
+              ? `let A${r} = ${quadA}(a${r} + k);`
+              : `let A${r} = vec4<${type}>(${four.map((k) => `load0(a${r} + (k + ${k}) * ${ac})`).join(', ')});`,
           );
-  const quadOfB = (k: number, q: number): string =>
-    readB === 'along' ? `vec4<${type}>(${four.map((c) => `C${4 * q + c}.${xyzw[k]}`).join(', ')})` : `B${k}_${q}`;
-  // The columns of b as vectors, once for each k, when they were read along k.
-  const turned = readB === 'along' ? four.flatMap((k) => quads.map((q) => `let T${k}_${q} = ${quadOfB(k, q)};`)) : [];
-  const useB = (k: number, q: number): string => (readB === 'along' ? `T${k}_${q}` : `B${k}_${q}`);
-  const main = rows.flatMap((r) => quads.map((q) => `s${r}_${q} += ${four.map((k) => `${elementA(r, k)} * ${useB(k, q)}`).join(' + ')};`)); // prettier-ignore
-  const rest = `for (; k < ${K}; k++) {
-    ${quads.map((q) => `let b${q} = vec4<${type}>(${four.map((c) => `load1(c${4 * q + c} + k * ${br})`).join(', ')});`).join(' ')}
-    ${rows.map((r) => `{ let v = load0(a${r} + k * ${ac}); ${quads.map((q) => `s${r}_${q} += v * b${q};`).join(' ')} }`).join('\n    ')}
-  }`;
-  program.run(
-    numel(batch) * down * across,
-    `let tile = i % (${D} * ${A});
+    const elementA = (r: number, k: number): string => (readA === 'across' ? `A${k}_${r >> 2}.${xyzw[r & 3]}` : `A${r}.${xyzw[k]}`);
+    const fetchB =
+      readB === 'across'
+        ? four.flatMap((k) => quads.map((q) => `let B${k}_${q} = ${quadB}(baseB + column + ${4 * q} + (k + ${k}) * ${br});`))
+        : readB === 'along'
+          ? upTo(size).map((c) => `let C${c} = ${quadB}(c${c} + k);`)
+          : four.flatMap((k) =>
+              quads.map(
+                (q) => `let B${k}_${q} = vec4<${type}>(${four.map((c) => `load1(c${4 * q + c} + (k + ${k}) * ${br})`).join(', ')});`,
+              ),
+            );
+    const quadOfB = (k: number, q: number): string =>
+      readB === 'along' ? `vec4<${type}>(${four.map((c) => `C${4 * q + c}.${xyzw[k]}`).join(', ')})` : `B${k}_${q}`;
+    // The columns of b as vectors, once for each k, when they were read along k.
+    const turned = readB === 'along' ? four.flatMap((k) => quads.map((q) => `let T${k}_${q} = ${quadOfB(k, q)};`)) : [];
+    const useB = (k: number, q: number): string => (readB === 'along' ? `T${k}_${q}` : `B${k}_${q}`);
+    const main = rows.flatMap((r) => quads.map((q) => `s${r}_${q} += ${four.map((k) => `${elementA(r, k)} * ${useB(k, q)}`).join(' + ')};`)); // prettier-ignore
+    const rest = `for (; k < ${K}; k++) {
+      ${quads.map((q) => `let b${q} = vec4<${type}>(${four.map((c) => `load1(c${4 * q + c} + k * ${br})`).join(', ')});`).join(' ')}
+      ${rows.map((r) => `{ let v = load0(a${r} + k * ${ac}); ${quads.map((q) => `s${r}_${q} += v * b${q};`).join(' ')} }`).join('\n    ')}
+    }`;
+    return `let tile = i % (${D} * ${A});
   let which = i / (${D} * ${A});
   let row = (tile / ${A}) * ${size};
   let column = (tile % ${A}) * ${size};
@@ -105,8 +106,10 @@ function registerProduct(machine: Machine, { a, b, out, bias, activation }: Prod
     for (var c = 0; c < min(${size}, ${N} - column); c++) {
       ${activate(`sums[r * ${quads.length} + c / 4][c % 4]${biasAt === undefined ? '' : ` + load3(${biasAt.offset} + (column + c) * ${biasAt.step})`}`, activation, `store2(baseO + (row + r) * ${or} + (column + c) * ${oc}, VALUE);`)}
     }
-  }`,
-  );
+  }`;
+  };
+  const way = [size, readA, readB, tail, type, activation, bias !== undefined].join(' ');
+  program.run(numel(batch) * down * across, text, way);
 }
 
 /** The same in tiles that a workgroup shares. */
