@@ -1,5 +1,7 @@
 // Copies between layouts and dtypes.
 #include "../elementwise.h"
+#include "../panels.h"
+#include "../parallel.h"
 
 namespace FLAMBEAU_NAMESPACE {
 
@@ -22,9 +24,56 @@ void transposeBlocks(const T* from, int64_t fromColumn, T* to, int64_t toRow, in
   }
 }
 
+/** Bytes from which a result is written past the caches, which it would only empty: no line of it is read before it is overwritten. */
+constexpr int64_t pastCaches = 2 << 20;
+
+FLAMBEAU_INLINE void writePast(float* to, Vf value) {
+#if defined(__clang__)
+  __builtin_nontemporal_store(value, (Vf*)to);
+#elif defined(__AVX512F__)
+  __builtin_ia32_movntps512(to, value);
+#elif defined(__AVX__)
+  __builtin_ia32_movntps256(to, value);
+#elif defined(__SSE__)
+  __builtin_ia32_movntps(to, value);
+#else
+  *(Vf*)to = value;
+#endif
+}
+
+/** Copies one row, whole lines past the caches. */
+void copyPast(const float* from, float* to, int64_t count) {
+  int64_t i = 0;
+  for (; i < count && (uintptr_t)(to + i) % sizeof(Vf) != 0; i++) to[i] = from[i];
+  for (; i + LanesOf<float>::count <= count; i += LanesOf<float>::count) writePast(to + i, loadVector(from + i));
+  for (; i < count; i++) to[i] = from[i];
+}
+
+/** As transposeBlocks for words whose input rows lie side by side: strips of rows, which threads share. */
+void transposeWords(const ErrorSlot& slot, const float* from, int64_t fromColumn, float* to, int64_t toRow, int64_t rows, int64_t columns) {
+  constexpr int64_t strip = 16, width = 64;
+  const bool past = rows * columns * 4 >= pastCaches;
+  share(slot, (rows + strip - 1) / strip, (double)rows * (double)columns * 16, [&](int64_t chunk, int) {
+    const int64_t r0 = chunk * strip, count = rows - r0 < strip ? rows - r0 : strip;
+    if (!past) {
+      transposeInto(from + r0, fromColumn, columns, count, to + r0 * toRow, toRow);
+      return;
+    }
+    float block[strip * width];
+    for (int64_t c = 0; c < columns; c += width) {
+      const int64_t wide = columns - c < width ? columns - c : width;
+      transposeInto(from + r0 + c * fromColumn, fromColumn, wide, count, block, width);
+      for (int64_t r = 0; r < count; r++) copyPast(block + r * width, to + (r0 + r) * toRow + c, wide);
+    }
+#if defined(__SSE__)
+    __builtin_ia32_sfence();
+#endif
+  });
+}
+
 FLAMBEAU_INLINE int64_t magnitude(int64_t x) { return x < 0 ? -x : x; }
 
-void moveStrided(int size, const Loop<2>& loop, char* out, const char* x) {
+void moveStrided(const ErrorSlot& slot, int size, const Loop<2>& loop, char* out, const char* x) {
   const int last = loop.rank - 1;
   const int64_t columns = loop.shape[last];
   // Where the input walks another dimension in smaller steps than the innermost one, both are walked in blocks.
@@ -47,7 +96,8 @@ void moveStrided(int size, const Loop<2>& loop, char* out, const char* x) {
     do {
       const char* from = x + outer.offset[1] * size;
       char* to = out + outer.offset[0] * size;
-      if (size == 4) transposeBlocks((const uint32_t*)from, fromColumn, (uint32_t*)to, toRow, rows, columns, fromRow);
+      if (size == 4 && fromRow == 1) transposeWords(slot, (const float*)from, fromColumn, (float*)to, toRow, rows, columns);
+      else if (size == 4) transposeBlocks((const uint32_t*)from, fromColumn, (uint32_t*)to, toRow, rows, columns, fromRow);
       else if (size == 8) transposeBlocks((const uint64_t*)from, fromColumn, (uint64_t*)to, toRow, rows, columns, fromRow);
       else if (size == 2) transposeBlocks((const uint16_t*)from, fromColumn, (uint16_t*)to, toRow, rows, columns, fromRow);
       else transposeBlocks((const uint8_t*)from, fromColumn, (uint8_t*)to, toRow, rows, columns, fromRow);
@@ -76,7 +126,7 @@ int copy(const double* command, ErrorSlot& slot) {
   readLoop(read, loop);
   if (loop.count == 0) return ok;
   if (sides[0].dtype == sides[1].dtype) {
-    moveStrided(elementSize(sides[0].dtype), loop, sides[0].base, sides[1].base);
+    moveStrided(slot, elementSize(sides[0].dtype), loop, sides[0].base, sides[1].base);
     return ok;
   }
   const int target = computeOf(sides[0].dtype);
