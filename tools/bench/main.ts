@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { manualSeed, setDefaultDevice } from '@flambeau/core';
 import { epochs, mnistFolder } from './epochs.ts';
+import { fused } from './fused.ts';
 import { processor } from './machine.ts';
 import { measureCourse, measureProgram, measureWork, type Row, type Setting } from './measure.ts';
 import { networks } from './networks.ts';
@@ -84,7 +85,7 @@ async function measureAll<T extends { readonly name: string }>(
 }
 await measureAll(networks, measureWork);
 await measureAll(epochs(root), measureCourse);
-await measureAll(singleOps, measureWork);
+await measureAll([...singleOps, ...fused], measureWork);
 twin?.close();
 await measureAll(programs(root, threads), measureProgram);
 

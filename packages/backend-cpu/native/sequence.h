@@ -40,11 +40,6 @@ struct Layer {
   }
   /** The step that runs as number s. */
   Index at(Index s) const { return reverse ? steps - 1 - s : s; }
-  /** How many steps are run at once before their gradients are multiplied: rows for one block of a product, as the caches keep them. */
-  Index stretch() const {
-    const Index rows = size >= 128 ? 512 : 256, n = rows / batch < 1 ? 1 : rows / batch;
-    return n < steps ? n : steps;
-  }
   /** Calls body(first sample, samples) for groups of samples, for the steps that run as numbers begin to end. `width` is how many sums a sample has in a step. */
   template <class Body> void overSamples(const ErrorSlot& slot, Index width, Index begin, Index end, const Body& body) const {
     const Index groups = (batch + 31) / 32;

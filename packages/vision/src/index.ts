@@ -1,5 +1,5 @@
 export { DatasetFileError, parseIdx, type IdxArray } from './datasets/idx.ts';
-export { download, type DownloadOptions, type DownloadProgress, type RemoteFile } from './datasets/download.ts';
+export { download, type DatasetDownload, type DownloadOptions, type DownloadProgress, type RemoteFile } from './datasets/download.ts';
 export { CIFAR10, CIFAR100, type CIFAROptions } from './datasets/cifar.ts';
 export { ImageFolder, type ImageFolderOptions } from './datasets/folder.ts';
 export { readImage } from './datasets/image.ts';

@@ -230,6 +230,52 @@ def inference(network, shape):
     return setup
 
 
+def trained(make, shape, output=lambda y: y):
+    """A module forward and backward, from a given gradient of its output."""
+
+    def setup():
+        module, x = make(), torch.randn(shape)
+        with torch.no_grad():
+            g = torch.randn(output(module(x)).shape)
+        parameters = list(module.parameters())
+
+        def run():
+            for parameter in parameters:
+                parameter.grad = None
+            output(module(x)).backward(g)
+
+        return run
+
+    return setup
+
+
+def cross_entropy():
+    x, y = torch.randn(64, 1000, requires_grad=True), torch.randint(0, 1000, (64,))
+
+    def run():
+        x.grad = None
+        F.cross_entropy(x, y).backward()
+
+    return run
+
+
+def updated(make):
+    """An optimizer's step over all parameters of the CNN."""
+
+    def setup():
+        parameters = list(CNN().parameters())
+        optimizer = make(parameters)
+        for parameter in parameters:
+            parameter.grad = torch.randn_like(parameter)
+        return optimizer.step
+
+    return setup
+
+
+def first(outputs):
+    return outputs[0]
+
+
 def product(m, k, n):
     return plain([(m, k), (k, n)], lambda a, b: a @ b)
 
@@ -286,6 +332,14 @@ works = {
     "W5 rows by index": indexed(lambda: (torch.randn(10000, 256), torch.randint(0, 10000, (1024,))), lambda x, rows: x[rows]),
     "W5 gather 1000x1000": indexed(lambda: (torch.randn(1000, 1000), torch.randint(0, 1000, (1000, 1000))), lambda x, index: x.gather(1, index)),
     "W5 masked select 1000000": indexed(masked, lambda x, mask: x[mask]),
+    "fused linear and relu both": trained(lambda: nn.Sequential(nn.Linear(256, 256), nn.ReLU()), (1024, 256)),
+    "fused convolution, relu and pool both": trained(lambda: nn.Sequential(nn.Conv2d(16, 32, 5, 1, 2), nn.ReLU(), nn.MaxPool2d(2)), (50, 16, 14, 14)),
+    "fused softmax and cross entropy both": cross_entropy,
+    "fused attention both": both([(8, 4, 128, 64)] * 3, (8, 4, 128, 64), F.scaled_dot_product_attention),
+    "fused LSTM both": trained(lambda: nn.LSTM(28, 64, batch_first=True), (64, 28, 28), first),
+    "fused GRU both": trained(lambda: nn.GRU(28, 64, batch_first=True), (64, 28, 28), first),
+    "fused Adam step": updated(lambda parameters: torch.optim.Adam(parameters, lr=0.001)),
+    "fused SGD step": updated(lambda parameters: torch.optim.SGD(parameters, lr=0.001, momentum=0.9)),
 }
 
 

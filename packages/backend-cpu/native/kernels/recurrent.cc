@@ -86,13 +86,14 @@ static void closeGates(const float* gates, const float* before, const float* cel
 }
 
 /**
- * steps, batch, features, size, flag reverse; gradients of output (with its strides of step and sample, features together), last h, last c;
+ * steps, batch, features, size, flag reverse; steps to run at once; gradients of output (with its strides of step and sample, features together), last h, last c;
  * x with its strides; h0, c0, W_ih, W_hh; output, gates, cells of the forward pass; gradients of h0 and c0 or 0 for both, of W_ih, W_hh, of both biases or 0, of x or 0; floats of scratch for a
  * thread's product; scratch.
  */
 int lstmGrad(const double* command, ErrorSlot& slot) {
   Reader read(command);
   const Layer q(read);
+  const Index stretch = read.integer();
   const Sequence g(read);
   const float* gH = read.pointer<const float>();
   const float* gC = read.pointer<const float>();
@@ -122,7 +123,6 @@ int lstmGrad(const double* command, ErrorSlot& slot) {
     packRight(Matrix<float>{weightIh, q.features, 1}, width, q.features, packedIh);
   }
   // The gradients of the gates' sums, [steps of a stretch, N, 4H]: stretches are so short that the second cache keeps them for the weights' gradients.
-  const Index stretch = q.stretch();
   float* sums = room;
   room = aligned(room + stretch * q.batch * width);
   const float* rows = rowsOf(x, q, room);

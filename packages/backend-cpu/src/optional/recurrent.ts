@@ -16,7 +16,7 @@ interface LstmGradAttrs extends GradAttrs {
 
 /** A sequence whose features lie together; step and sample may have any stride, as batchFirst gives it. */
 const isSequence = (x: Operand): boolean => isFloat32(x) && (x.strides[2] === 1 || x.shape[2] === 1);
-/** How many steps the kernel of a gradient runs at once, as Layer::stretch in native/sequence.h has it. */
+/** How many steps the kernel of a gradient runs at once, before their gradients are multiplied: rows for one block of a product, as the caches keep them. */
 const stretch = (steps: number, batch: number, size: number): number =>
   Math.min(steps, Math.max(1, Math.floor((size >= 128 ? 512 : 256) / batch)));
 const wholePanels = (n: number): number => Math.ceil(n / 32) * 32;
@@ -74,10 +74,12 @@ export function recurrentKernels(engine: Engine): Record<string, OptionalKernel>
       const [steps, batch, features] = x.shape;
       const size = h0.shape[1];
       const rows = isRowMajor(x) ? 0 : x.count;
+      const atOnce = stretch(steps, batch, size);
       let next = initial ? 2 : 0;
       command.begin(gradId);
       for (const n of [steps, batch, features, size]) command.number(n);
       command.flag(reverse);
+      command.number(atOnce);
       writeSequence(gOutput);
       command.address(gH);
       command.address(gC);
@@ -90,7 +92,7 @@ export function recurrentKernels(engine: Engine): Record<string, OptionalKernel>
       writeMaybe(bias === undefined ? undefined : outputs[next++]);
       writeMaybe(input ? outputs[next] : undefined);
       const panels = wholePanels(size) + (input ? wholePanels(features) : 0);
-      const together = stretch(steps, batch, size) * batch;
+      const together = atOnce * batch;
       writeRooms(4 * size * panels + 2 * batch * size + together * 4 * size + rows + 256, [
         scratchBytes(4 * size, features, together, 4),
         scratchBytes(4 * size, size, together, 4),

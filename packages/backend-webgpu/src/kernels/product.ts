@@ -17,10 +17,9 @@ interface Product {
   readonly activation?: Activation | undefined;
 }
 
-/** Code that stores a value: `store` writes it where VALUE stands. */
-export function activate(value: string, activation: Activation | undefined, store: string): string {
-  if (activation === undefined) return store.replace('VALUE', value);
-  return `{ let x = ${value}; ${store.replace('VALUE', floatUnary[activation])} }`;
+/** Code that stores a value, after the activation where there is one. */
+export function activate(value: string, activation: Activation | undefined, store: (value: string) => string): string {
+  return activation === undefined ? store(value) : `{ let x = ${value}; ${store(floatUnary[activation])} }`;
 }
 
 const xyzw = ['x', 'y', 'z', 'w'];
@@ -104,7 +103,7 @@ function registerProduct(machine: Machine, { a, b, out, bias, activation }: Prod
   var sums = array<vec4<${type}>, ${size * quads.length}>(${rows.flatMap((r) => quads.map((q) => `s${r}_${q}`)).join(', ')});
   for (var r = 0; r < min(${size}, ${M} - row); r++) {
     for (var c = 0; c < min(${size}, ${N} - column); c++) {
-      ${activate(`sums[r * ${quads.length} + c / 4][c % 4]${biasAt === undefined ? '' : ` + load3(${biasAt.offset} + (column + c) * ${biasAt.step})`}`, activation, `store2(baseO + (row + r) * ${or} + (column + c) * ${oc}, VALUE);`)}
+      ${activate(`sums[r * ${quads.length} + c / 4][c % 4]${biasAt === undefined ? '' : ` + load3(${biasAt.offset} + (column + c) * ${biasAt.step})`}`, activation, (v) => `store2(baseO + (row + r) * ${or} + (column + c) * ${oc}, ${v});`)}
     }
   }`;
   };
@@ -132,7 +131,7 @@ function tiledProduct(machine: Machine, { a, b, out, bias, activation }: Product
     b: `load1(baseB + k * ${br} + column * ${bc})`,
     aAlongK: a.strides[rank - 1] === 1,
     bAlongK: b.strides[rank - 2] === 1,
-    store: activate(`value${added}`, activation, `store2(baseO + row * ${or} + column * ${oc}, VALUE);`),
+    store: activate(`value${added}`, activation, (v) => `store2(baseO + row * ${or} + column * ${oc}, ${v});`),
   });
 }
 
@@ -170,7 +169,7 @@ function splitProduct(machine: Machine, product: Product): void {
     matrixProduct(machine, { a: narrowed(a, rank - 1, 0, first), b: narrowed(b, rank - 2, 0, first), out, bias });
     temporary(sumsOf(out), out.shape, out, (more) => {
       matrixProduct(machine, { a: narrowed(a, rank - 1, first, second), b: narrowed(b, rank - 2, first, second), out: more, bias: undefined }); // prettier-ignore
-      elementwise(machine, 'add', out, [more], () => activate('load1(at1(i)) + load0(at0(i))', activation, 'STORE(PLACE, VALUE);'));
+      elementwise(machine, 'add', out, [more], () => activate('load1(at1(i)) + load0(at0(i))', activation, (v) => `STORE(PLACE, ${v});`));
     });
   } else registerProduct(machine, product);
 }

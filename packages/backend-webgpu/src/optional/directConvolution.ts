@@ -126,7 +126,7 @@ function run(machine: Machine, pass: Pass): void {
     let o = group * ${O} + quad * 4 + j;
     let added = ${biasAt === undefined ? '0.0' : `load3(${biasAt[0]} + o * ${biasAt[1]})`};
     let to = ((n * ${G} * ${O} + o) * ${OH} + oy) * ${OW} + first;
-    for (var q = 0; q < min(${strip}, ${OW} - first); q++) { ${activate('sums[q][j] + added', activation, 'store2(to + q, VALUE);')} }
+    for (var q = 0; q < min(${strip}, ${OW} - first); q++) { ${activate('sums[q][j] + added', activation, (v) => `store2(to + q, ${v});`)} }
   }`,
     );
   });

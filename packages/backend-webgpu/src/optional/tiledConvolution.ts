@@ -67,7 +67,7 @@ fn factor(group: i32, o: i32, k: i32) -> f32 {
     store: activate(
       `value${added}`,
       activation,
-      `store2(((column / (${plane})) * ${groups} * ${v.O} + which * ${v.O} + row) * ${plane} + column % (${plane}) + ${oAt}, VALUE);`,
+      (x) => `store2(((column / (${plane})) * ${groups} * ${v.O} + which * ${v.O} + row) * ${plane} + column % (${plane}) + ${oAt}, ${x});`,
     ),
   });
 }

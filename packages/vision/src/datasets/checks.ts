@@ -1,7 +1,7 @@
 import { ArgumentError, checkDevice, checkTensor, describe, getDefaultDevice, readOptions, type Device, type Tensor } from '@flambeau/core';
 import { checkTransforms } from '../transforms/checks.ts';
 import type { Transform } from '../transforms/transform.ts';
-import type { DownloadOptions } from './download.ts';
+import type { DatasetDownload } from './download.ts';
 
 /** What a dataset in a folder takes. */
 interface FolderOptions {
@@ -12,7 +12,7 @@ interface FolderOptions {
   /** Where the tensors are made. */
   device?: Device;
   /** Whether what is missing is fetched, and how. */
-  download?: boolean | (DownloadOptions & { mirrors?: readonly string[] });
+  download?: boolean | DatasetDownload;
 }
 
 /** The same with its defaults. `download` is undefined where nothing may be fetched. */
@@ -24,7 +24,7 @@ interface ReadFolderOptions {
   /** Where the tensors are made. */
   readonly device: Device;
   /** Whether what is missing is fetched, and how. */
-  readonly download: (DownloadOptions & { mirrors?: readonly string[] }) | undefined;
+  readonly download: DatasetDownload | undefined;
 }
 
 /** @throws ArgumentError unless `value` names a folder, or is the address of one */

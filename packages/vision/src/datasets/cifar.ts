@@ -3,7 +3,7 @@ import { Dataset, type WorkerSource } from '@flambeau/data';
 import { asPicture } from '../transforms/picture.ts';
 import type { Transform } from '../transforms/transform.ts';
 import { checkImages, checkRoot, checkTransform, readFolderOptions } from './checks.ts';
-import type { DownloadOptions } from './download.ts';
+import type { DatasetDownload } from './download.ts';
 import { rootedSource } from './workerSource.ts';
 import { DatasetFileError } from './idx.ts';
 
@@ -16,12 +16,7 @@ export interface CIFAROptions {
   /** Where the tensors lie; the default device when missing. */
   device?: Device;
   /** Fetches the archive into `root` when the files are not there. */
-  download?:
-    | boolean
-    | (DownloadOptions & {
-        /** Addresses of folders that have the archive, tried in order; the authors' page when missing. */
-        mirrors?: readonly string[];
-      });
+  download?: boolean | DatasetDownload;
 }
 
 /** The files of a dataset: records of labels and 32·32 red, then green, then blue bytes. */
@@ -141,7 +136,7 @@ export class CIFAR100 extends CIFAR10 {
   };
 }
 
-async function fetchArchive(root: string, layout: Layout, options: DownloadOptions & { mirrors?: readonly string[] }): Promise<void> {
+async function fetchArchive(root: string, layout: Layout, options: DatasetDownload): Promise<void> {
   const { download } = await import('./download.ts');
   const { readFirst } = await import('./files.ts');
   const { mkdir, writeFile } = await import('node:fs/promises');

@@ -19,6 +19,12 @@ export interface DownloadOptions {
   readonly stallTimeout?: number;
 }
 
+/** How a dataset's files are fetched. */
+export interface DatasetDownload extends DownloadOptions {
+  /** Addresses of folders that have the files, tried in order; the known ones when missing. */
+  readonly mirrors?: readonly string[];
+}
+
 /** A file to fetch: the mirrors that carry it and the checksum of what they carry. */
 export interface RemoteFile {
   readonly mirrors: readonly string[];

@@ -3,7 +3,7 @@ import { Dataset, type WorkerSource } from '@flambeau/data';
 import { asPicture } from '../transforms/picture.ts';
 import type { Transform } from '../transforms/transform.ts';
 import { checkImages, checkRoot, checkTransform, readFolderOptions } from './checks.ts';
-import type { DownloadOptions } from './download.ts';
+import type { DatasetDownload } from './download.ts';
 import { rootedSource } from './workerSource.ts';
 import { DatasetFileError, parseIdx } from './idx.ts';
 
@@ -16,12 +16,7 @@ export interface MNISTOptions {
   /** Where the tensors lie; the default device when missing. */
   device?: Device;
   /** Fetches the files into `root/MNIST/raw` when they are not there. */
-  download?:
-    | boolean
-    | (DownloadOptions & {
-        /** Addresses of folders that have the files, tried in order; the known ones when missing. */
-        mirrors?: readonly string[];
-      });
+  download?: boolean | DatasetDownload;
 }
 
 /** Where a dataset in the form of MNIST comes from: mirrors, and the MD5 sums of its gzipped files. */
