@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { arange, manualSeed, rand, randint, type Device, type Tensor } from '@flambeau/core';
+import { arange, manualSeed, rand, randint, scope, type Device, type Tensor } from '@flambeau/core';
 import '@flambeau/autograd';
 import { cpu } from '@flambeau/backend-cpu';
 import { reference } from '@flambeau/backend-reference';
@@ -87,11 +87,20 @@ describe.each(devices)('on %s', (_, device) => {
     expect(normal.batch?.(gray).shape).toEqual([3, 3, 6, 5]);
   });
 
+  it('batches come from scopes that end, one after the other', () => {
+    const pictures = transforms.asPicture(randint(256, [3, 6, 5, 3], { dtype: 'uint8', device }));
+    const normal = new transforms.Compose([new transforms.ToTensor(), new transforms.Normalize([0.5], [0.25])]);
+    const [first, second] = [0, 1].map(() => scope(() => normal.batch?.(pictures)));
+    expect(second?.equal(first as Tensor)).toBe(true);
+  });
+
   it('Normalize and ToTensor say what they were given, alone and in batches', () => {
     const normal = new transforms.Compose([new transforms.ToTensor(), new transforms.Normalize([0.5, 0.5], [1, 1])]);
     const pictures = transforms.asPicture(randint(256, [3, 6, 5, 3], { dtype: 'uint8', device }));
     for (const wrong of [() => normal.batch?.(pictures), () => normal.apply(transforms.asPicture(pictures.at(0)))])
       expect(wrong).toThrow(/Normalize: images of 2 channels, got 3 channels/);
+    const floats = transforms.asPicture(pictures.to('float32'));
+    expect(() => normal.batch?.(floats)).toThrow(/ToTensor: uint8 pixels, got float32/);
     const twice = new transforms.Compose([new transforms.ToTensor(), new transforms.ToTensor()]);
     for (const wrong of [() => twice.batch?.(pictures), () => twice.apply(transforms.asPicture(pictures.at(0)))])
       expect(wrong).toThrow(/ToTensor: uint8 pixels, got float32/);

@@ -5,6 +5,7 @@ import {
   checkFunction,
   DTypeError,
   isFloat,
+  keep,
   limits,
   ShapeError,
   showShape,
@@ -156,7 +157,7 @@ export class Compose implements Transform {
     let x = images;
     for (let k = 0; k < transforms.length;) {
       const places = runOfPlaces(transforms, k);
-      const values = isPicture(x) && transforms[k] instanceof ToTensor ? this.tableFrom(k, x) : undefined;
+      const values = isPicture(x) && x.dtype === 'uint8' && transforms[k] instanceof ToTensor ? this.tableFrom(k, x) : undefined;
       if (places > 1) {
         x = this.rearranged(x, drawn, k, k + places);
         k += places;
@@ -192,10 +193,12 @@ export class Compose implements Transform {
     if (known?.table.device === device && known.table.size(0) === channels) return known;
     const other = this.transforms.findIndex(({ pointwise }, k) => k >= start && pointwise !== true);
     const end = other < 0 ? this.transforms.length : other;
+    if (end - start < 2) return undefined;
     const bytes = arange(256, { dtype: 'uint8', device }).reshape([256, 1, 1]).expand([256, 1, channels]);
     const table = this.transforms.slice(start, end).reduce((x, t) => t.apply(x), bytes);
-    if (end - start < 2 || table.dtype !== 'float32' || table.size(0) !== channels) return undefined;
-    const made = { table: table.reshape([channels, 256]), end };
+    if (table.dtype !== 'float32' || table.size(0) !== channels) return undefined;
+    // The next batch needs it too, whatever scope this one is loaded in.
+    const made = { table: keep(table.reshape([channels, 256])), end };
     this.tables.set(start, made);
     return made;
   }
