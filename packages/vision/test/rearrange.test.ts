@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { arange, manualSeed, rand, randint, scope, type Device, type Tensor } from '@flambeau/core';
+import { arange, manualSeed, profile, rand, randint, scope, type Device, type Tensor } from '@flambeau/core';
 import '@flambeau/autograd';
 import { cpu } from '@flambeau/backend-cpu';
 import { reference } from '@flambeau/backend-reference';
@@ -27,6 +27,24 @@ describe('spans', () => {
     expect(places(cut(mirrored(cut(rows, -1, 7)), 2, 4))).toEqual([3, 2, 1, 0]);
     expect(places(cut(rows, 9, 2))).toEqual([-1, -1]);
     expect(places(cut(rows, -9, 2))).toEqual([-1, -1]);
+  });
+});
+
+describe('on the CPU', () => {
+  it('bytes are looked up, and images moved, by its own kernels: nothing of a batch goes through JavaScript or a composition', () => {
+    const pictures = transforms.asPicture(randint(256, [3, 6, 5, 3], { dtype: 'uint8', device: cpu }));
+    const augment = new transforms.Compose([
+      new transforms.RandomCrop(5, { padding: 2 }),
+      new transforms.RandomHorizontalFlip(),
+      new transforms.ToTensor(),
+      new transforms.Normalize([0.5], [0.25]),
+    ]);
+    augment.batch?.(pictures);
+    const { profile: measured } = profile(() => augment.batch?.(pictures));
+    const routes = measured.ops.map(({ op, route }) => `${op}: ${route}`);
+    expect(routes).toContain('rearrange: kernel');
+    expect(routes).toContain('lookUp: own kernel');
+    for (const op of ['gather', 'div', 'sub']) expect(routes.filter((line) => line.startsWith(`${op}:`))).toEqual([]);
   });
 });
 
