@@ -1,4 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { launch, launchers, mayLack } from './launch.ts';
 import { expectSameTraining, train } from './training.ts';
@@ -68,5 +70,34 @@ describe.each(launchers)('under $name', (launcher) => {
   ])('2 and 4 ranks give the losses and weights of one process within 1e-6 over 50 steps of the CNN with %s in %s', async (...how) => {
     const alone = await train(undefined, 1, '50', ...how);
     for (const ranks of [2, 4]) expectSameTraining(alone, await train(launcher, ranks, '50', ...how), 50);
+  });
+});
+
+describe('the benchmark', () => {
+  const ci = process.env['FLAMBEAU_CI'] === '1';
+  const torch = spawnSync(process.env['FLAMBEAU_PYTHON'] ?? 'python3', ['-c', 'import torch']).status === 0;
+  const lacks = launchers.some(mayLack) || (!torch && !ci);
+
+  it.skipIf(lacks)('prints the times of the collectives and of a step at 1 and 2 ranks, of both MPIs and beside Gloo', () => {
+    const command = ['--import', 'tsx', '--conditions=flambeau-source', 'tools/bench/distributed/main.ts'];
+    const { status, stdout, stderr } = spawnSync(process.execPath, command, {
+      cwd: fileURLToPath(new URL('../../../', import.meta.url)),
+      encoding: 'utf8',
+    });
+    expect(stderr).not.toMatch(/failed:|without Gloo/);
+    expect(status).toBe(0);
+    const two = '\\d+\\.\\d+, \\d+\\.\\d+';
+    expect(stdout).toMatch(/\| collective \| size \| Open MPI \S+ \| MPICH \S+ \S+ \| Gloo, PyTorch \S+ \|/);
+    for (const collective of ['allReduce', 'broadcast', 'allGather'])
+      expect(stdout.match(new RegExp(`^\\| ${collective} \\| \\d+ \\w+ \\| ${two} \\| ${two} \\| ${two} \\|$`, 'gm'))).toHaveLength(6);
+    for (const [library, ranks] of [
+      ['one process', 1],
+      ['Open MPI', 2],
+      ['MPICH', 2],
+      ['Gloo', 1],
+      ['Gloo', 2],
+    ])
+      // prettier-ignore
+      expect(stdout).toMatch(new RegExp(`^\\| ${library}[^|]*\\| ${ranks} \\| ${two} \\| ${two} \\| -?\\d+ % \\|$`, 'm'));
   });
 });
