@@ -32,20 +32,20 @@ abstract class Fixed extends Moving {
 /** A random one that decides before it touches pixels, so that it changes a batch at once, each image by its own decision. */
 abstract class Drawing<Decision> extends Moving {
   abstract draw(height: number, width: number): Decision;
-  /** `image` is [..., C, H, W]. */
-  protected abstract decided(image: Tensor, decision: Decision): Tensor;
   abstract placed(places: Places, drawn: unknown): Places;
   abstract readonly fill: number;
 
+  private moved(images: Tensor, drawn: readonly unknown[]): Tensor {
+    const whole = allPlaces(...heightAndWidth(images));
+    return rearrange(images, drawn.map((decision) => this.placed(whole, decision)), this.fill); // prettier-ignore
+  }
+
   protected move(image: Tensor): Tensor {
-    return this.decided(image, this.draw(...heightAndWidth(image)));
+    return this.moved(image.unsqueeze(0), [this.draw(...heightAndWidth(image))]).squeeze(0);
   }
 
   applyDrawn(images: Tensor, drawn: readonly unknown[]): Tensor {
-    return onChannelsFirst(images, 1, (x) => {
-      const whole = allPlaces(...heightAndWidth(x));
-      return rearrange(x, drawn.map((decision) => this.placed(whole, decision)), this.fill); // prettier-ignore
-    });
+    return onChannelsFirst(images, 1, (x) => this.moved(x, drawn));
   }
 
   batch(images: Tensor): Tensor {
@@ -200,10 +200,6 @@ export class RandomCrop extends Drawing<Corner> {
     const [x, y] = this.pad?.before ?? [0, 0];
     return { rows: cut(rows, top - y, height), columns: cut(columns, left - x, width) };
   }
-
-  protected decided(image: Tensor, [top, left]: Corner): Tensor {
-    return crop(this.pad?.apply(image) ?? image, top, left, ...pair(this.size));
-  }
 }
 
 /** A mirror along a dimension, with probability p. */
@@ -226,10 +222,6 @@ abstract class Mirror extends Drawing<boolean> {
     if (drawn !== true) return places;
     const { rows, columns } = places;
     return this.dim === -1 ? { rows, columns: mirrored(columns) } : { rows: mirrored(rows), columns };
-  }
-
-  protected decided(image: Tensor, turned: boolean): Tensor {
-    return turned ? image.flip(this.dim) : image;
   }
 }
 

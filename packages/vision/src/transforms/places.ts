@@ -1,4 +1,4 @@
-import { defineOp, dispatchOne, type Op, type Operand, type RequiredKernels, type Shape, type Tensor } from '@flambeau/core';
+import { defineOp, dispatchOne, numel, type Op, type Operand, type RequiredKernels, type Shape, type Tensor } from '@flambeau/core';
 
 // What crops and mirrors do to an image is separable: every row and every column of the result comes from one of the image, or is padding. So
 // several of them are one copy of each image.
@@ -95,11 +95,11 @@ const putBackOp: Op<Rearrangement> = defineOp({
   vjp: ({ cotangents: [g], attrs }) => [g && dispatchOne(rearrangeOp, [g], { ...attrs, fill: 0 })],
 });
 
-/** Images [N, ..., C, H, W] with their rows and columns in other places, which are padded with `fill`. All results have one size. */
+/** Images [N, ..., H, W] with their rows and columns in other places, which are padded with `fill`. All results have one size. */
 export function rearrange(images: Tensor, places: readonly Places[], fill: number): Tensor {
   if (places.length === 0) return images;
   const [height, width] = [images.size(-2), images.size(-1)];
-  const flat = images.ndim === 4 ? images : images.flatten(1, -3);
+  const flat = images.ndim === 4 ? images : images.reshape([images.size(0), numel(images.shape.slice(1, -2)), height, width]);
   const made = dispatchOne(rearrangeOp, [flat], { places, fill, size: [height, width] });
   return images.ndim === 4 ? made : made.reshape([...images.shape.slice(0, -2), made.size(-2), made.size(-1)]);
 }
