@@ -244,6 +244,12 @@ function rootEdge(op: string, x: Tensor): Edge {
 
 /** Walks from x to the leaves and adds to their `grad`: all of them, or those of `inputs`. */
 export function backward(x: Tensor, gradient?: Tensor, options: BackwardOptions & { inputs?: readonly Tensor[] } = {}): void {
+  walkToLeaves(x, gradient, options);
+  // What the ops had saved is garbage from here on, for the frame above that held the nodes is gone.
+  x.device.sweep?.();
+}
+
+function walkToLeaves(x: Tensor, gradient: Tensor | undefined, options: BackwardOptions & { inputs?: readonly Tensor[] }): void {
   const {
     createGraph = false,
     retainGraph = createGraph,

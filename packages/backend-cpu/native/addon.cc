@@ -2,10 +2,17 @@
 // lives as long as the addon belongs to its environment (main thread or worker); there is no static state.
 #include <napi.h>
 
+#include <memory>
+#include <vector>
+
 #include "table.h"
 #include "threadPool.h"
+#include "watchlist.h"
 #if defined(__GLIBC__)
 #include <malloc.h>
+#endif
+#if defined(__linux__)
+#include <sys/mman.h>
 #endif
 
 #define SET(name)             \
@@ -34,10 +41,11 @@ struct Engine {
   Shared parallel;
 };
 
-/** All engines of an environment and the threads that they share, which go with it. */
+/** All engines of an environment, the threads that they share, and the watchlists, which go with it. */
 struct Environment {
   flambeau_threads::ThreadPool pool;
   Engine* engines = nullptr;
+  std::vector<std::unique_ptr<flambeau_addon::Watchlist>> watchlists;
   ~Environment() {
     while (engines != nullptr) {
       Engine* next = engines->next;
@@ -137,6 +145,64 @@ Napi::Value AddressOf(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(reinterpret_cast<uintptr_t>(info[0].As<Napi::ArrayBuffer>().Data())));
 }
 
+/** watch(object) of a watchlist: the object's slot. */
+napi_value Watch(napi_env env, napi_callback_info info) {
+  void* data;
+  size_t count = 1;
+  napi_value object, slot;
+  napi_get_cb_info(env, info, &count, &object, nullptr, &data);
+  napi_create_int32(env, static_cast<flambeau_addon::Watchlist*>(data)->watch(object), &slot);
+  return slot;
+}
+
+/** unwatch(slot) of a watchlist. */
+napi_value Unwatch(napi_env env, napi_callback_info info) {
+  void* data;
+  size_t count = 1;
+  napi_value argument;
+  napi_get_cb_info(env, info, &count, &argument, nullptr, &data);
+  int32_t slot = 0;
+  napi_get_value_int32(env, argument, &slot);
+  static_cast<flambeau_addon::Watchlist*>(data)->unwatch(slot);
+  return nullptr;
+}
+
+/** collected() of a watchlist: the slots of what was collected. */
+napi_value Collected(napi_env env, napi_callback_info info) {
+  void* data;
+  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
+  return static_cast<flambeau_addon::Watchlist*>(data)->collected();
+}
+
+/** watchlist(): a new one. */
+Napi::Value NewWatchlist(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Environment* environment = env.GetInstanceData<Environment>();
+  environment->watchlists.push_back(std::make_unique<flambeau_addon::Watchlist>(env));
+  flambeau_addon::Watchlist* list = environment->watchlists.back().get();
+  napi_value watch, unwatch, collected;
+  napi_create_function(env, "watch", NAPI_AUTO_LENGTH, Watch, list, &watch);
+  napi_create_function(env, "unwatch", NAPI_AUTO_LENGTH, Unwatch, list, &unwatch);
+  napi_create_function(env, "collected", NAPI_AUTO_LENGTH, Collected, list, &collected);
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("watch", Napi::Value(env, watch));
+  result.Set("unwatch", Napi::Value(env, unwatch));
+  result.Set("collected", Napi::Value(env, collected));
+  return result;
+}
+
+/** settle(buffer): as addressOf, for a buffer that nobody has written to yet; a large one is asked to lie in large pages, of which a processor knows more places. */
+Napi::Value Settle(const Napi::CallbackInfo& info) {
+  Napi::ArrayBuffer buffer = info[0].As<Napi::ArrayBuffer>();
+  const uintptr_t start = reinterpret_cast<uintptr_t>(buffer.Data());
+#if defined(__linux__)
+  constexpr uintptr_t page = 2 << 20;
+  const uintptr_t end = start + buffer.ByteLength();
+  if (end - start >= page / 2) madvise(reinterpret_cast<void*>(start / page * page), (end + page - 1) / page * page - start / page * page, MADV_HUGEPAGE);
+#endif
+  return Napi::Number::New(info.Env(), static_cast<double>(start));
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
 #if defined(__GLIBC__)
   // Large buffers that V8 gives back stay with the process for the next ones: from the system each would come page fault by page fault.
@@ -146,6 +212,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Environment);
   exports.Set("start", Napi::Function::New(env, Start));
   exports.Set("addressOf", Napi::Function::New(env, AddressOf));
+  exports.Set("settle", Napi::Function::New(env, Settle));
+  exports.Set("watchlist", Napi::Function::New(env, NewWatchlist));
   return exports;
 }
 

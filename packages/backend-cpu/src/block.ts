@@ -10,6 +10,8 @@ export interface Block {
 export interface Memory {
   /** Room for `byteLength` bytes with arbitrary content, aligned to 64 bytes. */
   allocate(byteLength: number): Block;
+  /** The same for the time of one call whose operands may be addressed already: nothing is looked for that was collected. */
+  scratch(byteLength: number): Block;
   /** Takes a block back; nobody uses it afterwards. */
   release(block: Block): void;
   /** Called before the operands of a kernel are addressed: from here to the end of the call, addressed blocks stay where they are. */
@@ -20,6 +22,8 @@ export interface Memory {
   bytes(block: Block, byteOffset: number, byteLength: number): Uint8Array<ArrayBuffer>;
   /** Takes a typed array's memory as a block without a copy; undefined where that is not possible. */
   adopt?(bytes: Uint8Array): Block | undefined;
+  /** Called where much has just become garbage: takes back the memory of blocks that nobody reaches, if there may be enough of it. */
+  reclaim?(): void;
   readonly liveBytes: number;
   readonly peakBytes: number;
   readonly liveCount: number;

@@ -82,7 +82,7 @@ export class CommandWriter {
 
   /** Writes the address of memory with arbitrary content that is good until `run` returns. */
   scratch(byteLength: number): void {
-    const block = this.memory.allocate(byteLength);
+    const block = this.memory.scratch(byteLength);
     this.scratches.push(block);
     const address = this.memory.address(block);
     this.view[this.at++] = address;

@@ -112,6 +112,7 @@ export function createCpuDevice(engine?: 'native' | 'wasm', options: CpuOptions 
       liveCount: memory.liveCount,
       pooledBytes: memory.pooledBytes,
     }),
+    ...(memory.reclaim !== undefined && { sweep: () => memory.reclaim?.() }),
     ...(memory.adopt !== undefined && { adopt: (bytes: Uint8Array) => memory.adopt?.(bytes) }),
     kernels: requiredKernels(chosen.engine),
     optional: optionalKernels(chosen.engine),

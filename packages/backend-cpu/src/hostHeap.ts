@@ -14,6 +14,12 @@ export interface Home {
 const slabBytes = 65536;
 /** Requests up to this are carved from slabs. */
 const largestSmall = 4096;
+/** Bytes of buffers that wait in a pool, of all heaps of this thread: V8 counts them among its buffers, and nobody uses them. */
+let asideEverywhere = 0;
+/** Takes off what the pools of collected heaps held. */
+const abandoned = new FinalizationRegistry<{ readonly aside: number }>(({ aside }) => {
+  asideEverywhere -= aside;
+});
 /** Fresh bytes between two looks at what V8 really holds. */
 const surveyInterval = 16 * 2 ** 20;
 
@@ -31,6 +37,7 @@ export class HostHeap {
   private slabHome: Home = this.home;
   private slabUsed = 0;
   private held = 0;
+  private readonly account = { aside: 0 };
   private peak = 0;
   private sinceSurvey = 0;
   private readonly addressOf: (buffer: ArrayBuffer) => number;
@@ -42,6 +49,7 @@ export class HostHeap {
   /** @param addressOf - where a buffer lies, if blocks are to be aligned in the machine's memory */
   constructor(addressOf: (buffer: ArrayBuffer) => number) {
     this.addressOf = addressOf;
+    abandoned.register(this, this.account);
   }
 
   /** Finds room for a multiple of 64 bytes. @throws OutOfMemoryError */
@@ -73,6 +81,18 @@ export class HostHeap {
     this.collected.register(holder, home);
   }
 
+  /** Takes account of a block that goes into a pool, or with a negative number of bytes leaves it. */
+  setAside(byteLength: number): void {
+    this.account.aside += byteLength;
+    asideEverywhere += byteLength;
+    this.outstanding -= Math.sign(byteLength);
+  }
+
+  /** Bytes of blocks that wait in a pool. */
+  get asideBytes(): number {
+    return this.account.aside;
+  }
+
   private newHeld(byteLength: number): ArrayBuffer {
     const buffer = inProcessMemory(byteLength, () => newBuffer(byteLength));
     this.held += byteLength;
@@ -89,11 +109,13 @@ export class HostHeap {
   }
 
   /**
-   * Bytes of the buffers that are not yet collected: as counted here, or as V8 counts all ArrayBuffers of the process, whichever is less. (The
-   * count alone would only grow within a synchronous loop, where finalizers do not run.)
+   * Bytes of the buffers that are not yet collected and not in a pool: as counted here, or as V8 counts all ArrayBuffers of the process, whichever
+   * is less. (The count alone would only grow within a synchronous loop, where finalizers do not run.)
    */
   get liveBytes(): number {
-    return Math.min(this.held, arrayBufferBytes() ?? this.held);
+    const counted = this.held - this.account.aside;
+    const buffers = arrayBufferBytes();
+    return Math.max(0, buffers === undefined ? counted : Math.min(counted, buffers - asideEverywhere));
   }
 
   /**
@@ -101,7 +123,8 @@ export class HostHeap {
    * blocks are taken off in proportion to their bytes: exact while nothing waits for a finalizer, an estimate within a synchronous loop.
    */
   get liveCount(): number {
-    return this.held === 0 ? this.outstanding : Math.round((this.outstanding * this.liveBytes) / this.held);
+    const counted = this.held - this.account.aside;
+    return counted <= 0 ? this.outstanding : Math.round((this.outstanding * this.liveBytes) / counted);
   }
 
   /** The largest that liveBytes was seen to be. */

@@ -10,7 +10,7 @@ export function nativeEngine(addon: Addon, wanted?: string): Engine {
   const buffer = new ArrayBuffer(commandLength * 8);
   const { instructionSet, kernels, run, setThreads } = addon.start(buffer, wanted);
   let threads = 1;
-  const memory = new NativeMemory(addon.addressOf);
+  const memory = new NativeMemory(addon);
   const view = new Float64Array(buffer);
   const command = new CommandWriter(view, memory, addon.addressOf(buffer));
   return {

@@ -1,9 +1,12 @@
+import { collectYoung } from '#platform';
 import { ReleasedError } from '@flambeau/core';
 import type { Block, Memory } from './block.ts';
 import { HostHeap, type Home } from './hostHeap.ts';
-import { classBytes, sizeClass } from './sizes.ts';
+import type { Addon, Watchlist } from './platform/addon.ts';
+import { classBytes, largestSmallClass, sizeClass } from './sizes.ts';
 
-interface NativeBlock extends Block {
+/** Where a block lies, which outlives the block itself. */
+interface Place {
   readonly buffer: ArrayBuffer;
   readonly byteOffset: number;
   readonly home: Home;
@@ -11,49 +14,142 @@ interface NativeBlock extends Block {
   readonly index: number;
 }
 
+interface NativeBlock extends Block {
+  readonly place: Place;
+  /** A large block's slot in the watchlist. */
+  readonly slot: number;
+  /** The look before which it was made. */
+  readonly look: number;
+}
+
 /** Bytes that the pool holds at most; what is released beyond goes to V8's collector. */
 const poolLimit = 256 * 2 ** 20;
+/** Bytes of large blocks that are handed out between two looks at who is still reached: few enough that they stay in a shared third cache. */
+const leastBudget = 8 * 2 ** 20;
+/** The budget of programs that hold on to most of what they make. */
+const largestBudget = 512 * 2 ** 20;
+/** Bytes that make a look worth its while where much has just become garbage. */
+const leastReclaimed = 8 * 2 ** 20;
 
 /**
  * Memory of the native engine: buffers of V8, whose addresses do not change. Released blocks wait in a pool, by size class, for the next
- * request.
+ * request. So do large blocks that nobody reaches: V8 alone would find them by collecting its whole heap each time that some 64 MB of buffers
+ * were made, and give back memory that has left the caches. Here its young generation, where they are, is collected each time that a budget
+ * of bytes was handed out; the pool holds the buffers, and a watchlist tells which blocks are gone.
  */
 export class NativeMemory implements Memory {
   private readonly addressOf: (buffer: ArrayBuffer) => number;
   private readonly heap: HostHeap;
   private readonly pool: NativeBlock[][] = [];
-  private pooled = 0;
+  private readonly watchlist: Watchlist;
+  /** The places of large blocks, by their slots in the watchlist. */
+  private readonly places: (Place | undefined)[] = [];
+  /** Bytes of large blocks that were handed out since the last look, without those that were given back. */
+  private handedOut = 0;
+  private budget = leastBudget;
+  private looks = 0;
 
-  constructor(addressOf: (buffer: ArrayBuffer) => number) {
-    this.addressOf = addressOf;
-    this.heap = new HostHeap(addressOf);
+  constructor(addon: Pick<Addon, 'addressOf' | 'settle' | 'watchlist'>) {
+    this.addressOf = addon.addressOf;
+    this.heap = new HostHeap(addon.settle);
+    this.watchlist = addon.watchlist();
   }
 
   allocate(byteLength: number): Block {
+    if (this.handedOut >= this.budget) this.lookForUnreached();
+    return this.scratch(byteLength);
+  }
+
+  scratch(byteLength: number): Block {
     const index = sizeClass(byteLength);
     const list = this.pool[index];
+    let block: NativeBlock;
     if (list !== undefined && list.length > 0) {
-      const block = list.pop() as NativeBlock;
-      this.pooled -= block.capacity;
-      this.heap.outstanding++;
-      block.home.outstanding++;
-      return block;
+      block = list.pop() as NativeBlock;
+      this.heap.setAside(-block.capacity);
+      block.place.home.outstanding++;
+      // A block that has seen a look may be old, and would not be found with the young ones: its place gets a new one.
+      if (block.look < this.looks && index > largestSmallClass) {
+        this.unwatch(block);
+        block = this.blockAt(block.place);
+      }
+    } else {
+      const { heap } = this;
+      heap.take(classBytes(index));
+      const { buffer, byteOffset, home } = heap;
+      block = this.blockAt({ buffer, byteOffset, home, index });
     }
-    const { heap } = this;
-    const capacity = classBytes(index);
-    heap.take(capacity);
-    const { buffer, byteOffset, home } = heap;
-    const block: NativeBlock = { address: home.address + byteOffset, capacity, buffer, byteOffset, home, index };
+    if (index > largestSmallClass) this.handedOut += block.capacity;
+    return block;
+  }
+
+  /** A block at a place; a large one is watched. */
+  private blockAt(place: Place): NativeBlock {
+    const { home, byteOffset, index } = place;
+    const block = { address: home.address + byteOffset, capacity: classBytes(index), place, slot: -1, look: this.looks };
+    if (index > largestSmallClass) {
+      block.slot = this.watchlist.watch(block);
+      this.places[block.slot] = place;
+    }
     return block;
   }
 
   release(block: Block): void {
-    const { index, capacity, home } = block as NativeBlock;
-    this.heap.outstanding--;
-    home.outstanding--;
-    if (index === 0 || this.pooled + capacity > poolLimit) return;
-    this.pooled += capacity;
-    (this.pool[index] ??= []).push(block as NativeBlock);
+    const { capacity, place } = block as NativeBlock;
+    place.home.outstanding--;
+    if (place.index > largestSmallClass) this.handedOut = Math.max(0, this.handedOut - capacity);
+    if (this.hasRoomFor(place)) this.putAside(block as NativeBlock);
+    else {
+      this.heap.outstanding--;
+      this.unwatch(block as NativeBlock);
+    }
+  }
+
+  private unwatch({ slot }: NativeBlock): void {
+    if (slot < 0) return;
+    this.watchlist.unwatch(slot);
+    this.places[slot] = undefined;
+  }
+
+  private hasRoomFor({ index }: Place): boolean {
+    return index > 0 && this.heap.asideBytes + classBytes(index) <= poolLimit;
+  }
+
+  private putAside(block: NativeBlock): void {
+    this.heap.setAside(block.capacity);
+    (this.pool[block.place.index] ??= []).push(block);
+  }
+
+  reclaim(): void {
+    if (this.handedOut >= leastReclaimed) this.lookForUnreached();
+  }
+
+  /** Collects what is young and takes back the blocks that were not reached; a program that still holds most of them is asked less often. */
+  private lookForUnreached(): void {
+    collectYoung();
+    this.looks++;
+    const found = this.takeUnreached();
+    if (found < this.handedOut / 2) this.budget = Math.min(largestBudget, 2 * this.budget);
+    else if (found > (this.handedOut * 3) / 4 && this.handedOut >= this.budget) this.budget = leastBudget;
+    this.handedOut = 0;
+  }
+
+  /** Takes back the blocks that V8 has collected; returns their bytes. */
+  private takeUnreached(): number {
+    const slots = this.watchlist.collected();
+    if (slots.length === 0) return 0;
+    // All are looked up before the first is watched anew, for that takes their slots.
+    const unreached = slots.map((slot) => this.places[slot]);
+    for (const slot of slots) this.places[slot] = undefined;
+    let bytes = 0;
+    for (const place of unreached) {
+      if (place === undefined) continue;
+      bytes += classBytes(place.index);
+      place.home.outstanding--;
+      if (this.hasRoomFor(place)) this.putAside(this.blockAt(place));
+      else this.heap.outstanding--;
+    }
+    return bytes;
   }
 
   beginCall(): void {
@@ -61,13 +157,13 @@ export class NativeMemory implements Memory {
   }
 
   address(block: Block): number {
-    if ((block as NativeBlock).index === 0) checkAttached(block as NativeBlock);
+    if ((block as NativeBlock).place.index === 0) checkAttached(block as NativeBlock);
     return block.address;
   }
 
   bytes(block: Block, byteOffset: number, byteLength: number): Uint8Array<ArrayBuffer> {
     checkAttached(block as NativeBlock);
-    const { buffer, byteOffset: start } = block as NativeBlock;
+    const { buffer, byteOffset: start } = (block as NativeBlock).place;
     return new Uint8Array(buffer, start + byteOffset, byteLength);
   }
 
@@ -78,13 +174,14 @@ export class NativeMemory implements Memory {
     const address = this.addressOf(buffer) + byteOffset;
     if (address % 8 !== 0) return undefined;
     const home: Home = { byteLength, address, outstanding: 1 };
-    const block: NativeBlock = { address, capacity: byteLength, buffer, byteOffset, home, index: 0 };
+    const block: NativeBlock = { address, capacity: byteLength, place: { buffer, byteOffset, home, index: 0 }, slot: -1, look: 0 };
     this.heap.adopt(block, home);
     return block;
   }
 
   get liveBytes(): number {
-    return Math.max(0, this.heap.liveBytes - this.pooled);
+    this.takeUnreached();
+    return this.heap.liveBytes;
   }
 
   get peakBytes(): number {
@@ -92,16 +189,17 @@ export class NativeMemory implements Memory {
   }
 
   get liveCount(): number {
+    this.takeUnreached();
     return this.heap.liveCount;
   }
 
   get pooledBytes(): number {
-    return this.pooled;
+    return this.heap.asideBytes;
   }
 }
 
-function checkAttached({ buffer, capacity }: NativeBlock): void {
-  if (buffer.byteLength === 0 && capacity > 0) {
+function checkAttached({ place, capacity }: NativeBlock): void {
+  if (place.buffer.byteLength === 0 && capacity > 0) {
     throw new ReleasedError({
       op: 'fromArray',
       expected: 'an ArrayBuffer that is still attached',

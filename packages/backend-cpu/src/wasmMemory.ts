@@ -97,6 +97,10 @@ export class WasmMemory implements Memory {
     return block;
   }
 
+  scratch(byteLength: number): Block {
+    return this.allocate(byteLength);
+  }
+
   /** Finds room for a block in the arena. */
   private place(block: WasmBlock): void {
     const segment = this.pooledSegment(block.index) ?? this.sweep(block.capacity);

@@ -139,6 +139,8 @@ export interface Device {
   onHost?(inputs: readonly Operand[], outputs: readonly Operand[], compute: (values: readonly Float64Array[]) => readonly ArrayLike<number>[]): void; // prettier-ignore
   /** A pause that a loop makes every few steps: resolves when the device has kept up, and memory that nobody reaches was given back. */
   turn?(): Promise<void>;
+  /** Called where a walk back has just made garbage of much: memory that nobody reaches may be taken back. */
+  sweep?(): void;
   /** Begins to time what is asked of the device; undefined while another timer runs. Only on devices that have a clock of their own. */
   timer?(): DeviceTimer | undefined;
   memory(): MemoryInfo;

@@ -11,3 +11,5 @@ export const processors = (): number => 1;
 export const arrayBufferBytes = (): number | undefined => undefined;
 
 export const newBuffer = (byteLength: number): ArrayBuffer => new ArrayBuffer(byteLength);
+
+export const collectYoung = (): void => {};
