@@ -2,6 +2,13 @@ import { arrayBufferBytes, newBuffer } from '#platform';
 import { inProcessMemory } from '@flambeau/core';
 import { alignment } from './sizes.ts';
 
+/**
+ * Blocks from this size on begin at a page: a load whose address ends in the same twelve bits as that of a store before it waits for the store, and
+ * so does a loop over two blocks whose beginnings lie a few cache lines apart within a page.
+ */
+const leastPaged = 65536;
+const page = 4096;
+
 /** One buffer of V8. What is counted outlives it, so that its finalizer can take it off. */
 export interface Home {
   readonly byteLength: number;
@@ -55,14 +62,14 @@ export class HostHeap {
   /** Finds room for a multiple of 64 bytes. @throws OutOfMemoryError */
   take(byteLength: number): void {
     if (byteLength > largestSmall) {
-      const buffer = this.newHeld(byteLength + alignment);
+      const buffer = this.newHeld(byteLength, byteLength >= leastPaged ? page : alignment);
       this.outstanding++;
       this.home.outstanding++;
       this.buffer = buffer;
       return;
     }
     if (this.slab === undefined || this.slabUsed + byteLength > this.slab.byteLength) {
-      this.slab = this.newHeld(slabBytes + alignment);
+      this.slab = this.newHeld(slabBytes, alignment);
       this.slabHome = this.home;
       this.slabUsed = this.byteOffset;
     }
@@ -93,7 +100,9 @@ export class HostHeap {
     return this.account.aside;
   }
 
-  private newHeld(byteLength: number): ArrayBuffer {
+  /** A buffer with room for so many bytes from a multiple of `grain` on. */
+  private newHeld(room: number, grain: number): ArrayBuffer {
+    const byteLength = room + grain;
     const buffer = inProcessMemory(byteLength, () => newBuffer(byteLength));
     this.held += byteLength;
     this.sinceSurvey += byteLength;
@@ -103,7 +112,7 @@ export class HostHeap {
     }
     const address = this.addressOf(buffer);
     this.home = { byteLength, address, outstanding: 0 };
-    this.byteOffset = (alignment - (address % alignment)) % alignment;
+    this.byteOffset = (grain - (address % grain)) % grain;
     this.collected.register(buffer, this.home);
     return buffer;
   }
