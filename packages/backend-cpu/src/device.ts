@@ -44,6 +44,8 @@ const mostThreads = 256;
 
 interface Chosen {
   readonly engine: Engine;
+  readonly kernels: Device['kernels'];
+  readonly optional: Device['optional'];
   readonly path: string | undefined;
   readonly notes: readonly string[];
 }
@@ -52,18 +54,23 @@ function chooseEngine(wanted: string | undefined, options: CpuOptions): Chosen {
   if (wanted !== undefined && wanted !== 'native' && wanted !== 'wasm') {
     throw new DeviceError({ op: 'cpu', expected: 'FLAMBEAU_CPU to be native or wasm', received: JSON.stringify(wanted) });
   }
-  const wasm = (notes: readonly string[]): Chosen => ({ engine: wasmEngine(options.arenaBytes), path: undefined, notes });
+  // An addon of other sources may lack kernels: they are all looked up before it is taken.
+  const chosen = (engine: Engine, path: string | undefined, notes: readonly string[]): Chosen => ({
+    engine,
+    kernels: requiredKernels(engine),
+    optional: optionalKernels(engine),
+    path,
+    notes,
+  });
+  const wasm = (notes: readonly string[]): Chosen => chosen(wasmEngine(options.arenaBytes), undefined, notes);
   if (wanted === 'wasm') return wasm(['wasm was asked for']);
   const search = findAddon();
   const reasons: string[] = [];
   if (search.addon === undefined) reasons.push(...search.reasons);
   else {
     try {
-      const engine = nativeEngine(search.addon, options.instructionSet);
-      // An addon of other sources may lack kernels: they are all looked up before it is taken.
-      requiredKernels(engine);
-      optionalKernels(engine);
-      return { engine, path: search.path, notes: options.instructionSet === undefined ? [] : [`${options.instructionSet} was asked for`] };
+      const notes = options.instructionSet === undefined ? [] : [`${options.instructionSet} was asked for`];
+      return chosen(nativeEngine(search.addon, options.instructionSet), search.path, notes);
     } catch (error) {
       reasons.push(`${search.path}: ${error instanceof Error ? error.message : String(error)}`);
     }
@@ -114,8 +121,8 @@ export function createCpuDevice(engine?: 'native' | 'wasm', options: CpuOptions 
     }),
     ...(memory.reclaim !== undefined && { sweep: () => memory.reclaim?.() }),
     ...(memory.adopt !== undefined && { adopt: (bytes: Uint8Array) => memory.adopt?.(bytes) }),
-    kernels: requiredKernels(chosen.engine),
-    optional: optionalKernels(chosen.engine),
+    kernels: chosen.kernels,
+    optional: chosen.optional,
   };
   const info: CpuInfo = {
     engine: name,

@@ -1,14 +1,7 @@
 import { ArgumentError, describe, FlambeauError } from '@flambeau/core';
 import { FileError, type FilePlace } from './errors.ts';
 import type { ByteSource, SourceOptions } from './files/source.ts';
-import { Work } from './files/work.ts';
-import { isNpy, openNpy } from './numpy/npy.ts';
-import { isNpz, openNpz } from './numpy/npz.ts';
-import { openSafetensors } from './safetensors/read.ts';
 import { checkNesting, type StoredFile } from './stored.ts';
-import { openTorchLegacy } from './torch/readLegacy.ts';
-import { findPickle, openTorchZip } from './torch/readZip.ts';
-import { openZip } from './zip/read.ts';
 
 /** How a file is laid out. */
 export type FileFormat = 'safetensors' | 'pt' | 'npy' | 'npz';
@@ -54,6 +47,7 @@ export function checkFormat(op: string, format: unknown): FileFormat | undefined
 export async function openStored(source: ByteSource, format: FileFormat | undefined, options: SourceOptions = {}): Promise<StoredFile> {
   let stored: StoredFile;
   try {
+    const { openAs } = await import('./reading.ts');
     stored = await openAs(source, format ?? formatOfName(source.name), options);
   } catch (error) {
     throw withoutMemory(error, { file: source.name, byte: 0 }, 'a structure that fits into memory');
@@ -67,38 +61,4 @@ export function withoutMemory(error: unknown, place: FilePlace, expected: string
   const ranOut = /allocation failed|out of memory|Invalid typed array length: \d{9}|call stack size|too much recursion/i;
   if (!(error instanceof Error) || error instanceof FlambeauError || !ranOut.test(error.message)) return error;
   return new FileError('FILE_LIMIT', place, { expected, received: error.message, cause: error });
-}
-
-async function openAs(source: ByteSource, format: FileFormat | undefined, options: SourceOptions): Promise<StoredFile> {
-  const { maxBytes } = options;
-  const work = new Work('load', source.name, { signal: options.signal });
-  const place = { file: source.name, byte: 0 };
-  const head = await source.read(0, Math.min(8, source.size));
-  const isZip = head[0] === 0x50 && head[1] === 0x4b && head[2] === 3 && head[3] === 4;
-  switch (format) {
-    case 'safetensors':
-      return openSafetensors(source);
-    case 'npy':
-      return { format: 'npy', metadata: {}, root: await openNpy(source), place };
-    case 'npz':
-      return openNpz(await openZip(source, maxBytes), work);
-    case 'pt':
-      return isZip ? openTorchZip(await openZip(source, maxBytes), work) : openTorchLegacy(source);
-    default:
-  }
-  if (isZip) {
-    const archive = await openZip(source, maxBytes);
-    return findPickle(archive) === undefined && isNpz(archive) ? openNpz(archive, work) : openTorchZip(archive, work);
-  }
-  if (isNpy(head)) return { format: 'npy', metadata: {}, root: await openNpy(source), place };
-  // The length of a safetensors header may begin with any byte, that of a pickle among them.
-  if (head[0] === 0x80 && !(await startsAsSafetensors(head, source))) return openTorchLegacy(source);
-  return openSafetensors(source);
-}
-
-/** A length that fits into the file, and an object in JSON after it. */
-async function startsAsSafetensors(head: Uint8Array, source: ByteSource): Promise<boolean> {
-  if (source.size < 10) return false;
-  const length = new DataView(head.buffer, head.byteOffset, head.byteLength).getBigUint64(0, true);
-  return length <= BigInt(source.size - 8) && (await source.read(8, 1))[0] === 0x7b;
 }

@@ -1,11 +1,7 @@
-import { ArgumentError, describe, readOptions, Tensor } from '@flambeau/core';
-import { gather, outputName, pieces, writeOutput, type FileOutput } from './files/target.ts';
+import { ArgumentError, readOptions } from '@flambeau/core';
+import { gather, outputName, writeOutput, type FileOutput } from './files/target.ts';
 import { Work, workOptions, type WorkOptions } from './files/work.ts';
 import { checkFormat, formatToWrite, type FileFormat } from './format.ts';
-import { npyBytes, npyLength } from './numpy/npy.ts';
-import { writeNpz } from './numpy/npz.ts';
-import { writeSafetensors } from './safetensors/write.ts';
-import { writeTorch } from './torch/write.ts';
 
 /** How something is saved. */
 export interface SaveOptions extends WorkOptions {
@@ -20,45 +16,6 @@ export interface SaveOptions extends WorkOptions {
 /** Reads what a function that saves is given. @throws ArgumentError for an unknown option */
 export const readSaveOptions = (op: string, options: SaveOptions): SaveOptions =>
   readOptions<SaveOptions>(op, options, ['format', 'metadata', 'compress', ...workOptions]);
-
-interface Writing {
-  readonly chunks: AsyncIterable<Uint8Array>;
-  readonly byteLength: number;
-}
-
-async function* npyChunks(x: Tensor, work: Work): AsyncIterable<Uint8Array> {
-  yield* pieces(await npyBytes(x), work);
-}
-
-function write(value: unknown, format: FileFormat, options: SaveOptions, work: Work): Writing {
-  const { metadata, compress = false } = options;
-  if (metadata !== undefined && format !== 'safetensors')
-    throw new ArgumentError({
-      op: 'save',
-      expected: 'metadata in a safetensors file',
-      received: `format ${format}`,
-      hint: 'Put it into the saved object.',
-    });
-  switch (format) {
-    case 'safetensors':
-      return writeSafetensors(value, metadata, work);
-    case 'pt':
-      return writeTorch(value, { work });
-    case 'npz':
-      return writeNpz(value, compress, work);
-    case 'npy':
-      if (!(value instanceof Tensor))
-        throw new ArgumentError({
-          op: 'save',
-          expected: 'one tensor in an npy file',
-          received: describe(value),
-          hint: 'Use npz for several.',
-        });
-      return { chunks: npyChunks(value, work), byteLength: npyLength(value) };
-    default:
-      return format satisfies never;
-  }
-}
 
 /** @throws ArgumentError for undefined, which no format has: it is what a forgotten argument is */
 function checkValue(op: string, value: unknown): void {
@@ -77,6 +34,7 @@ export async function save(value: unknown, output: FileOutput, options: SaveOpti
   const format = checkFormat('save', given.format) ?? formatToWrite('save', name);
   checkValue('save', value);
   const work = new Work('save', name, given);
+  const { write } = await import('./writing.ts');
   const { chunks, byteLength } = write(value, format, given, work);
   work.totalBytes = byteLength;
   await writeOutput(output, chunks, work);
@@ -88,6 +46,7 @@ export async function toBytes(value: unknown, options: SaveOptions = {}): Promis
   const format = checkFormat('toBytes', given.format) ?? 'safetensors';
   checkValue('toBytes', value);
   const work = new Work('save', 'bytes', given);
+  const { write } = await import('./writing.ts');
   const { chunks, byteLength } = write(value, format, given, work);
   work.totalBytes = byteLength;
   return gather(chunks, work);

@@ -34,7 +34,7 @@ const unsigned = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array, 8: BigUint64Ar
 
 /** The same as this library has it. Values are brought to their dtype by a file of their own bytes. */
 async function ownBits(x: Tensor): Promise<Told> {
-  const { bytesOfTensor } = await import('../src/tensors.ts');
+  const { bytesOfTensor } = await import('../src/tensorBytes.ts');
   const bytes = (await bytesOfTensor(x)).slice();
   const width = (bytes.length === 0 ? 1 : bytes.length / x.count) as keyof typeof unsigned;
   return [x.dtype, [...x.shape], Array.from<number | bigint, string>(new unsigned[width](bytes.buffer), String)];

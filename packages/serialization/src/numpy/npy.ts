@@ -2,7 +2,8 @@ import { ArgumentError, asStrided, bytesOf, type DType, type Tensor } from '@fla
 import { FileError } from '../errors.ts';
 import { readLong, readRange, type ByteSource } from '../files/source.ts';
 import { StoredTensor } from '../stored.ts';
-import { bytesOfTensor, checkFileShape, swapBytes, tensorOfBytes } from '../tensors.ts';
+import { bytesOfTensor, swapBytes } from '../tensorBytes.ts';
+import { checkFileShape, tensorOfBytes } from '../tensors.ts';
 
 /** NumPy's names of element types, without the byte order. bfloat16 has none. */
 const codes: ReadonlyMap<string, DType> = new Map([

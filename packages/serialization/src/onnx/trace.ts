@@ -10,7 +10,7 @@ import {
   type Storage,
 } from '@flambeau/core';
 import type { Module } from '@flambeau/nn';
-import { bytesOfTensor } from '../tensors.ts';
+import { bytesOfTensor } from '../tensorBytes.ts';
 import { findConverter } from './converters.ts';
 import { unread } from './unread.ts';
 

@@ -1,7 +1,7 @@
 import { ArgumentError, bytesOf } from '@flambeau/core';
 import { pieces } from '../files/target.ts';
 import type { Work } from '../files/work.ts';
-import { bytesOfTensor } from '../tensors.ts';
+import { bytesOfTensor } from '../tensorBytes.ts';
 import { metadataKey, safetensorsNames, structureKey, type HeaderEntry } from './header.ts';
 import { flatten } from './structure.ts';
 

@@ -1,7 +1,7 @@
 import { contiguousStrides, describe, Tensor, type Storage } from '@flambeau/core';
 import { enter, notSaveable, tooMany } from '../safetensors/structure.ts';
 import { isPlain, maxName, maxNames } from '../stored.ts';
-import { bytesOfStorage, bytesOfTensor } from '../tensors.ts';
+import { bytesOfStorage, bytesOfTensor } from '../tensorBytes.ts';
 import { writeZip, type ZipInput, type ZipOptions } from '../zip/write.ts';
 import { storageNames } from './globals.ts';
 import { maxOperations } from './pickle.ts';
