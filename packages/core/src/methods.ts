@@ -1,7 +1,7 @@
 import { checkArray } from './checks.ts';
 import type { DType } from './dtype.ts';
 import { inPlaceNames, inPlaceOf } from './ops/inplaceMethods.ts';
-import * as functions from './methodTable.ts';
+import { functions } from './methodTable.ts';
 import * as ops from './ops/index.ts';
 import { methodsElsewhere } from './elsewhere.ts';
 import { Tensor } from './tensor.ts';
@@ -89,13 +89,8 @@ Object.defineProperty(Tensor.prototype, passing, { configurable: true });
 Reflect.deleteProperty(Tensor.prototype, passing);
 
 addTensorMethods(functions);
-const inPlace = new Set<string>(inPlaceNames);
 addTensorMethods(
-  Object.fromEntries(
-    Object.entries(functions)
-      .filter(([name]) => inPlace.has(name))
-      .map(([name, f]) => [`${name}_`, inPlaceOf(name, f as Parameters<typeof inPlaceOf>[1])]),
-  ),
+  Object.fromEntries(inPlaceNames.map((name) => [`${name}_`, inPlaceOf(name, functions[name] as Parameters<typeof inPlaceOf>[1])])),
 );
 addTensorMethods({
   max: ops.max,

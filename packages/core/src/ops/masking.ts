@@ -129,8 +129,10 @@ export function nonzero(x: Tensor, options?: { asTuple?: boolean }): Tensor | Te
 export const argwhere = (x: Tensor): Tensor => nonzero(checkInput('argwhere', x));
 
 /** The promise of `nonzero`, on every device. */
-export const nonzeroAsync = async (x: Tensor): Promise<Tensor> =>
-  nonzeroFrom(checkInput('nonzeroAsync', x), (await cast(x, 'bool').contiguous().readData()) as Uint8Array);
+export async function nonzeroAsync(x: Tensor): Promise<Tensor> {
+  checkInput('nonzeroAsync', x);
+  return nonzeroFrom(x, (await cast(x, 'bool').contiguous().readData()) as Uint8Array);
+}
 
 /** The promise of `argwhere`, on every device. */
 export const argwhereAsync = (x: Tensor): Promise<Tensor> => nonzeroAsync(checkInput('argwhereAsync', x));
