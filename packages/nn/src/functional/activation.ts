@@ -149,7 +149,7 @@ export function sigmoid(x: Tensor): Tensor {
 }
 
 /** `x·σ(x)`; its derivative is σ(x)·(1 + x·(1 - σ(x))). @see Elfwing et al. 2018 */
-export const siluOp: Op = defineOp<unknown>({
+export const siluOp: Op = /* @__PURE__ */ defineOp<unknown>({
   name: 'silu',
   infer: ([x]) => [x],
   compose: ([x]) => [x.mul(x.sigmoid())],
@@ -195,7 +195,7 @@ export function softplus(x: Tensor, ...args: Call<SoftplusOptions, ['beta', 'thr
 }
 
 /** Gaussian error linear unit, exact or by tanh: an op of its own, so that a backend can run it in one pass. */
-export const geluOp: Op<{ approximate: 'none' | 'tanh' }> = defineOp<{ approximate: 'none' | 'tanh' }>({
+export const geluOp: Op<{ approximate: 'none' | 'tanh' }> = /* @__PURE__ */ defineOp<{ approximate: 'none' | 'tanh' }>({
   name: 'gelu',
   infer: ([x]) => [x],
   compose([x], { approximate }) {
@@ -207,7 +207,7 @@ export const geluOp: Op<{ approximate: 'none' | 'tanh' }> = defineOp<{ approxima
 });
 
 /** Gradient of gelu: g·(Φ(x) + x·φ(x)), or the derivative of the approximation. */
-export const geluGradOp: Op<{ approximate: 'none' | 'tanh' }> = defineOp<{ approximate: 'none' | 'tanh' }>({
+export const geluGradOp: Op<{ approximate: 'none' | 'tanh' }> = /* @__PURE__ */ defineOp<{ approximate: 'none' | 'tanh' }>({
   name: 'geluGrad',
   infer: ([, x]) => [x],
   compose([g, x], { approximate }) {

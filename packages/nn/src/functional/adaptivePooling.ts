@@ -123,8 +123,8 @@ function maximaOfCells(x: Tensor, output: readonly number[]): [Tensor, Tensor] {
 }
 
 /** The maximum over as many cells of the last dimension as `outputSize` says. */
-export const adaptiveMaxPool1d: AdaptiveMaxPool = adaptiveMaximum(1);
+export const adaptiveMaxPool1d: AdaptiveMaxPool = /* @__PURE__ */ adaptiveMaximum(1);
 /** The maximum over cells of the last two dimensions; `outputSize` is the size of the result. */
-export const adaptiveMaxPool2d: AdaptiveMaxPool = adaptiveMaximum(2);
+export const adaptiveMaxPool2d: AdaptiveMaxPool = /* @__PURE__ */ adaptiveMaximum(2);
 /** The maximum over cells of the last three dimensions. */
-export const adaptiveMaxPool3d: AdaptiveMaxPool = adaptiveMaximum(3);
+export const adaptiveMaxPool3d: AdaptiveMaxPool = /* @__PURE__ */ adaptiveMaximum(3);

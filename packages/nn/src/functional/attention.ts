@@ -60,7 +60,7 @@ const fromScores = (slopes: Tensor, query: Tensor, key: Tensor, scale: number): 
  * Inputs: query [..., L, E], key [..., S, E], value [..., S, Ev] and, maybe, a mask [..., L, S], all of the same batch dimensions. Outputs: the
  * attended values [..., L, Ev], and for the derivative the logarithm of each query's sum of exponentials [..., L], 0 where it sees no key.
  */
-export const attentionOp: Op<AttentionAttrs> = defineOp<AttentionAttrs>({
+export const attentionOp: Op<AttentionAttrs> = /* @__PURE__ */ defineOp<AttentionAttrs>({
   name: 'scaledDotProductAttention',
   infer([query, , value]) {
     const rows = query.shape.slice(0, -1);
@@ -102,7 +102,7 @@ interface AttentionGradAttrs extends AttentionAttrs {
  * Gradients of attention: inputs the gradient of the attended values; these and the logarithms of the sums, from which a kernel gets the weights
  * again (the composition computes both anew, so that it has a derivative); then the inputs of attention. Outputs: one gradient for each.
  */
-export const attentionGradOp: Op<AttentionGradAttrs> = defineOp<AttentionGradAttrs>({
+export const attentionGradOp: Op<AttentionGradAttrs> = /* @__PURE__ */ defineOp<AttentionGradAttrs>({
   name: 'attentionGrad',
   infer: ([, , , query, key, value, mask], { withMask }) => (withMask ? [query, key, value, mask] : [query, key, value]),
   compose([g, , , query, key, value, mask], attrs) {

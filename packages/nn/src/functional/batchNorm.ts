@@ -27,7 +27,7 @@ const alongChannels = (values: Tensor, rank: number): Tensor => values.reshape(A
  * Batch normalization by the batch's statistics: inputs x [N, C, ...] and, as the attributes say, weight [C] and bias [C].
  * Outputs: y, the mean [C] and the (biased) variance [C] of each channel.
  */
-export const batchNormOp: Op<BatchNormAttrs> = defineOp<BatchNormAttrs>({
+export const batchNormOp: Op<BatchNormAttrs> = /* @__PURE__ */ defineOp<BatchNormAttrs>({
   name: 'batchNorm',
   infer([x]) {
     const statistics = { shape: [x.shape[1]], dtype: x.dtype };
@@ -63,7 +63,7 @@ export const batchNormOp: Op<BatchNormAttrs> = defineOp<BatchNormAttrs>({
  * Gradients of batch normalization: inputs g, x, mean, variance and, maybe, weight; outputs those of x and, as the attributes say, weight and
  * bias. With r = 1/√(variance + ε), z = (x - mean)·r and h = g·weight: dx = r·(h - mean(h) - z·mean(h·z)), dweight = Σ g·z, dbias = Σ g.
  */
-export const batchNormGradOp: Op<BatchNormAttrs> = defineOp<BatchNormAttrs>({
+export const batchNormGradOp: Op<BatchNormAttrs> = /* @__PURE__ */ defineOp<BatchNormAttrs>({
   name: 'batchNormGrad',
   infer: ([, x, mean], { weight, bias }) => [x, ...(weight ? [mean] : []), ...(bias ? [mean] : [])],
   compose([g, x, mean, variance, scale], { eps, weight, bias }) {

@@ -19,7 +19,7 @@ import { checkSameShape, checkWeight } from './regressionLoss.ts';
 const boundedLog = (x: Tensor): Tensor => x.log().clamp(-100);
 
 /** `-(y log x + (1 - y) log(1 - x))`, element by element. */
-export const binaryCrossEntropyOp: Op = defineOp<unknown>({
+export const binaryCrossEntropyOp: Op = /* @__PURE__ */ defineOp<unknown>({
   name: 'binaryCrossEntropy',
   infer: ([x]) => [x],
   compose: ([x, y]) => [

@@ -16,7 +16,7 @@ interface ConvPoolGradAttrs extends ConvPoolAttrs {
  * maxPool2d(relu(conv2d(x, weight, bias))) as one op, so that a backend can keep what passes between the three in its caches. Gives the
  * values [N, Cout, ...P] and their flat places in the plane of the convolution, as max pooling does.
  */
-export const convReluMaxPool2dOp: Op<ConvPoolAttrs> = defineOp<ConvPoolAttrs>({
+export const convReluMaxPool2dOp: Op<ConvPoolAttrs> = /* @__PURE__ */ defineOp<ConvPoolAttrs>({
   name: 'convReluMaxPool2d',
   infer([x, weight], { pool }) {
     const shape = [x.shape[0], weight.shape[0], ...pool.output];
@@ -37,7 +37,7 @@ export const convReluMaxPool2dOp: Op<ConvPoolAttrs> = defineOp<ConvPoolAttrs>({
 });
 
 /** The wanted gradients of `convReluMaxPool2d` with respect to input, weight and bias, from that of its values. */
-export const convReluMaxPool2dGradOp: Op<ConvPoolGradAttrs> = defineOp<ConvPoolGradAttrs>({
+export const convReluMaxPool2dGradOp: Op<ConvPoolGradAttrs> = /* @__PURE__ */ defineOp<ConvPoolGradAttrs>({
   name: 'convReluMaxPool2dGrad',
   infer: ([g, , , x, weight], { needs }) =>
     [x.shape, weight.shape, [weight.shape[0]]].filter((_, i) => needs[i]).map((shape) => ({ shape, dtype: g.dtype })),

@@ -73,7 +73,7 @@ function negativeLogLikelihood(logProbabilities: Tensor, targets: Tensor, { blan
  * The gradient of the loss: inputs the gradient of each sample's loss [N], log-probabilities [T, N, C], targets [N, S] and the losses [N];
  * output [T, N, C]. As PyTorch's it is no derivative of the formula, and has no derivative of its own: asked for one, it says so.
  */
-export const ctcLossGradOp: Op<CtcAttrs> = defineOp<CtcAttrs>({
+export const ctcLossGradOp: Op<CtcAttrs> = /* @__PURE__ */ defineOp<CtcAttrs>({
   name: 'ctcLossGrad',
   infer: ([, x]) => [x],
   compose([g, x, targets, loss], attrs) {
@@ -100,7 +100,7 @@ export const ctcLossGradOp: Op<CtcAttrs> = defineOp<CtcAttrs>({
  * respect to what softmax took, e^x - (the probability of each class at each step, given the target), so that it is right through
  * `logSoftmax`, and not that of the formula on its own.
  */
-export const ctcLossOp: Op<CtcAttrs> = defineOp<CtcAttrs>({
+export const ctcLossOp: Op<CtcAttrs> = /* @__PURE__ */ defineOp<CtcAttrs>({
   name: 'ctcLoss',
   infer: ([x]) => [{ shape: [x.shape[1]], dtype: x.dtype }],
   compose([x, targets], attrs) {

@@ -31,7 +31,7 @@ interface EmbeddingAttrs {
 }
 
 /** Rows of a table: inputs weight [V, E] and indices of any shape; output [..., E]. */
-export const embeddingOp: Op<EmbeddingAttrs> = defineOp<EmbeddingAttrs>({
+export const embeddingOp: Op<EmbeddingAttrs> = /* @__PURE__ */ defineOp<EmbeddingAttrs>({
   name: 'embedding',
   infer: ([weight, indices]) => [{ shape: [...indices.shape, weight.shape[1]], dtype: weight.dtype }],
   compose: ([weight, indices]) => [weight.indexSelect(0, indices.flatten()).reshape([...indices.shape, weight.shape[1]])], // prettier-ignore

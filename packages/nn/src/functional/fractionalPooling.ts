@@ -134,6 +134,6 @@ function maximaAt(
 }
 
 /** Max pooling over windows at pseudo-random places, to any size below the input's. @see Graham 2015 */
-export const fractionalMaxPool2d: FractionalMaxPool = fractionalMaxPooling(2);
+export const fractionalMaxPool2d: FractionalMaxPool = /* @__PURE__ */ fractionalMaxPooling(2);
 /** Fractional max pooling over the last three dimensions. */
-export const fractionalMaxPool3d: FractionalMaxPool = fractionalMaxPooling(3);
+export const fractionalMaxPool3d: FractionalMaxPool = /* @__PURE__ */ fractionalMaxPooling(3);

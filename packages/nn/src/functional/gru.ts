@@ -30,7 +30,7 @@ function unroll(x: Tensor, h0: Tensor, weights: readonly (Tensor | undefined)[],
  * states [T, N, H] and the last one; then, for the derivative, the gates and the hidden state's part of n [T, N, 4H].
  * @see Cho et al. 2014; n applies r after the product with W_hh, as cuDNN and PyTorch do
  */
-export const gruOp: Op<RecurrentAttrs> = defineOp<RecurrentAttrs>({
+export const gruOp: Op<RecurrentAttrs> = /* @__PURE__ */ defineOp<RecurrentAttrs>({
   name: 'gru',
   infer([x, h]) {
     const [steps, batch] = x.shape;
@@ -69,7 +69,7 @@ interface GruGradAttrs extends RecurrentAttrs {
  * compute them again (the composition does, so that it has a derivative); then its inputs. Outputs: the gradients of h0, W_ih, W_hh, of
  * the biases where there are any, and of x where it is wanted.
  */
-export const gruGradOp: Op<GruGradAttrs> = defineOp<GruGradAttrs>({
+export const gruGradOp: Op<GruGradAttrs> = /* @__PURE__ */ defineOp<GruGradAttrs>({
   name: 'gruGrad',
   infer(inputs, { input, inner }) {
     const [x, ...others] = inputs.slice(inner ? 5 : 4);

@@ -19,7 +19,7 @@ interface LinearActivationAttrs {
  * `activation(x Wᵀ + b)` as one op, so that a backend can activate what it has in its registers. What lies between is never stored: the
  * derivative follows from the result.
  */
-export const linearActivationOp: Op<LinearActivationAttrs> = defineOp<LinearActivationAttrs>({
+export const linearActivationOp: Op<LinearActivationAttrs> = /* @__PURE__ */ defineOp<LinearActivationAttrs>({
   name: 'linearActivation',
   infer: ([x, weight]) => [{ shape: [...x.shape.slice(0, -1), weight.shape[0]], dtype: x.dtype }],
   compose: (inputs, { activation }) => [activations[activation].apply(dispatchOne(linearOp, inputs))],

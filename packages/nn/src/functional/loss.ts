@@ -31,7 +31,7 @@ function countedRows(target: Tensor, ignoreIndex: number, like: Tensor): { mask:
 }
 
 /** Cross-entropy of logits [N, C] and class indices [N]. The second output, the log-probabilities, is what its derivative needs. */
-export const crossEntropyOp: Op<CrossEntropyAttrs> = defineOp<CrossEntropyAttrs>({
+export const crossEntropyOp: Op<CrossEntropyAttrs> = /* @__PURE__ */ defineOp<CrossEntropyAttrs>({
   name: 'crossEntropy',
   infer: ([x]) => [{ shape: [], dtype: x.dtype }, x],
   compose([x, target], { reduction, ignoreIndex }) {
@@ -52,7 +52,7 @@ export const crossEntropyOp: Op<CrossEntropyAttrs> = defineOp<CrossEntropyAttrs>
 });
 
 /** Gradient of cross-entropy with respect to the logits: (softmax - onehot)·g for rows that count, over their number for the mean. */
-export const crossEntropyGradOp: Op<CrossEntropyAttrs> = defineOp<CrossEntropyAttrs>({
+export const crossEntropyGradOp: Op<CrossEntropyAttrs> = /* @__PURE__ */ defineOp<CrossEntropyAttrs>({
   name: 'crossEntropyGrad',
   infer: ([, , logProbabilities]) => [logProbabilities],
   compose([g, target, logProbabilities], { reduction, ignoreIndex }) {

@@ -32,7 +32,7 @@ function unroll(x: Tensor, h0: Tensor, c0: Tensor, weights: readonly (Tensor | u
  * cell states [T, N, H].
  * @see Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000
  */
-export const lstmOp: Op<RecurrentAttrs> = defineOp<RecurrentAttrs>({
+export const lstmOp: Op<RecurrentAttrs> = /* @__PURE__ */ defineOp<RecurrentAttrs>({
   name: 'lstm',
   infer([x, h]) {
     const [steps, batch] = x.shape;
@@ -77,7 +77,7 @@ interface LstmGradAttrs extends RecurrentAttrs {
  * which a kernel need not compute them again (the composition does, so that it has a derivative); then its inputs. Outputs: the gradients of h0 and c0
  * where they are wanted, of W_ih, W_hh, of a bias where there are biases, and of x where it is wanted.
  */
-export const lstmGradOp: Op<LstmGradAttrs> = defineOp<LstmGradAttrs>({
+export const lstmGradOp: Op<LstmGradAttrs> = /* @__PURE__ */ defineOp<LstmGradAttrs>({
   name: 'lstmGrad',
   infer(inputs, { input, initial, inner }) {
     const [x, h0, c0, weightIh, weightHh, bias] = inputs.slice(inner ? 8 : 6);

@@ -29,7 +29,7 @@ interface LayerNormAttrs {
 const last = (n: number): number[] => Array.from({ length: n }, (_, i) => -1 - i);
 
 /** Normalizes over the last dimensions; outputs y, the mean and the reciprocal standard deviation, which the derivative needs. */
-export const layerNormOp: Op<LayerNormAttrs> = defineOp<LayerNormAttrs>({
+export const layerNormOp: Op<LayerNormAttrs> = /* @__PURE__ */ defineOp<LayerNormAttrs>({
   name: 'layerNorm',
   infer([x], { dims }) {
     const statistics = { shape: x.shape.map((n, i) => (i >= x.ndim - dims ? 1 : n)), dtype: x.dtype };
@@ -73,7 +73,7 @@ interface LayerNormGradAttrs {
  * Gradients of layer normalization: inputs g, x, mean, rstd and, maybe, weight; outputs those of x, weight and bias. With z = (x - mean)·rstd and
  * h = g·weight: dx = rstd·(h - mean(h) - z·mean(h·z)), dweight = Σ g·z, dbias = Σ g.
  */
-export const layerNormGradOp: Op<LayerNormGradAttrs> = defineOp<LayerNormGradAttrs>({
+export const layerNormGradOp: Op<LayerNormGradAttrs> = /* @__PURE__ */ defineOp<LayerNormGradAttrs>({
   name: 'layerNormGrad',
   infer: ([, x, , , weight], { bias }) => {
     if (weight === undefined) return [x];
@@ -144,7 +144,7 @@ interface RmsNormOptions {
 }
 
 /** x over the root of the mean of squares of its last dimensions: inputs x and, maybe, weight. */
-export const rmsNormOp: Op<LayerNormAttrs> = defineOp<LayerNormAttrs>({
+export const rmsNormOp: Op<LayerNormAttrs> = /* @__PURE__ */ defineOp<LayerNormAttrs>({
   name: 'rmsNorm',
   infer: ([x]) => [x],
   compose([x, weight], { dims, eps }) {

@@ -20,7 +20,7 @@ interface PadAttrs {
 }
 
 /** Surrounds a tensor with one value, which is `scalars[0]`. */
-export const padOp: Op<PadAttrs> = defineOp<PadAttrs>({
+export const padOp: Op<PadAttrs> = /* @__PURE__ */ defineOp<PadAttrs>({
   name: 'pad',
   moves: true,
   infer: ([x], { before, after }) => [{ shape: x.shape.map((n, i) => n + before[i] + after[i]), dtype: x.dtype }],

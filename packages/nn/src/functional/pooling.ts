@@ -200,12 +200,12 @@ function maxPooling(dims: 1 | 2 | 3): MaxPool {
 }
 
 /** The maximum of each window over the last dimension of [N, C, L] or [C, L]. */
-export const maxPool1d: MaxPool = maxPooling(1);
+export const maxPool1d: MaxPool = /* @__PURE__ */ maxPooling(1);
 /**
  * The maximum of each window over the last two dimensions of [N, C, H, W] or [C, H, W].
  * Arguments: kernelSize, stride, padding, dilation, ceilMode, returnIndices, in this order or by name.
  * @throws ShapeError when no window fits
  */
-export const maxPool2d: MaxPool = maxPooling(2);
+export const maxPool2d: MaxPool = /* @__PURE__ */ maxPooling(2);
 /** The maximum of each window over the last three dimensions of [N, C, D, H, W] or [C, D, H, W]. */
-export const maxPool3d: MaxPool = maxPooling(3);
+export const maxPool3d: MaxPool = /* @__PURE__ */ maxPooling(3);

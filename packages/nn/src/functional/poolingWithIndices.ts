@@ -24,11 +24,11 @@ const maximumAndPlace =
     pool(x, { ...readCall<MaxPoolOptions>(op, args, ['kernelSize', 'stride', 'padding', 'dilation', 'ceilMode']), returnIndices: true });
 
 /** `maxPool1d` with `returnIndices`. */
-export const maxPool1dWithIndices: MaxPoolWithIndices = maximumAndPlace('maxPool1dWithIndices', maxPool1d);
+export const maxPool1dWithIndices: MaxPoolWithIndices = /* @__PURE__ */ maximumAndPlace('maxPool1dWithIndices', maxPool1d);
 /** `maxPool2d` with `returnIndices`. */
-export const maxPool2dWithIndices: MaxPoolWithIndices = maximumAndPlace('maxPool2dWithIndices', maxPool2d);
+export const maxPool2dWithIndices: MaxPoolWithIndices = /* @__PURE__ */ maximumAndPlace('maxPool2dWithIndices', maxPool2d);
 /** `maxPool3d` with `returnIndices`. */
-export const maxPool3dWithIndices: MaxPoolWithIndices = maximumAndPlace('maxPool3dWithIndices', maxPool3d);
+export const maxPool3dWithIndices: MaxPoolWithIndices = /* @__PURE__ */ maximumAndPlace('maxPool3dWithIndices', maxPool3d);
 
 /** Adaptive max pooling as a pair: the maxima, and their places in the flattened spatial dimensions. */
 export type AdaptiveMaxPoolWithIndices = (
@@ -41,11 +41,11 @@ const adaptiveMaximumAndPlace =
     pool(x, { ...readCall<AdaptiveMaxPoolOptions>(op, args, ['outputSize']), returnIndices: true });
 
 /** `adaptiveMaxPool1d` with `returnIndices`. */
-export const adaptiveMaxPool1dWithIndices: AdaptiveMaxPoolWithIndices = adaptiveMaximumAndPlace('adaptiveMaxPool1dWithIndices', adaptiveMaxPool1d); // prettier-ignore
+export const adaptiveMaxPool1dWithIndices: AdaptiveMaxPoolWithIndices = /* @__PURE__ */ adaptiveMaximumAndPlace('adaptiveMaxPool1dWithIndices', adaptiveMaxPool1d); // prettier-ignore
 /** `adaptiveMaxPool2d` with `returnIndices`. */
-export const adaptiveMaxPool2dWithIndices: AdaptiveMaxPoolWithIndices = adaptiveMaximumAndPlace('adaptiveMaxPool2dWithIndices', adaptiveMaxPool2d); // prettier-ignore
+export const adaptiveMaxPool2dWithIndices: AdaptiveMaxPoolWithIndices = /* @__PURE__ */ adaptiveMaximumAndPlace('adaptiveMaxPool2dWithIndices', adaptiveMaxPool2d); // prettier-ignore
 /** `adaptiveMaxPool3d` with `returnIndices`. */
-export const adaptiveMaxPool3dWithIndices: AdaptiveMaxPoolWithIndices = adaptiveMaximumAndPlace('adaptiveMaxPool3dWithIndices', adaptiveMaxPool3d); // prettier-ignore
+export const adaptiveMaxPool3dWithIndices: AdaptiveMaxPoolWithIndices = /* @__PURE__ */ adaptiveMaximumAndPlace('adaptiveMaxPool3dWithIndices', adaptiveMaxPool3d); // prettier-ignore
 
 /** Fractional max pooling as a pair: the maxima, and their places in the flattened spatial dimensions. */
 export type FractionalMaxPoolWithIndices = (
@@ -60,6 +60,6 @@ const fractionalMaximumAndPlace =
   };
 
 /** `fractionalMaxPool2d` with `returnIndices`. */
-export const fractionalMaxPool2dWithIndices: FractionalMaxPoolWithIndices = fractionalMaximumAndPlace('fractionalMaxPool2dWithIndices', fractionalMaxPool2d); // prettier-ignore
+export const fractionalMaxPool2dWithIndices: FractionalMaxPoolWithIndices = /* @__PURE__ */ fractionalMaximumAndPlace('fractionalMaxPool2dWithIndices', fractionalMaxPool2d); // prettier-ignore
 /** `fractionalMaxPool3d` with `returnIndices`. */
-export const fractionalMaxPool3dWithIndices: FractionalMaxPoolWithIndices = fractionalMaximumAndPlace('fractionalMaxPool3dWithIndices', fractionalMaxPool3d); // prettier-ignore
+export const fractionalMaxPool3dWithIndices: FractionalMaxPoolWithIndices = /* @__PURE__ */ fractionalMaximumAndPlace('fractionalMaxPool3dWithIndices', fractionalMaxPool3d); // prettier-ignore

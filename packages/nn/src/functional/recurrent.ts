@@ -27,5 +27,5 @@ const defineRecurrent = (name: string, step: RecurrentStep): Op<RecurrentAttrs> 
   });
 
 /** A plain recurrent layer, h' = f(W_ih x + b_ih + W_hh h + b_hh): W_ih [H, I], W_hh [H, H], biases [H]. @see Elman 1990 */
-export const rnnTanhOp: Op<RecurrentAttrs> = defineRecurrent('rnnTanh', rnnTanhStep);
-export const rnnReluOp: Op<RecurrentAttrs> = defineRecurrent('rnnRelu', rnnReluStep);
+export const rnnTanhOp: Op<RecurrentAttrs> = /* @__PURE__ */ defineRecurrent('rnnTanh', rnnTanhStep);
+export const rnnReluOp: Op<RecurrentAttrs> = /* @__PURE__ */ defineRecurrent('rnnRelu', rnnReluStep);

@@ -36,5 +36,5 @@ export const gruStep: RecurrentStep = (projected, [h], { weightHh, biasHh }) => 
 const rnnStep =
   (nonlinearity: (x: Tensor) => Tensor): RecurrentStep =>
   (projected, [h], { weightHh, biasHh }) => [nonlinearity(projected.add(linear(h, weightHh, biasHh ?? null)))];
-export const rnnTanhStep: RecurrentStep = rnnStep((x) => x.tanh());
-export const rnnReluStep: RecurrentStep = rnnStep((x) => x.relu());
+export const rnnTanhStep: RecurrentStep = /* @__PURE__ */ rnnStep((x) => x.tanh());
+export const rnnReluStep: RecurrentStep = /* @__PURE__ */ rnnStep((x) => x.relu());

@@ -54,7 +54,7 @@ interface SquaredAttrs {
 }
 
 /** The squared error of two float tensors of one shape, as one number. */
-export const mseLossOp: Op<SquaredAttrs> = defineOp<SquaredAttrs>({
+export const mseLossOp: Op<SquaredAttrs> = /* @__PURE__ */ defineOp<SquaredAttrs>({
   name: 'mseLoss',
   infer: ([x]) => [{ shape: [], dtype: x.dtype }],
   compose([x, y], { reduction }) {
@@ -70,7 +70,7 @@ export const mseLossOp: Op<SquaredAttrs> = defineOp<SquaredAttrs>({
 });
 
 /** Gradient of the squared error with respect to x: 2·(x - y)·g, over their number for the mean. */
-export const mseLossGradOp: Op<SquaredAttrs> = defineOp<SquaredAttrs>({
+export const mseLossGradOp: Op<SquaredAttrs> = /* @__PURE__ */ defineOp<SquaredAttrs>({
   name: 'mseLossGrad',
   infer: ([, x]) => [x],
   compose: ([g, x, y], { reduction }) => [x.sub(y).mul(g.mul(reduction === 'mean' ? 2 / x.count : 2))],

@@ -16,7 +16,7 @@ const showInplace = ({ inplace }: InPlace): string => (inplace ? 'inplace=True' 
 const alsoInplace = ({ inplace }: InPlace): string => (inplace ? ', inplace=True' : '');
 
 /** `max(x, 0)`. */
-export class ReLU extends functionLayer({
+export class ReLU extends /* @__PURE__ */ functionLayer({
   names: inplaceOnly,
   defaults: { inplace: false } as InPlace,
   apply: (x, { inplace }) => F.relu(x, inplace),
@@ -24,7 +24,7 @@ export class ReLU extends functionLayer({
 }) {}
 
 /** `min(max(x, 0), 6)`. */
-export class ReLU6 extends functionLayer({
+export class ReLU6 extends /* @__PURE__ */ functionLayer({
   names: inplaceOnly,
   defaults: { inplace: false } as InPlace,
   apply: (x, { inplace }) => F.relu6(x, inplace),
@@ -32,7 +32,7 @@ export class ReLU6 extends functionLayer({
 }) {}
 
 /** x restricted to [minVal, maxVal], -1 and 1 by default. */
-export class Hardtanh extends functionLayer({
+export class Hardtanh extends /* @__PURE__ */ functionLayer({
   names: ['minVal', 'maxVal', 'inplace'],
   defaults: { minVal: -1, maxVal: 1, inplace: false } as InPlace & { minVal?: number; maxVal?: number },
   apply: (x, { minVal, maxVal, inplace }) => F.hardtanh(x, minVal, maxVal, inplace),
@@ -40,7 +40,7 @@ export class Hardtanh extends functionLayer({
 }) {}
 
 /** x, but `negativeSlope·x` below 0. */
-export class LeakyReLU extends functionLayer({
+export class LeakyReLU extends /* @__PURE__ */ functionLayer({
   names: ['negativeSlope', 'inplace'],
   defaults: { negativeSlope: 0.01, inplace: false } as InPlace & { negativeSlope?: number },
   apply: (x, { negativeSlope, inplace }) => F.leakyRelu(x, negativeSlope, inplace),
@@ -48,7 +48,7 @@ export class LeakyReLU extends functionLayer({
 }) {}
 
 /** A leaky relu with a random slope for each element while training. @see Xu et al. 2015 */
-export class RReLU extends functionLayer({
+export class RReLU extends /* @__PURE__ */ functionLayer({
   names: ['lower', 'upper', 'inplace'],
   defaults: { lower: 1 / 8, upper: 1 / 3, inplace: false } as InPlace & { lower?: number; upper?: number },
   apply: (x, { lower, upper, inplace }, training) => F.rrelu(x, lower, upper, training, inplace),
@@ -93,7 +93,7 @@ interface Alpha extends InPlace {
 const showAlpha = (o: Alpha): string => `alpha=${number(o.alpha ?? 1)}${alsoInplace(o)}`;
 
 /** x, but `α(eˣ - 1)` below 0. @see Clevert et al. 2016 */
-export class ELU extends functionLayer({
+export class ELU extends /* @__PURE__ */ functionLayer({
   names: ['alpha', 'inplace'],
   defaults: { alpha: 1, inplace: false } as Alpha,
   apply: (x, { alpha, inplace }) => F.elu(x, alpha, inplace),
@@ -101,7 +101,7 @@ export class ELU extends functionLayer({
 }) {}
 
 /** `max(0, x) + min(0, α(e^(x/α) - 1))`. @see Barron 2017 */
-export class CELU extends functionLayer({
+export class CELU extends /* @__PURE__ */ functionLayer({
   names: ['alpha', 'inplace'],
   defaults: { alpha: 1, inplace: false } as Alpha,
   apply: (x, { alpha, inplace }) => F.celu(x, alpha, inplace),
@@ -109,7 +109,7 @@ export class CELU extends functionLayer({
 }) {}
 
 /** Scaled elu that keeps mean 0 and variance 1. @see Klambauer et al. 2017 */
-export class SELU extends functionLayer({
+export class SELU extends /* @__PURE__ */ functionLayer({
   names: inplaceOnly,
   defaults: { inplace: false } as InPlace,
   apply: (x, { inplace }) => F.selu(x, inplace),
@@ -117,7 +117,7 @@ export class SELU extends functionLayer({
 }) {}
 
 /** `x·Φ(x)`. @see Hendrycks & Gimpel 2016 */
-export class GELU extends functionLayer({
+export class GELU extends /* @__PURE__ */ functionLayer({
   names: ['approximate'],
   defaults: { approximate: 'none' } as { approximate?: 'none' | 'tanh' },
   check: (op, { approximate }) => void checkChoice(op, 'approximate', approximate, ['none', 'tanh']),
@@ -126,7 +126,7 @@ export class GELU extends functionLayer({
 }) {}
 
 /** `x·σ(x)`. @see Elfwing et al. 2018 */
-export class SiLU extends functionLayer({
+export class SiLU extends /* @__PURE__ */ functionLayer({
   names: inplaceOnly,
   defaults: { inplace: false } as InPlace,
   apply: (x, { inplace }) => F.silu(x, inplace),
@@ -134,7 +134,7 @@ export class SiLU extends functionLayer({
 }) {}
 
 /** `x·tanh(log(1 + eˣ))`. @see Misra 2019 */
-export class Mish extends functionLayer({
+export class Mish extends /* @__PURE__ */ functionLayer({
   names: inplaceOnly,
   defaults: { inplace: false } as InPlace,
   apply: (x, { inplace }) => F.mish(x, inplace),
@@ -142,7 +142,7 @@ export class Mish extends functionLayer({
 }) {}
 
 /** `log(1 + e^(βx))/β`; x itself where βx exceeds the threshold. */
-export class Softplus extends functionLayer({
+export class Softplus extends /* @__PURE__ */ functionLayer({
   names: ['beta', 'threshold'],
   defaults: { beta: 1, threshold: 20 } as { beta?: number; threshold?: number },
   apply: (x, { beta, threshold }) => F.softplus(x, beta, threshold),
@@ -150,7 +150,7 @@ export class Softplus extends functionLayer({
 }) {}
 
 /** x, but 0 in [-λ, λ]. */
-export class Hardshrink extends functionLayer({
+export class Hardshrink extends /* @__PURE__ */ functionLayer({
   names: ['lambd'],
   defaults: { lambd: 0.5 } as { lambd?: number },
   apply: (x, { lambd }) => F.hardshrink(x, lambd),
@@ -158,7 +158,7 @@ export class Hardshrink extends functionLayer({
 }) {}
 
 /** x moved towards 0 by λ. */
-export class Softshrink extends functionLayer({
+export class Softshrink extends /* @__PURE__ */ functionLayer({
   names: ['lambd'],
   defaults: { lambd: 0.5 } as { lambd?: number },
   apply: (x, { lambd }) => F.softshrink(x, lambd),
@@ -166,36 +166,36 @@ export class Softshrink extends functionLayer({
 }) {}
 
 /** `x - tanh(x)`. */
-export class Tanhshrink extends functionLayer({ names: none, defaults: {}, apply: (x) => F.tanhshrink(x) }) {}
+export class Tanhshrink extends /* @__PURE__ */ functionLayer({ names: none, defaults: {}, apply: (x) => F.tanhshrink(x) }) {}
 
 /** `x/(1 + |x|)`. */
-export class Softsign extends functionLayer({ names: none, defaults: {}, apply: (x) => F.softsign(x) }) {}
+export class Softsign extends /* @__PURE__ */ functionLayer({ names: none, defaults: {}, apply: (x) => F.softsign(x) }) {}
 
 /** The hyperbolic tangent. */
-export class Tanh extends functionLayer({ names: none, defaults: {}, apply: (x) => F.tanh(x) }) {}
+export class Tanh extends /* @__PURE__ */ functionLayer({ names: none, defaults: {}, apply: (x) => F.tanh(x) }) {}
 
 /** `1/(1 + e⁻ˣ)`. */
-export class Sigmoid extends functionLayer({ names: none, defaults: {}, apply: (x) => F.sigmoid(x) }) {}
+export class Sigmoid extends /* @__PURE__ */ functionLayer({ names: none, defaults: {}, apply: (x) => F.sigmoid(x) }) {}
 
 /** `log σ(x)`. */
-export class LogSigmoid extends functionLayer({ names: none, defaults: {}, apply: (x) => F.logsigmoid(x) }) {}
+export class LogSigmoid extends /* @__PURE__ */ functionLayer({ names: none, defaults: {}, apply: (x) => F.logsigmoid(x) }) {}
 
 /** 0 below -3, 1 above 3, `x/6 + 1/2` between. */
-export class Hardsigmoid extends functionLayer({
+export class Hardsigmoid extends /* @__PURE__ */ functionLayer({
   names: inplaceOnly,
   defaults: { inplace: false } as InPlace,
   apply: (x, { inplace }) => F.hardsigmoid(x, inplace),
 }) {}
 
 /** `x·hardsigmoid(x)`. @see Howard et al. 2019 */
-export class Hardswish extends functionLayer({
+export class Hardswish extends /* @__PURE__ */ functionLayer({
   names: inplaceOnly,
   defaults: { inplace: false } as InPlace,
   apply: (x, { inplace }) => F.hardswish(x, inplace),
 }) {}
 
 /** x where it exceeds the threshold, else `value`. */
-export class Threshold extends functionLayer({
+export class Threshold extends /* @__PURE__ */ functionLayer({
   names: ['threshold', 'value', 'inplace'],
   defaults: { inplace: false } as InPlace & { threshold: number; value: number },
   apply: (x, { threshold, value, inplace }) => F.threshold(x, threshold, value, inplace),
@@ -203,7 +203,7 @@ export class Threshold extends functionLayer({
 }) {}
 
 /** Half of x times the sigmoid of the other half, split along `dim`. @see Dauphin et al. 2017 */
-export class GLU extends functionLayer({
+export class GLU extends /* @__PURE__ */ functionLayer({
   names: ['dim'],
   defaults: { dim: -1 } as { dim?: number },
   apply: (x, { dim }) => F.glu(x, dim),
@@ -216,7 +216,7 @@ interface Along {
 const showDim = ({ dim }: Along): string => `dim=${python(dim)}`;
 
 /** `exp(x) / Σ exp(x)` along `dim`. */
-export class Softmax extends functionLayer({
+export class Softmax extends /* @__PURE__ */ functionLayer({
   names: ['dim'],
   defaults: { dim: null } as Along,
   apply: (x, { dim }) => F.softmax(x, { dim }),
@@ -224,7 +224,7 @@ export class Softmax extends functionLayer({
 }) {}
 
 /** The logarithm of softmax along `dim`. */
-export class LogSoftmax extends functionLayer({
+export class LogSoftmax extends /* @__PURE__ */ functionLayer({
   names: ['dim'],
   defaults: { dim: null } as Along,
   apply: (x, { dim }) => F.logSoftmax(x, { dim }),
@@ -232,7 +232,7 @@ export class LogSoftmax extends functionLayer({
 }) {}
 
 /** `softmax(-x)` along `dim`. */
-export class Softmin extends functionLayer({
+export class Softmin extends /* @__PURE__ */ functionLayer({
   names: ['dim'],
   defaults: { dim: null } as Along,
   apply: (x, { dim }) => F.softmin(x, { dim }),
@@ -240,7 +240,7 @@ export class Softmin extends functionLayer({
 }) {}
 
 /** Softmax over the channels of [N, C, H, W] or [C, H, W]. */
-export class Softmax2d extends functionLayer({
+export class Softmax2d extends /* @__PURE__ */ functionLayer({
   names: none,
   defaults: {},
   apply(x) {

@@ -132,7 +132,7 @@ export class Identity extends Module {
 }
 
 /** The dimensions from `startDim` to `endDim` as one. */
-export class Flatten extends functionLayer({
+export class Flatten extends /* @__PURE__ */ functionLayer({
   names: ['startDim', 'endDim'],
   defaults: { startDim: 1, endDim: -1 } as { startDim?: number; endDim?: number },
   apply: (x, { startDim, endDim }) => x.flatten(startDim, endDim),
@@ -140,7 +140,7 @@ export class Flatten extends functionLayer({
 }) {}
 
 /** One dimension as several; one size may be -1. */
-export class Unflatten extends functionLayer({
+export class Unflatten extends /* @__PURE__ */ functionLayer({
   names: ['dim', 'unflattenedSize'],
   defaults: {} as { dim: number; unflattenedSize: readonly number[] },
   apply(x, { dim, unflattenedSize }) {

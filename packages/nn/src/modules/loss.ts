@@ -51,54 +51,53 @@ function lossLayer<Options extends object, const Names extends readonly Property
 
 type Pair = [input: Tensor, target: Tensor];
 type Triple = [input1: Tensor, input2: Tensor, target: Tensor];
-const mean = { reduction: 'mean' } as const;
 
 /** Mean squared error. */
-export class MSELoss extends lossLayer({
+export class MSELoss extends /* @__PURE__ */ lossLayer({
   names: ['reduction'],
-  defaults: mean as Reducing,
+  defaults: { reduction: 'mean' } as Reducing,
   apply: ([input, target]: Pair, { reduction }) => F.mseLoss(input, target, reduction),
 }) {}
 
 /** Mean absolute error. */
-export class L1Loss extends lossLayer({
+export class L1Loss extends /* @__PURE__ */ lossLayer({
   names: ['reduction'],
-  defaults: mean as Reducing,
+  defaults: { reduction: 'mean' } as Reducing,
   apply: ([input, target]: Pair, { reduction }) => F.l1Loss(input, target, reduction),
 }) {}
 
 /** Squared below β, linear above. @see Girshick 2015 */
-export class SmoothL1Loss extends lossLayer({
+export class SmoothL1Loss extends /* @__PURE__ */ lossLayer({
   names: ['reduction', 'beta'],
-  defaults: { ...mean, beta: 1 } as Reducing & { beta?: number },
+  defaults: { reduction: 'mean', beta: 1 } as Reducing & { beta?: number },
   apply: ([input, target]: Pair, { reduction, beta }) => F.smoothL1Loss(input, target, reduction, beta),
 }) {}
 
 /** Squared below δ, linear above. @see Huber 1964 */
-export class HuberLoss extends lossLayer({
+export class HuberLoss extends /* @__PURE__ */ lossLayer({
   names: ['reduction', 'delta'],
-  defaults: { ...mean, delta: 1 } as Reducing & { delta?: number },
+  defaults: { reduction: 'mean', delta: 1 } as Reducing & { delta?: number },
   apply: ([input, target]: Pair, { reduction, delta }) => F.huberLoss(input, target, reduction, delta),
 }) {}
 
 /** Kullback-Leibler divergence of log-probabilities from probabilities. */
-export class KLDivLoss extends lossLayer({
+export class KLDivLoss extends /* @__PURE__ */ lossLayer({
   names: ['reduction', 'logTarget'],
-  defaults: { ...mean, logTarget: false } as { reduction?: F.Reduction | 'batchmean'; logTarget?: boolean },
+  defaults: { reduction: 'mean', logTarget: false } as { reduction?: F.Reduction | 'batchmean'; logTarget?: boolean },
   apply: ([input, target]: Pair, { reduction, logTarget }) => F.klDiv(input, target, reduction, logTarget),
 }) {}
 
 /** Negative log-likelihood of counts under a Poisson distribution. */
-export class PoissonNLLLoss extends lossLayer({
+export class PoissonNLLLoss extends /* @__PURE__ */ lossLayer({
   names: ['logInput', 'full', 'eps', 'reduction'],
-  defaults: { logInput: true, full: false, eps: 1e-8, ...mean } as Reducing & { logInput?: boolean; full?: boolean; eps?: number },
+  defaults: { logInput: true, full: false, eps: 1e-8, reduction: 'mean' } as Reducing & { logInput?: boolean; full?: boolean; eps?: number },
   apply: ([input, target]: Pair, { logInput, full, eps, reduction }) => F.poissonNllLoss(input, target, logInput, full, eps, reduction),
 }) {}
 
 /** Negative log-likelihood under normal distributions, with their variances as the third input. @see Nix & Weigend 1994 */
-export class GaussianNLLLoss extends lossLayer({
+export class GaussianNLLLoss extends /* @__PURE__ */ lossLayer({
   names: ['full', 'eps', 'reduction'],
-  defaults: { full: false, eps: 1e-6, ...mean } as Reducing & { full?: boolean; eps?: number },
+  defaults: { full: false, eps: 1e-6, reduction: 'mean' } as Reducing & { full?: boolean; eps?: number },
   apply: ([input, target, variance]: [input: Tensor, target: Tensor, var_: Tensor | number], { full, eps, reduction }) =>
     F.gaussianNllLoss(input, target, variance, full, eps, reduction),
 }) {}
@@ -111,17 +110,17 @@ interface ClassWeights extends Reducing {
 }
 
 /** Cross-entropy of logits [N, C] and class indices [N], or probabilities. */
-export class CrossEntropyLoss extends lossLayer({
+export class CrossEntropyLoss extends /* @__PURE__ */ lossLayer({
   names: ['weight', 'ignoreIndex', 'reduction', 'labelSmoothing'],
-  defaults: { weight: null, ignoreIndex: -100, ...mean, labelSmoothing: 0 } as ClassWeights & { labelSmoothing?: number },
+  defaults: { weight: null, ignoreIndex: -100, reduction: 'mean', labelSmoothing: 0 } as ClassWeights & { labelSmoothing?: number },
   apply: ([input, target]: Pair, { weight, ignoreIndex, reduction, labelSmoothing }) =>
     F.crossEntropy(input, target, weight, ignoreIndex, reduction, labelSmoothing),
 }) {}
 
 /** Negative log-likelihood of log-probabilities [N, C] and class indices [N]. */
-export class NLLLoss extends lossLayer({
+export class NLLLoss extends /* @__PURE__ */ lossLayer({
   names: ['weight', 'ignoreIndex', 'reduction'],
-  defaults: { weight: null, ignoreIndex: -100, ...mean } as ClassWeights,
+  defaults: { weight: null, ignoreIndex: -100, reduction: 'mean' } as ClassWeights,
   apply: ([input, target]: Pair, { weight, ignoreIndex, reduction }) => F.nllLoss(input, target, weight, ignoreIndex, reduction),
 }) {}
 
@@ -131,45 +130,45 @@ interface Weighted extends Reducing {
 }
 
 /** Binary cross-entropy of probabilities. */
-export class BCELoss extends lossLayer({
+export class BCELoss extends /* @__PURE__ */ lossLayer({
   names: ['weight', 'reduction'],
-  defaults: { weight: null, ...mean } as Weighted,
+  defaults: { weight: null, reduction: 'mean' } as Weighted,
   apply: ([input, target]: Pair, { weight, reduction }) => F.binaryCrossEntropy(input, target, weight, reduction),
 }) {}
 
 /** Binary cross-entropy of logits. */
-export class BCEWithLogitsLoss extends lossLayer({
+export class BCEWithLogitsLoss extends /* @__PURE__ */ lossLayer({
   names: ['weight', 'reduction', 'posWeight'],
-  defaults: { weight: null, ...mean, posWeight: null } as Weighted & { posWeight?: Tensor | null },
+  defaults: { weight: null, reduction: 'mean', posWeight: null } as Weighted & { posWeight?: Tensor | null },
   apply: ([input, target]: Pair, { weight, reduction, posWeight }) =>
     F.binaryCrossEntropyWithLogits(input, target, weight, reduction, posWeight),
 }) {}
 
 /** `log(1 + e^(-y·x))` for targets of 1 and -1. */
-export class SoftMarginLoss extends lossLayer({
+export class SoftMarginLoss extends /* @__PURE__ */ lossLayer({
   names: ['reduction'],
-  defaults: mean as Reducing,
+  defaults: { reduction: 'mean' } as Reducing,
   apply: ([input, target]: Pair, { reduction }) => F.softMarginLoss(input, target, reduction),
 }) {}
 
 /** The mean over classes of the binary cross-entropy of logits. */
-export class MultiLabelSoftMarginLoss extends lossLayer({
+export class MultiLabelSoftMarginLoss extends /* @__PURE__ */ lossLayer({
   names: ['weight', 'reduction'],
-  defaults: { weight: null, ...mean } as Weighted,
+  defaults: { weight: null, reduction: 'mean' } as Weighted,
   apply: ([input, target]: Pair, { weight, reduction }) => F.multilabelSoftMarginLoss(input, target, weight, reduction),
 }) {}
 
 /** Margins of target classes over all that are none. */
-export class MultiLabelMarginLoss extends lossLayer({
+export class MultiLabelMarginLoss extends /* @__PURE__ */ lossLayer({
   names: ['reduction'],
-  defaults: mean as Reducing,
+  defaults: { reduction: 'mean' } as Reducing,
   apply: ([input, target]: Pair, { reduction }) => F.multilabelMarginLoss(input, target, reduction),
 }) {}
 
 /** Margins of the target class over all others. */
-export class MultiMarginLoss extends lossLayer({
+export class MultiMarginLoss extends /* @__PURE__ */ lossLayer({
   names: ['p', 'margin', 'weight', 'reduction'],
-  defaults: { p: 1, margin: 1, weight: null, ...mean } as Weighted & { p?: number; margin?: number },
+  defaults: { p: 1, margin: 1, weight: null, reduction: 'mean' } as Weighted & { p?: number; margin?: number },
   apply: ([input, target]: Pair, { p, margin, weight, reduction }) => F.multiMarginLoss(input, target, p, margin, weight, reduction),
 }) {}
 
@@ -179,32 +178,32 @@ interface Margin extends Reducing {
 }
 
 /** x where the target is 1, `max(0, margin - x)` where it is -1. */
-export class HingeEmbeddingLoss extends lossLayer({
+export class HingeEmbeddingLoss extends /* @__PURE__ */ lossLayer({
   names: ['margin', 'reduction'],
-  defaults: { margin: 1, ...mean } as Margin,
+  defaults: { margin: 1, reduction: 'mean' } as Margin,
   apply: ([input, target]: Pair, { margin, reduction }) => F.hingeEmbeddingLoss(input, target, margin, reduction),
 }) {}
 
 /** `max(0, -y(x1 - x2) + margin)`. */
-export class MarginRankingLoss extends lossLayer({
+export class MarginRankingLoss extends /* @__PURE__ */ lossLayer({
   names: ['margin', 'reduction'],
-  defaults: { margin: 0, ...mean } as Margin,
+  defaults: { margin: 0, reduction: 'mean' } as Margin,
   apply: ([input1, input2, target]: Triple, { margin, reduction }) => F.marginRankingLoss(input1, input2, target, margin, reduction),
 }) {}
 
 /** `1 - cos` where the target is 1, `max(0, cos - margin)` where it is -1. */
-export class CosineEmbeddingLoss extends lossLayer({
+export class CosineEmbeddingLoss extends /* @__PURE__ */ lossLayer({
   names: ['margin', 'reduction'],
-  defaults: { margin: 0, ...mean } as Margin,
+  defaults: { margin: 0, reduction: 'mean' } as Margin,
   apply: ([input1, input2, target]: Triple, { margin, reduction }) => F.cosineEmbeddingLoss(input1, input2, target, margin, reduction),
 }) {}
 
 type Triplet = [anchor: Tensor, positive: Tensor, negative: Tensor];
 
 /** `max(0, d(anchor, positive) - d(anchor, negative) + margin)`. @see Balntas et al. 2016 */
-export class TripletMarginLoss extends lossLayer({
+export class TripletMarginLoss extends /* @__PURE__ */ lossLayer({
   names: ['margin', 'p', 'eps', 'swap', 'reduction'],
-  defaults: { margin: 1, p: 2, eps: 1e-6, swap: false, ...mean } as Margin & { p?: number; eps?: number; swap?: boolean },
+  defaults: { margin: 1, p: 2, eps: 1e-6, swap: false, reduction: 'mean' } as Margin & { p?: number; eps?: number; swap?: boolean },
   apply: ([anchor, positive, negative]: Triplet, { margin, p, eps, swap, reduction }) =>
     F.tripletMarginLoss(anchor, positive, negative, margin, p, eps, swap, reduction),
 }) {}
@@ -247,9 +246,9 @@ export class TripletMarginWithDistanceLoss extends Module {
 }
 
 /** Connectionist temporal classification. @see Graves et al. 2006 */
-export class CTCLoss extends lossLayer({
+export class CTCLoss extends /* @__PURE__ */ lossLayer({
   names: ['blank', 'reduction', 'zeroInfinity'],
-  defaults: { blank: 0, ...mean, zeroInfinity: false } as Reducing & { blank?: number; zeroInfinity?: boolean },
+  defaults: { blank: 0, reduction: 'mean', zeroInfinity: false } as Reducing & { blank?: number; zeroInfinity?: boolean },
   apply: (
     [logProbabilities, targets, inputLengths, targetLengths]: [
       logProbs: Tensor,

@@ -296,7 +296,7 @@ export class RMSNorm extends Module {
 }
 
 /** Divides by the energy of neighboring channels. @see Krizhevsky et al. 2012 */
-export class LocalResponseNorm extends functionLayer({
+export class LocalResponseNorm extends /* @__PURE__ */ functionLayer({
   names: ['size', 'alpha', 'beta', 'k'],
   defaults: { alpha: 1e-4, beta: 0.75, k: 1 } as { size: number; alpha?: number; beta?: number; k?: number },
   apply: (x, { size, alpha, beta, k }) => F.localResponseNorm(x, size, alpha, beta, k),

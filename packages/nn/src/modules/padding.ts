@@ -43,29 +43,29 @@ function padLayer(dims: 1 | 2 | 3, mode: F.PaddingMode): new (...args: Call<PadO
 }
 
 /** Mirrors the last dimension of [N, C, L] at its ends, without repeating them. */
-export class ReflectionPad1d extends padLayer(1, 'reflect') {}
+export class ReflectionPad1d extends /* @__PURE__ */ padLayer(1, 'reflect') {}
 /** Mirrors the last two dimensions at their edges. */
-export class ReflectionPad2d extends padLayer(2, 'reflect') {}
+export class ReflectionPad2d extends /* @__PURE__ */ padLayer(2, 'reflect') {}
 /** Mirrors the last three dimensions. */
-export class ReflectionPad3d extends padLayer(3, 'reflect') {}
+export class ReflectionPad3d extends /* @__PURE__ */ padLayer(3, 'reflect') {}
 /** Repeats the ends of the last dimension. */
-export class ReplicationPad1d extends padLayer(1, 'replicate') {}
+export class ReplicationPad1d extends /* @__PURE__ */ padLayer(1, 'replicate') {}
 /** Repeats the edges of the last two dimensions. */
-export class ReplicationPad2d extends padLayer(2, 'replicate') {}
+export class ReplicationPad2d extends /* @__PURE__ */ padLayer(2, 'replicate') {}
 /** Repeats the edges of the last three dimensions. */
-export class ReplicationPad3d extends padLayer(3, 'replicate') {}
+export class ReplicationPad3d extends /* @__PURE__ */ padLayer(3, 'replicate') {}
 /** Goes on at the other end of the last dimension. */
-export class CircularPad1d extends padLayer(1, 'circular') {}
+export class CircularPad1d extends /* @__PURE__ */ padLayer(1, 'circular') {}
 /** Goes on at the other side of the last two dimensions. */
-export class CircularPad2d extends padLayer(2, 'circular') {}
+export class CircularPad2d extends /* @__PURE__ */ padLayer(2, 'circular') {}
 /** Goes on at the other side of the last three dimensions. */
-export class CircularPad3d extends padLayer(3, 'circular') {}
+export class CircularPad3d extends /* @__PURE__ */ padLayer(3, 'circular') {}
 /** Surrounds the last dimension with zeros. */
-export class ZeroPad1d extends padLayer(1, 'constant') {}
+export class ZeroPad1d extends /* @__PURE__ */ padLayer(1, 'constant') {}
 /** Surrounds the last two dimensions with zeros. */
-export class ZeroPad2d extends padLayer(2, 'constant') {}
+export class ZeroPad2d extends /* @__PURE__ */ padLayer(2, 'constant') {}
 /** Surrounds the last three dimensions with zeros. */
-export class ZeroPad3d extends padLayer(3, 'constant') {}
+export class ZeroPad3d extends /* @__PURE__ */ padLayer(3, 'constant') {}
 
 /** A layer that surrounds `dims` dimensions with a value. */
 function constantPadLayer(
@@ -93,8 +93,8 @@ function constantPadLayer(
   };
 }
 /** Surrounds the last dimension with a value. */
-export class ConstantPad1d extends constantPadLayer(1) {}
+export class ConstantPad1d extends /* @__PURE__ */ constantPadLayer(1) {}
 /** Surrounds the last two dimensions with a value. */
-export class ConstantPad2d extends constantPadLayer(2) {}
+export class ConstantPad2d extends /* @__PURE__ */ constantPadLayer(2) {}
 /** Surrounds the last three dimensions with a value. */
-export class ConstantPad3d extends constantPadLayer(3) {}
+export class ConstantPad3d extends /* @__PURE__ */ constantPadLayer(3) {}

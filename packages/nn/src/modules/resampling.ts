@@ -56,7 +56,7 @@ export class UpsamplingBilinear2d extends Upsample {
 }
 
 /** Depth to space: [..., C·r², H, W] → [..., C, H·r, W·r]. @see Shi et al. 2016 */
-export class PixelShuffle extends functionLayer({
+export class PixelShuffle extends /* @__PURE__ */ functionLayer({
   names: ['upscaleFactor'],
   defaults: {} as { upscaleFactor: number },
   apply: (x, { upscaleFactor }) => F.pixelShuffle(x, upscaleFactor),
@@ -64,7 +64,7 @@ export class PixelShuffle extends functionLayer({
 }) {}
 
 /** Space to depth, the inverse of `PixelShuffle`. */
-export class PixelUnshuffle extends functionLayer({
+export class PixelUnshuffle extends /* @__PURE__ */ functionLayer({
   names: ['downscaleFactor'],
   defaults: {} as { downscaleFactor: number },
   apply: (x, { downscaleFactor }) => F.pixelUnshuffle(x, downscaleFactor),
@@ -72,7 +72,7 @@ export class PixelUnshuffle extends functionLayer({
 }) {}
 
 /** Deals the channels of groups out in turn. @see Zhang et al. 2018 */
-export class ChannelShuffle extends functionLayer({
+export class ChannelShuffle extends /* @__PURE__ */ functionLayer({
   names: ['groups'],
   defaults: {} as { groups: number },
   apply: (x, { groups }) => F.channelShuffle(x, groups),
@@ -80,7 +80,7 @@ export class ChannelShuffle extends functionLayer({
 }) {}
 
 /** The sliding blocks of images, each as a column. */
-export class Unfold extends functionLayer({
+export class Unfold extends /* @__PURE__ */ functionLayer({
   names: ['kernelSize', 'dilation', 'padding', 'stride'],
   defaults: { dilation: 1, padding: 0, stride: 1 } as F.BlockOptions,
   apply: (x, { kernelSize, dilation, padding, stride }) => F.unfold(x, kernelSize, dilation, padding, stride),
@@ -89,7 +89,7 @@ export class Unfold extends functionLayer({
 }) {}
 
 /** Adds columns of blocks back to where `Unfold` takes them from. */
-export class Fold extends functionLayer({
+export class Fold extends /* @__PURE__ */ functionLayer({
   names: ['outputSize', 'kernelSize', 'dilation', 'padding', 'stride'],
   defaults: { dilation: 1, padding: 0, stride: 1 } as F.BlockOptions & { outputSize: Size },
   apply: (x, { outputSize, kernelSize, dilation, padding, stride }) => F.fold(x, outputSize, kernelSize, dilation, padding, stride),
