@@ -2,10 +2,10 @@ import { readCall, type Call, type Tensor } from '@flambeau/core';
 import * as F from '../functional/index.ts';
 import { spread, type Size } from '../functional/size.ts';
 import { Module } from '../module.ts';
-import { passTensorsOn } from './passing.ts';
 import { bool, python } from './repr.ts';
 
 abstract class AvgPoolNd extends Module {
+  static readonly familyKeepsNoTensor = true;
   readonly kernelSize: Size;
   readonly stride: Size;
   readonly padding: Size;
@@ -75,6 +75,7 @@ export class AvgPool3d extends AvgPoolNd {
 }
 
 abstract class LPPoolNd extends Module {
+  static readonly familyKeepsNoTensor = true;
   readonly options: F.LPPoolOptions;
 
   /** Arguments: normType, kernelSize, stride, ceilMode, in this order or by name. */
@@ -108,6 +109,7 @@ export class LPPool3d extends LPPoolNd {
 }
 
 abstract class AdaptiveAvgPoolNd extends Module {
+  static readonly familyKeepsNoTensor = true;
   readonly outputSize: F.OutputSize;
 
   constructor(...args: Call<{ outputSize: F.OutputSize }, ['outputSize']>) {
@@ -137,5 +139,3 @@ export class AdaptiveAvgPool3d extends AdaptiveAvgPoolNd {
     return F.adaptiveAvgPool3d(x, this.outputSize);
   }
 }
-
-passTensorsOn(AvgPool1d, AvgPool2d, AvgPool3d, LPPool1d, LPPool2d, LPPool3d, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d);

@@ -6,7 +6,6 @@ import { Module } from '../module.ts';
 import { Parameter } from '../parameter.ts';
 import type { FactoryOptions } from './linear.ts';
 import { tuple } from './repr.ts';
-import { passTensorsOn } from './passing.ts';
 
 /** What surrounds the input of a convolution: zeros, or what `functional.pad` finds there. */
 export type ConvPaddingMode = 'zeros' | 'reflect' | 'replicate' | 'circular';
@@ -122,6 +121,7 @@ const convNames = ['inChannels', 'outChannels', 'kernelSize', 'stride', 'padding
 const factoryNames = ['device', 'dtype'];
 
 abstract class ConvNd extends ConvolutionLayer {
+  static readonly familyKeepsNoTensor = true;
   constructor(dims: 1 | 2 | 3, args: ConvArguments) {
     const name = `Conv${dims}d`;
     super(name, dims, false, readCall<ConvLayerArguments>(name, args, convNames, factoryNames));
@@ -189,6 +189,7 @@ const transposeNames = [
 ]; // prettier-ignore
 
 abstract class ConvTransposeNd extends ConvolutionLayer {
+  static readonly familyKeepsNoTensor = true;
   constructor(dims: 1 | 2 | 3, args: ConvTransposeArguments) {
     const name = `ConvTranspose${dims}d`;
     const options = readCall<ConvTransposeLayerArguments>(name, args, transposeNames, factoryNames);
@@ -246,5 +247,3 @@ export class ConvTranspose3d extends ConvTransposeNd {
     return F.convTranspose3d(x, this.weight, this.bias, this.options(x, outputSize));
   }
 }
-
-passTensorsOn(Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d);

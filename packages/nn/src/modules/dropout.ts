@@ -2,7 +2,6 @@ import { ArgumentError, describe, readCall, type Call, type Tensor } from '@flam
 import * as F from '../functional/index.ts';
 import { Module } from '../module.ts';
 import { bool, number } from './repr.ts';
-import { passTensorsOn } from './passing.ts';
 
 /** Options of the dropout layers. */
 export interface DropoutLayerOptions {
@@ -13,6 +12,7 @@ export interface DropoutLayerOptions {
 }
 
 abstract class DropoutNd extends Module {
+  static readonly familyKeepsNoTensor = true;
   readonly p: number;
   readonly inplace: boolean;
 
@@ -68,5 +68,3 @@ export class FeatureAlphaDropout extends DropoutNd {
     return F.featureAlphaDropout(x, this.p, this.training, this.inplace);
   }
 }
-
-passTensorsOn(Dropout, Dropout1d, Dropout2d, Dropout3d, AlphaDropout, FeatureAlphaDropout);

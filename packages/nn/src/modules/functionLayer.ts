@@ -23,6 +23,8 @@ export function functionLayer<Options extends object, const Names extends readon
   definition: FunctionLayerDefinition<Options, Names>,
 ): new (...args: Call<Options, Names>) => FunctionLayer<Options> {
   class Layer extends Module {
+    static readonly familyKeepsNoTensor = true;
+
     constructor(...args: unknown[]) {
       super();
       Object.assign(this, definition.defaults, readCall<Options>(this.constructor.name, args, definition.names as unknown as string[]));

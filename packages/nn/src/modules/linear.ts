@@ -6,7 +6,6 @@ import { Module } from '../module.ts';
 import { Parameter } from '../parameter.ts';
 import { functionLayer } from './functionLayer.ts';
 import { bool, python } from './repr.ts';
-import { passTensorsOn } from './passing.ts';
 
 /** Where and as what a layer's parameters are made. */
 export interface FactoryOptions {
@@ -32,6 +31,7 @@ interface LinearOptions extends FactoryOptions {
  * Shapes: x [..., inFeatures] → [..., outFeatures]; weight [outFeatures, inFeatures], bias [outFeatures].
  */
 export class Linear extends Module {
+  static readonly keepsNoTensor = true;
   readonly inFeatures: number;
   readonly outFeatures: number;
   weight: Parameter;
@@ -82,6 +82,7 @@ interface BilinearOptions extends FactoryOptions {
 
 /** `y[o] = x1ᵀ W[o] x2 + b[o]`. Shapes: x1 [..., in1], x2 [..., in2] → [..., out]; weight [out, in1, in2], bias [out]. */
 export class Bilinear extends Module {
+  static readonly keepsNoTensor = true;
   readonly in1Features: number;
   readonly in2Features: number;
   readonly outFeatures: number;
@@ -121,6 +122,7 @@ export class Bilinear extends Module {
 
 /** Returns its input; any arguments of its constructor count for nothing, so that it can stand in for another layer. */
 export class Identity extends Module {
+  static readonly keepsNoTensor = true;
   // oxlint-disable-next-line no-useless-constructor -- it takes what any other layer takes
   constructor(..._args: unknown[]) {
     super();
@@ -132,23 +134,23 @@ export class Identity extends Module {
 }
 
 /** The dimensions from `startDim` to `endDim` as one. */
-export class Flatten extends /* @__PURE__ */ functionLayer({
-  names: ['startDim', 'endDim'],
-  defaults: { startDim: 1, endDim: -1 } as { startDim?: number; endDim?: number },
-  apply: (x, { startDim, endDim }) => x.flatten(startDim, endDim),
-  repr: ({ startDim, endDim }) => `start_dim=${startDim}, end_dim=${endDim}`,
-}) {}
+export class Flatten
+  extends /* @__PURE__ */ functionLayer({
+    names: ['startDim', 'endDim'],
+    defaults: { startDim: 1, endDim: -1 } as { startDim?: number; endDim?: number },
+    apply: (x, { startDim, endDim }) => x.flatten(startDim, endDim),
+    repr: ({ startDim, endDim }) => `start_dim=${startDim}, end_dim=${endDim}`,
+  }) {}
 
 /** One dimension as several; one size may be -1. */
-export class Unflatten extends /* @__PURE__ */ functionLayer({
-  names: ['dim', 'unflattenedSize'],
-  defaults: {} as { dim: number; unflattenedSize: readonly number[] },
-  apply(x, { dim, unflattenedSize }) {
-    if (!Array.isArray(unflattenedSize))
-      throw new ArgumentError({ op: 'Unflatten', expected: 'unflattenedSize as an array', received: describe(unflattenedSize) });
-    return x.unflatten(dim, unflattenedSize as readonly number[]);
-  },
-  repr: ({ dim, unflattenedSize }) => `dim=${dim}, unflattened_size=${python(unflattenedSize)}`,
-}) {}
-
-passTensorsOn(Linear, Bilinear, Identity, Flatten, Unflatten);
+export class Unflatten
+  extends /* @__PURE__ */ functionLayer({
+    names: ['dim', 'unflattenedSize'],
+    defaults: {} as { dim: number; unflattenedSize: readonly number[] },
+    apply(x, { dim, unflattenedSize }) {
+      if (!Array.isArray(unflattenedSize))
+        throw new ArgumentError({ op: 'Unflatten', expected: 'unflattenedSize as an array', received: describe(unflattenedSize) });
+      return x.unflatten(dim, unflattenedSize as readonly number[]);
+    },
+    repr: ({ dim, unflattenedSize }) => `dim=${dim}, unflattened_size=${python(unflattenedSize)}`,
+  }) {}

@@ -7,7 +7,6 @@ import { Buffer, Parameter } from '../parameter.ts';
 import { functionLayer } from './functionLayer.ts';
 import type { FactoryOptions } from './linear.ts';
 import { bool, number, python, snakeCase, tuple } from './repr.ts';
-import { passTensorsOn } from './passing.ts';
 
 /** Options of batch and instance normalization layers. */
 export interface BatchNormLayerOptions extends FactoryOptions {
@@ -96,6 +95,7 @@ function checkInput(op: string, x: Tensor, ranks: readonly number[], dim: number
 }
 
 abstract class BatchNormNd extends NormNd {
+  static readonly familyKeepsNoTensor = true;
   constructor(...args: NormArguments) {
     super(args, { affine: true, trackRunningStats: true });
   }
@@ -136,6 +136,7 @@ export class BatchNorm3d extends BatchNormNd {
 }
 
 abstract class InstanceNormNd extends NormNd {
+  static readonly familyKeepsNoTensor = true;
   constructor(...args: NormArguments) {
     super(args, { affine: false, trackRunningStats: false });
   }
@@ -188,6 +189,7 @@ interface GroupNormOptions extends FactoryOptions {
 
 /** Normalizes groups of channels of each sample. @throws ShapeError when the groups do not divide the channels. @see Wu & He 2018 */
 export class GroupNorm extends Module {
+  static readonly keepsNoTensor = true;
   readonly numGroups: number;
   readonly numChannels: number;
   readonly eps: number;
@@ -238,6 +240,7 @@ const tailShape = (op: string, shape: unknown): readonly number[] =>
 
 /** Normalizes the last dimensions of each sample. @see Ba et al. 2016 */
 export class LayerNorm extends Module {
+  static readonly keepsNoTensor = true;
   readonly normalizedShape: readonly number[];
   readonly eps: number;
   readonly elementwiseAffine: boolean;
@@ -271,6 +274,7 @@ interface RMSNormOptions extends TailNormOptions {
 
 /** Divides by the root of the mean of squares of the last dimensions. @see Zhang & Sennrich 2019 */
 export class RMSNorm extends Module {
+  static readonly keepsNoTensor = true;
   readonly normalizedShape: readonly number[];
   readonly eps: number | null;
   readonly elementwiseAffine: boolean;
@@ -296,22 +300,10 @@ export class RMSNorm extends Module {
 }
 
 /** Divides by the energy of neighboring channels. @see Krizhevsky et al. 2012 */
-export class LocalResponseNorm extends /* @__PURE__ */ functionLayer({
-  names: ['size', 'alpha', 'beta', 'k'],
-  defaults: { alpha: 1e-4, beta: 0.75, k: 1 } as { size: number; alpha?: number; beta?: number; k?: number },
-  apply: (x, { size, alpha, beta, k }) => F.localResponseNorm(x, size, alpha, beta, k),
-  repr: ({ size, alpha = 1e-4, beta = 0.75, k = 1 }) => `${size}, alpha=${number(alpha)}, beta=${number(beta)}, k=${number(k)}`,
-}) {}
-
-passTensorsOn(
-  BatchNorm1d,
-  BatchNorm2d,
-  BatchNorm3d,
-  InstanceNorm1d,
-  InstanceNorm2d,
-  InstanceNorm3d,
-  GroupNorm,
-  LayerNorm,
-  RMSNorm,
-  LocalResponseNorm,
-);
+export class LocalResponseNorm
+  extends /* @__PURE__ */ functionLayer({
+    names: ['size', 'alpha', 'beta', 'k'],
+    defaults: { alpha: 1e-4, beta: 0.75, k: 1 } as { size: number; alpha?: number; beta?: number; k?: number },
+    apply: (x, { size, alpha, beta, k }) => F.localResponseNorm(x, size, alpha, beta, k),
+    repr: ({ size, alpha = 1e-4, beta = 0.75, k = 1 }) => `${size}, alpha=${number(alpha)}, beta=${number(beta)}, k=${number(k)}`,
+  }) {}

@@ -1,11 +1,18 @@
 import type { Module } from '../module.ts';
 
-const known = new WeakSet<object>();
-
-/** Says of classes that their forward keeps no tensor: what passes between two of their modules in a Sequential is seen by nobody else. */
-export function passTensorsOn(...classes: readonly object[]): void {
-  for (const one of classes) known.add(one);
+/** What a class says of forwards that keep no tensor: what passes between two such modules in a Sequential is seen by nobody else. */
+interface Passing {
+  /** Its own forward keeps none; a subclass may. */
+  readonly keepsNoTensor?: true;
+  /** Nor does that of a class made directly of this base. */
+  readonly familyKeepsNoTensor?: true;
 }
 
-/** True for an instance of exactly such a class whose forward no hook watches. */
-export const passesTensorsOn = (module: Module): boolean => known.has(module.constructor) && !Object.hasOwn(module, 'forward');
+const says = (one: object, what: keyof Passing): boolean => Object.hasOwn(one, what);
+
+/** True for an instance of exactly a class that keeps no tensor, whose forward no hook watches. Said by classes themselves, so that bundlers drop those that nobody uses. */
+export function passesTensorsOn(module: Module): boolean {
+  const own = module.constructor;
+  if (Object.hasOwn(module, 'forward')) return false;
+  return says(own, 'keepsNoTensor') || says(Object.getPrototypeOf(own) as object, 'familyKeepsNoTensor');
+}

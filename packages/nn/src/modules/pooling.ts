@@ -4,11 +4,11 @@ import { spread, type Size } from '../functional/size.ts';
 import { Module } from '../module.ts';
 import { Buffer } from '../parameter.ts';
 import { bool, python } from './repr.ts';
-import { passTensorsOn } from './passing.ts';
 
 type MaxPoolArguments = Call<F.MaxPoolOptions, ['kernelSize', 'stride', 'padding', 'dilation', 'returnIndices', 'ceilMode']>;
 
 abstract class MaxPoolNd extends Module {
+  static readonly familyKeepsNoTensor = true;
   readonly kernelSize: Size;
   readonly stride: Size;
   readonly padding: Size;
@@ -67,6 +67,7 @@ type UnpoolArguments = Call<UnpoolOptions, ['kernelSize', 'stride', 'padding']>;
 type Unpool = typeof F.maxUnpool1d;
 
 abstract class MaxUnpoolNd extends Module {
+  static readonly familyKeepsNoTensor = true;
   readonly kernelSize: readonly number[];
   readonly stride: readonly number[];
   readonly padding: readonly number[];
@@ -127,6 +128,7 @@ export class MaxUnpool3d extends MaxUnpoolNd {
 }
 
 abstract class AdaptiveMaxPoolNd extends Module {
+  static readonly familyKeepsNoTensor = true;
   readonly outputSize: F.OutputSize;
   readonly returnIndices: boolean;
 
@@ -161,6 +163,7 @@ export class AdaptiveMaxPool3d extends AdaptiveMaxPoolNd {
 }
 
 abstract class FractionalMaxPoolNd extends Module {
+  static readonly familyKeepsNoTensor = true;
   readonly kernelSize: Size;
   readonly outputSize: Size | null;
   readonly outputRatio: Size | null;
@@ -208,17 +211,3 @@ export class FractionalMaxPool3d extends FractionalMaxPoolNd {
     return F.fractionalMaxPool3d(x, this.options) as Tensor;
   }
 }
-
-passTensorsOn(
-  MaxPool1d,
-  MaxPool2d,
-  MaxPool3d,
-  MaxUnpool1d,
-  MaxUnpool2d,
-  MaxUnpool3d,
-  AdaptiveMaxPool1d,
-  AdaptiveMaxPool2d,
-  AdaptiveMaxPool3d,
-  FractionalMaxPool2d,
-  FractionalMaxPool3d,
-);

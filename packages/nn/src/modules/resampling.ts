@@ -56,43 +56,48 @@ export class UpsamplingBilinear2d extends Upsample {
 }
 
 /** Depth to space: [..., C·r², H, W] → [..., C, H·r, W·r]. @see Shi et al. 2016 */
-export class PixelShuffle extends /* @__PURE__ */ functionLayer({
-  names: ['upscaleFactor'],
-  defaults: {} as { upscaleFactor: number },
-  apply: (x, { upscaleFactor }) => F.pixelShuffle(x, upscaleFactor),
-  repr: ({ upscaleFactor }) => `upscale_factor=${upscaleFactor}`,
-}) {}
+export class PixelShuffle
+  extends /* @__PURE__ */ functionLayer({
+    names: ['upscaleFactor'],
+    defaults: {} as { upscaleFactor: number },
+    apply: (x, { upscaleFactor }) => F.pixelShuffle(x, upscaleFactor),
+    repr: ({ upscaleFactor }) => `upscale_factor=${upscaleFactor}`,
+  }) {}
 
 /** Space to depth, the inverse of `PixelShuffle`. */
-export class PixelUnshuffle extends /* @__PURE__ */ functionLayer({
-  names: ['downscaleFactor'],
-  defaults: {} as { downscaleFactor: number },
-  apply: (x, { downscaleFactor }) => F.pixelUnshuffle(x, downscaleFactor),
-  repr: ({ downscaleFactor }) => `downscale_factor=${downscaleFactor}`,
-}) {}
+export class PixelUnshuffle
+  extends /* @__PURE__ */ functionLayer({
+    names: ['downscaleFactor'],
+    defaults: {} as { downscaleFactor: number },
+    apply: (x, { downscaleFactor }) => F.pixelUnshuffle(x, downscaleFactor),
+    repr: ({ downscaleFactor }) => `downscale_factor=${downscaleFactor}`,
+  }) {}
 
 /** Deals the channels of groups out in turn. @see Zhang et al. 2018 */
-export class ChannelShuffle extends /* @__PURE__ */ functionLayer({
-  names: ['groups'],
-  defaults: {} as { groups: number },
-  apply: (x, { groups }) => F.channelShuffle(x, groups),
-  repr: ({ groups }) => `groups=${groups}`,
-}) {}
+export class ChannelShuffle
+  extends /* @__PURE__ */ functionLayer({
+    names: ['groups'],
+    defaults: {} as { groups: number },
+    apply: (x, { groups }) => F.channelShuffle(x, groups),
+    repr: ({ groups }) => `groups=${groups}`,
+  }) {}
 
 /** The sliding blocks of images, each as a column. */
-export class Unfold extends /* @__PURE__ */ functionLayer({
-  names: ['kernelSize', 'dilation', 'padding', 'stride'],
-  defaults: { dilation: 1, padding: 0, stride: 1 } as F.BlockOptions,
-  apply: (x, { kernelSize, dilation, padding, stride }) => F.unfold(x, kernelSize, dilation, padding, stride),
-  repr: (o) =>
-    `kernel_size=${python(o.kernelSize)}, dilation=${python(o.dilation)}, padding=${python(o.padding)}, stride=${python(o.stride)}`,
-}) {}
+export class Unfold
+  extends /* @__PURE__ */ functionLayer({
+    names: ['kernelSize', 'dilation', 'padding', 'stride'],
+    defaults: { dilation: 1, padding: 0, stride: 1 } as F.BlockOptions,
+    apply: (x, { kernelSize, dilation, padding, stride }) => F.unfold(x, kernelSize, dilation, padding, stride),
+    repr: (o) =>
+      `kernel_size=${python(o.kernelSize)}, dilation=${python(o.dilation)}, padding=${python(o.padding)}, stride=${python(o.stride)}`,
+  }) {}
 
 /** Adds columns of blocks back to where `Unfold` takes them from. */
-export class Fold extends /* @__PURE__ */ functionLayer({
-  names: ['outputSize', 'kernelSize', 'dilation', 'padding', 'stride'],
-  defaults: { dilation: 1, padding: 0, stride: 1 } as F.BlockOptions & { outputSize: Size },
-  apply: (x, { outputSize, kernelSize, dilation, padding, stride }) => F.fold(x, outputSize, kernelSize, dilation, padding, stride),
-  repr: (o) =>
-    `output_size=${python(o.outputSize)}, kernel_size=${python(o.kernelSize)}, dilation=${python(o.dilation)}, padding=${python(o.padding)}, stride=${python(o.stride)}`,
-}) {}
+export class Fold
+  extends /* @__PURE__ */ functionLayer({
+    names: ['outputSize', 'kernelSize', 'dilation', 'padding', 'stride'],
+    defaults: { dilation: 1, padding: 0, stride: 1 } as F.BlockOptions & { outputSize: Size },
+    apply: (x, { outputSize, kernelSize, dilation, padding, stride }) => F.fold(x, outputSize, kernelSize, dilation, padding, stride),
+    repr: (o) =>
+      `output_size=${python(o.outputSize)}, kernel_size=${python(o.kernelSize)}, dilation=${python(o.dilation)}, padding=${python(o.padding)}, stride=${python(o.stride)}`,
+  }) {}
