@@ -6,26 +6,38 @@ import type { Addon, AddonSearch } from './addon.ts';
 
 // What the backend needs of Node; browser.ts stands in for it elsewhere.
 
+const opened = new Map<string, Addon>();
+
+/** Opens an addon, once. `require` would set up all that CommonJS modules need before: a millisecond of a program's start. */
+function open(path: string): Addon {
+  const known = opened.get(path);
+  if (known !== undefined) return known;
+  const module = { exports: {} };
+  process.dlopen(module, path);
+  const addon = module.exports as Addon;
+  opened.set(path, addon);
+  return addon;
+}
+
 /** Looks for the addon: a local build first, then the platform's package. */
 export function findAddon(): AddonSearch {
-  const require = createRequire(import.meta.url);
   const platform = `${process.platform}-${process.arch}`;
   const local = fileURLToPath(new URL(`../../build/${platform}/flambeau.node`, import.meta.url));
   const reasons: string[] = [];
-  const load = (path: string): Addon | undefined => {
+  const load = (path: string, file: () => string): Addon | undefined => {
     try {
-      return require(path) as Addon;
+      return open(file());
     } catch (error) {
       reasons.push(`${path}: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`);
       return undefined;
     }
   };
   if (existsSync(local)) {
-    const addon = load(local);
+    const addon = load(local, () => local);
     if (addon !== undefined) return { addon, path: local };
   } else reasons.push('no local build of the addon');
   const packaged = `@flambeau/backend-cpu-${platform}/flambeau.node`;
-  const addon = load(packaged);
+  const addon = load(packaged, () => createRequire(import.meta.url).resolve(packaged));
   return addon === undefined ? { addon, reasons } : { addon, path: packaged };
 }
 
