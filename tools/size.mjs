@@ -56,7 +56,8 @@ const everything = browserPackages.map((name) => `export * as ${name} from '@fla
 const rows = [
   ['the addon', addonBytes(), 1_000_000],
   ['the embedded WebAssembly', await wasmBytes(), 200_000],
-  [`a browser's bundle of a program on ${browserPackages.join(', ')}, minified and gzipped`, await browserBytes(program), 100_000],
+  [`a browser's bundle of a program on ${browserPackages.join(', ')}, minified and gzipped`, await browserBytes(program), 78_000],
+  ['everything that they export, used or not', await browserBytes(everything), 147_000],
 ];
 let failed = 0;
 for (const [what, bytes, limit] of rows) {
@@ -69,4 +70,3 @@ for (const [what, bytes, limit] of rows) {
   console.log(`${holds ? 'ok  ' : 'FAIL'}  ${what}: ${(bytes / 1000).toFixed(1)} kB, under ${limit / 1000} kB wanted`);
 }
 process.exitCode = failed === 0 ? 0 : 1;
-console.log(`      everything that they export, used or not: ${((await browserBytes(everything)) / 1000).toFixed(1)} kB`);
