@@ -19,7 +19,17 @@ import { Module } from '../module.ts';
 import { Parameter } from '../parameter.ts';
 import { PackedSequence } from '../utils/rnn.ts';
 import type { FactoryOptions } from './linear.ts';
-import { permuteStates, recurrentKinds, runDense, runPacked, zeroState, type RecurrentKind } from './recurrentLayer.ts';
+import {
+  permuteStates,
+  gruKind,
+  lstmKind,
+  rnnReluKind,
+  rnnTanhKind,
+  runDense,
+  runPacked,
+  zeroState,
+  type RecurrentKind,
+} from './recurrentLayer.ts';
 import { number } from './repr.ts';
 
 /** Options of recurrent networks. */
@@ -71,7 +81,7 @@ export abstract class RNNBase extends Module {
 
   constructor(kind: RecurrentKind, options: LSTMOptions & Sizes) {
     super();
-    if (!Object.values<RecurrentKind>(recurrentKinds).includes(kind))
+    if (new.target === RNNBase || typeof kind !== 'object')
       throw new ArgumentError({ op: 'RNNBase', expected: 'a subclass', received: 'RNNBase itself', hint: 'Make an LSTM, GRU or RNN.' });
     const { inputSize, hiddenSize, numLayers = 1, bias = true, batchFirst = false, dropout: p = 0, bidirectional = false, projSize = 0, ...factory } = options; // prettier-ignore
     const name = this.typeName;
@@ -258,11 +268,11 @@ export abstract class RNNBase extends Module {
  */
 export class LSTM extends RNNBase {
   constructor(...args: Call<LSTMOptions & Sizes, [...typeof names, 'projSize']>) {
-    super(recurrentKinds.lstm, readCall('LSTM', args, [...names, 'projSize'], keywords));
+    super(lstmKind, readCall('LSTM', args, [...names, 'projSize'], keywords));
   }
 
   protected override get kind(): RecurrentKind {
-    return recurrentKinds.lstm;
+    return lstmKind;
   }
 
   forward(x: Tensor, states?: readonly [Tensor, Tensor] | null): [Tensor, [Tensor, Tensor]];
@@ -289,11 +299,11 @@ abstract class SingleStateNetwork extends RNNBase {
 /** Gated recurrent units: `forward(x, h0)` gives `[output, h]`. Shapes as those of LSTM. @see Cho et al. 2014 */
 export class GRU extends SingleStateNetwork {
   constructor(...args: Call<RecurrentOptions & Sizes, typeof names>) {
-    super(recurrentKinds.gru, readCall('GRU', args, names, keywords));
+    super(gruKind, readCall('GRU', args, names, keywords));
   }
 
   protected override get kind(): RecurrentKind {
-    return recurrentKinds.gru;
+    return gruKind;
   }
 }
 
@@ -305,11 +315,11 @@ export class RNN extends SingleStateNetwork {
     const { nonlinearity = 'tanh', ...rest } = readCall<RNNOptions & Sizes>('RNN', args, rnnNames, keywords);
     if (nonlinearity !== 'tanh' && nonlinearity !== 'relu')
       throw new ArgumentError({ op: 'RNN', expected: "nonlinearity 'tanh' or 'relu'", received: String(nonlinearity) });
-    super(recurrentKinds.rnnTanh, rest);
+    super(rnnTanhKind, rest);
     this.nonlinearity = nonlinearity;
   }
 
   protected override get kind(): RecurrentKind {
-    return this.nonlinearity === 'relu' ? recurrentKinds.rnnRelu : recurrentKinds.rnnTanh;
+    return this.nonlinearity === 'relu' ? rnnReluKind : rnnTanhKind;
   }
 }

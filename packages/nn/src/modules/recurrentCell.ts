@@ -4,7 +4,7 @@ import { uniform_ } from '../init.ts';
 import { Module } from '../module.ts';
 import { Parameter } from '../parameter.ts';
 import type { FactoryOptions } from './linear.ts';
-import { recurrentKinds, zeroState, type RecurrentKind } from './recurrentLayer.ts';
+import { gruKind, lstmKind, rnnReluKind, rnnTanhKind, zeroState, type RecurrentKind } from './recurrentLayer.ts';
 
 /** Sizes and options of recurrent cells. */
 export interface CellOptions extends FactoryOptions {
@@ -79,11 +79,11 @@ abstract class RecurrentCell extends Module {
 /** One step of an LSTM: `forward(x, [h, c])` gives the new `[h, c]`. Shapes: x [N, I], h and c [N, H], or all without N. */
 export class LSTMCell extends RecurrentCell {
   constructor(...args: Call<CellOptions, typeof names>) {
-    super(recurrentKinds.lstm, readCall('LSTMCell', args, names, keywords));
+    super(lstmKind, readCall('LSTMCell', args, names, keywords));
   }
 
   protected override get kind(): RecurrentKind {
-    return recurrentKinds.lstm;
+    return lstmKind;
   }
 
   forward(x: Tensor, states?: readonly [Tensor, Tensor] | null): [Tensor, Tensor] {
@@ -97,11 +97,11 @@ export class LSTMCell extends RecurrentCell {
 /** One step of a GRU: `forward(x, h)` gives the new h. */
 export class GRUCell extends RecurrentCell {
   constructor(...args: Call<CellOptions, typeof names>) {
-    super(recurrentKinds.gru, readCall('GRUCell', args, names, keywords));
+    super(gruKind, readCall('GRUCell', args, names, keywords));
   }
 
   protected override get kind(): RecurrentKind {
-    return recurrentKinds.gru;
+    return gruKind;
   }
 
   forward(x: Tensor, state?: Tensor | null): Tensor {
@@ -118,12 +118,12 @@ export class RNNCell extends RecurrentCell {
     const { nonlinearity = 'tanh', ...rest } = read;
     if (nonlinearity !== 'tanh' && nonlinearity !== 'relu')
       throw new ArgumentError({ op: 'RNNCell', expected: "nonlinearity 'tanh' or 'relu'", received: String(nonlinearity) });
-    super(recurrentKinds.rnnTanh, rest);
+    super(rnnTanhKind, rest);
     this.nonlinearity = nonlinearity;
   }
 
   protected override get kind(): RecurrentKind {
-    return this.nonlinearity === 'relu' ? recurrentKinds.rnnRelu : recurrentKinds.rnnTanh;
+    return this.nonlinearity === 'relu' ? rnnReluKind : rnnTanhKind;
   }
 
   forward(x: Tensor, state?: Tensor | null): Tensor {

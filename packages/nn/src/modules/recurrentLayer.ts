@@ -13,12 +13,11 @@ export interface RecurrentKind {
   readonly step: RecurrentStep;
 }
 
-export const recurrentKinds = {
-  lstm: { gates: 4, states: 2, op: lstmOp, step: lstmStep },
-  gru: { gates: 3, states: 1, op: gruOp, step: gruStep },
-  rnnTanh: { gates: 1, states: 1, op: rnnTanhOp, step: rnnTanhStep },
-  rnnRelu: { gates: 1, states: 1, op: rnnReluOp, step: rnnReluStep },
-} as const satisfies Record<string, RecurrentKind>;
+// Each on its own, so that a program with an LSTM holds no GRU.
+export const lstmKind: RecurrentKind = { gates: 4, states: 2, op: lstmOp, step: lstmStep };
+export const gruKind: RecurrentKind = { gates: 3, states: 1, op: gruOp, step: gruStep };
+export const rnnTanhKind: RecurrentKind = { gates: 1, states: 1, op: rnnTanhOp, step: rnnTanhStep };
+export const rnnReluKind: RecurrentKind = { gates: 1, states: 1, op: rnnReluOp, step: rnnReluStep };
 
 /** What one layer in one direction gives: the hidden states of all steps, and the last states. */
 export interface LayerResult {
