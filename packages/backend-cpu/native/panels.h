@@ -4,32 +4,35 @@
 
 namespace FLAMBEAU_NAMESPACE {
 
+/** Transposes four rows of four float32. */
+FLAMBEAU_INLINE void transposeFour(const float* s, Index srcStep, float* d, Index dstStep) {
+  typedef float Four __attribute__((vector_size(16)));
+  typedef float LooseFour __attribute__((vector_size(16), aligned(4), may_alias));
+  const Four p = *(const LooseFour*)s, q = *(const LooseFour*)(s + srcStep);
+  const Four u = *(const LooseFour*)(s + 2 * srcStep), w = *(const LooseFour*)(s + 3 * srcStep);
+  const Four pq = __builtin_shufflevector(p, q, 0, 4, 1, 5), uw = __builtin_shufflevector(u, w, 0, 4, 1, 5);
+  const Four pqHigh = __builtin_shufflevector(p, q, 2, 6, 3, 7), uwHigh = __builtin_shufflevector(u, w, 2, 6, 3, 7);
+  *(LooseFour*)d = __builtin_shufflevector(pq, uw, 0, 1, 4, 5);
+  *(LooseFour*)(d + dstStep) = __builtin_shufflevector(pq, uw, 2, 3, 6, 7);
+  *(LooseFour*)(d + 2 * dstStep) = __builtin_shufflevector(pqHigh, uwHigh, 0, 1, 4, 5);
+  *(LooseFour*)(d + 3 * dstStep) = __builtin_shufflevector(pqHigh, uwHigh, 2, 3, 6, 7);
+}
+
 /** dst[c*dstStep + r] = src[r*srcStep + c] for a matrix of rows x columns. */
 template <typename T> FLAMBEAU_NOINLINE void transposeInto(const T* src, Index srcStep, Index rows, Index columns, T* dst, Index dstStep) {
-  Index r = 0;
-  if (sizeof(T) == 4) {
-    typedef float Four __attribute__((vector_size(16)));
-    typedef float LooseFour __attribute__((vector_size(16), aligned(4), may_alias));
-    for (; r + 4 <= rows; r += 4) {
-      const T* s = src + r * srcStep;
-      T* d = dst + r;
-      Index c = 0;
-      for (; c + 4 <= columns; c += 4) {
-        const Four p = *(const LooseFour*)(s + c), q = *(const LooseFour*)(s + c + srcStep);
-        const Four u = *(const LooseFour*)(s + c + 2 * srcStep), w = *(const LooseFour*)(s + c + 3 * srcStep);
-        const Four pq = __builtin_shufflevector(p, q, 0, 4, 1, 5), uw = __builtin_shufflevector(u, w, 0, 4, 1, 5);
-        const Four pqHigh = __builtin_shufflevector(p, q, 2, 6, 3, 7), uwHigh = __builtin_shufflevector(u, w, 2, 6, 3, 7);
-        T* e = d + c * dstStep;
-        *(LooseFour*)e = __builtin_shufflevector(pq, uw, 0, 1, 4, 5);
-        *(LooseFour*)(e + dstStep) = __builtin_shufflevector(pq, uw, 2, 3, 6, 7);
-        *(LooseFour*)(e + 2 * dstStep) = __builtin_shufflevector(pqHigh, uwHigh, 0, 1, 4, 5);
-        *(LooseFour*)(e + 3 * dstStep) = __builtin_shufflevector(pqHigh, uwHigh, 2, 3, 6, 7);
+  if (sizeof(T) == 4 && rows >= 4 && columns >= 4) {
+    // Sixteen rows at a time, which fill a cache line of the result; the last four rows or columns may overlap those before.
+    for (Index r0 = 0; r0 < rows; r0 += 16)
+      for (Index c = 0; c < columns; c += 4) {
+        const Index column = c + 4 <= columns ? c : columns - 4;
+        for (Index i = r0; i < rows && i < r0 + 16; i += 4) {
+          const Index r = i + 4 <= rows ? i : rows - 4;
+          transposeFour((const float*)src + r * srcStep + column, srcStep, (float*)dst + column * dstStep + r, dstStep);
+        }
       }
-      for (; c < columns; c++)
-        for (Index i = 0; i < 4; i++) d[c * dstStep + i] = s[i * srcStep + c];
-    }
+    return;
   }
-  for (; r < rows; r++)
+  for (Index r = 0; r < rows; r++)
     for (Index c = 0; c < columns; c++) dst[c * dstStep + r] = src[r * srcStep + c];
 }
 

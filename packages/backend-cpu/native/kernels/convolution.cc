@@ -37,7 +37,9 @@ static void runPass(const ErrorSlot& slot, const Pass& pass, Index batch, Index 
       const Planes planes = {source.at + i * source.s0 + g * pass.inChannels * source.s1, source.s1, source.s2, source.s3};
       layOut(planes, pass.inChannels, pass.h, pass.w, image, pass.height, pass.width, pass.inChannels, pass.top, pass.left, pass.spreadY, pass.spreadX);
       float* to = out + (i * groups + g) * pass.outChannels * pass.plane;
-      convolve(image, pass.width, pass.inChannels, k, packed, flat ? 1 : pass.oh, flat ? places : pass.ow, pass.outChannels, bias == nullptr ? nullptr : packedBias, rows);
+      const Range one = {0, 1}, all = {0, places};
+      const LaidOut laidOut = {image, pass.width, pass.inChannels, flat ? one : filledRange(pass.top, pass.h, pass.spreadY, pass.height), flat ? all : filledRange(pass.left, pass.w, pass.spreadX, pass.width)};
+      convolve(laidOut, k, packed, flat ? one : Range{0, pass.oh}, flat ? places : pass.ow, pass.outChannels, bias == nullptr ? nullptr : packedBias, rows);
       if (pass.columnStep == 1 && pass.rowStep == pass.ow) {
         transposeInto(rows, pass.outChannels, places, pass.outChannels, to, pass.plane);
         return;
@@ -144,9 +146,10 @@ int conv2dWeightGrad(const double* command, ErrorSlot& slot) {
   const Index imageSize = (height * width * ins + 15) / 16 * 16, each = imageSize + q.oh * q.ow * step;
   float* totals = aligned(scratch);
   float* images = aligned(totals + parts * totalSize);
-  // One long row of the window is one product, except where dilation tears it apart.
-  const bool dense = q.dx == 1 || q.kw == 1;
-  const Index pieces = dense ? 1 : q.kw, length = dense ? q.kw * ins : ins;
+  const Range filledRows = filledRange(q.py, q.h, 1, height), filledColumns = filledRange(q.px, q.w, 1, width);
+  // The columns of a window's row are one product, except where dilation tears them apart, or where those that meet padding are worth leaving out.
+  const bool single = q.kw > 1 && (q.dx > 1 || (ins >= 8 && filledColumns.size() < width));
+  const Index pieces = single ? q.kw : 1, length = single ? ins : q.kw * ins;
   for (Index group = 0; group < q.groups; group++) {
     share(slot, parts, 2.0 * q.batch * q.oh * q.ow * totalSize, [&](Index part, int worker) {
       float* image = images + worker * each;
@@ -157,13 +160,15 @@ int conv2dWeightGrad(const double* command, ErrorSlot& slot) {
         layOut({x.at + i * x.s0 + group * ins * x.s1, x.s1, x.s2, x.s3}, ins, q.h, q.w, image, height, width, ins, q.py, q.px, 1, 1);
         layOut({g.at + i * g.s0 + group * outs * g.s1, g.s1, g.s2, g.s3}, outs, q.oh, q.ow, grads, q.oh, q.ow, step, 0, 0, 1, 1);
         for (Index ky = 0; ky < q.kh; ky++) {
+          const Range y = meeting(ky * q.dy, q.sy, q.oh, filledRows);
           for (Index piece = 0; piece < pieces; piece++) {
+            const Range x = single ? meeting(piece * q.dx, q.sx, q.ow, filledColumns) : Range{0, q.ow};
             for (Index n0 = 0; n0 < step; n0 += panel) {
               Tile<float> tile = {};
-              tile.k1 = q.oh, tile.k2 = q.ow;
-              tile.a = image + (ky * q.dy * width + piece * q.dx) * ins;
+              tile.k1 = y.size(), tile.k2 = x.size();
+              tile.a = image + ((y.from * q.sy + ky * q.dy) * width + x.from * q.sx + piece * q.dx) * ins;
               tile.am = 1, tile.a1 = q.sy * width * ins, tile.a2 = q.sx * ins;
-              tile.b = grads + n0;
+              tile.b = grads + (y.from * q.ow + x.from) * step + n0;
               tile.b1 = q.ow * step, tile.b2 = step;
               const Index w = panelWidth<float>(step - n0);
               runPanel(tile, length, w, w, total + (ky * q.kw + piece) * ins * step + n0, step, (const float*)nullptr, true);
@@ -172,13 +177,10 @@ int conv2dWeightGrad(const double* command, ErrorSlot& slot) {
         }
       }
     });
-    if (parts == 0) memset(totals, 0, (size_t)totalSize * 4);
-    for (Index part = 1; part < parts; part++)
-      for (Index j = 0; j < totalSize; j++) totals[j] += totals[part * totalSize + j];
+    sumParts(totals, parts, totalSize);
     float* to = out + group * outs * ins * q.kh * q.kw;
-    for (Index o = 0; o < outs; o++)
-      for (Index c = 0; c < ins; c++)
-        for (Index k = 0; k < q.kh * q.kw; k++) to[(o * ins + c) * q.kh * q.kw + k] = totals[(k * ins + c) * step + o];
+    // [(ky, kx), c, o] to [o, c, (ky, kx)]
+    for (Index c = 0; c < ins; c++) transposeInto(totals + c * step, ins * step, q.kh * q.kw, outs, to + c * q.kh * q.kw, ins * q.kh * q.kw);
   }
   return ok;
 }

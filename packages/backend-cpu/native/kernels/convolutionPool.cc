@@ -152,7 +152,9 @@ int convReluMaxPool2d(const double* command, ErrorSlot& slot) {
   float* packed = aligned(scratch);
   float* packedBias = packed + depth * panels;
   float* images = packedBias + roundUp(panels, 16);
-  const Index rowsSize = roundUp(block.poolH * q.ow * n + W, 16), each = block.imageSize() + rowsSize + 2 * roundUp(windows * step, 16);
+  // Columns at the sides are runs along y, which want several rows; more than these no longer stay near.
+  const Index rowSize = block.poolH * q.ow * n, most = rowSize > 0 && runsPay(w, q.channels) ? 16384 / rowSize : 1, atOnce = most < 1 ? 1 : most < block.ph ? most : block.ph;
+  const Index rowsSize = roundUp(atOnce * rowSize + W, 16), each = block.imageSize() + rowsSize + 2 * roundUp(windows * step, 16);
   packWeight({weight.at, weight.s0, weight.s1, weight.s2, weight.s3}, n, q.channels, w, packed);
   if (bias != nullptr) {
     copyRun(bias, packedBias, n);
@@ -164,10 +166,11 @@ int convReluMaxPool2d(const double* command, ErrorSlot& slot) {
     float* best = rows + rowsSize;
     float* at = best + roundUp(windows * step, 16);
     layOut({x.at + i * x.s0, x.s1, x.s2, x.s3}, q.channels, q.h, q.w, image, block.height, block.width, q.channels, q.py, q.px, 1, 1);
-    for (Index y = 0; y < block.ph; y++) {
-      const float* from = image + y * block.poolH * q.sy * block.width * q.channels;
-      convolve(from, block.width, q.channels, w, packed, block.poolH, q.ow, n, bias == nullptr ? nullptr : packedBias, rows);
-      poolRows(rows, block, y, n, step, best + y * block.pw * step, (int32_t*)at + y * block.pw * step);
+    const LaidOut laidOut = {image, block.width, q.channels, filledRange(q.py, q.h, 1, block.height), filledRange(q.px, q.w, 1, block.width)};
+    for (Index y = 0; y < block.ph; y += atOnce) {
+      const Index end = y + atOnce < block.ph ? y + atOnce : block.ph;
+      convolve(laidOut, w, packed, {y * block.poolH, end * block.poolH}, q.ow, n, bias == nullptr ? nullptr : packedBias, rows);
+      for (Index j = y; j < end; j++) poolRows(rows + (j - y) * rowSize, block, j, n, step, best + j * block.pw * step, (int32_t*)at + j * block.pw * step);
     }
     transposeInto(best, step, windows, n, values + i * n * windows, windows);
     transposeInto(at, step, windows, n, (float*)places + i * n * windows, windows);
@@ -255,26 +258,25 @@ int convReluMaxPool2dGrad(const double* command, ErrorSlot& slot) {
       }
       if (inputGrad == nullptr) continue;
       memset(gradImage, 0, (size_t)block.imageSize() * 4);
-      for (Index y = 0; y < block.ph * block.poolH; y++)
+      for (Index y = 0; y < block.ph * block.poolH; y++) {
+        const Range ky = meeting(y * q.sy, q.dy, q.kh, {q.py, q.py + q.h});
         for (Index j = 0; j < block.pw * block.poolW; j++) {
           const int32_t bucket = buckets[y * q.ow + j];
-          if (counts[bucket] > 0) gather(gathered + bucket * n, counts[bucket], packed, step, gradImage + offsets[y * q.ow + j], rowStep, q.kh, vectors);
+          if (counts[bucket] == 0) continue;
+          gather(gathered + bucket * n, counts[bucket], packed + ky.from * step, step, gradImage + offsets[y * q.ow + j] + ky.from * rowStep, rowStep, ky.size(), vectors);
         }
+      }
       float* to = inputGrad + i * q.channels * q.h * q.w;
       for (Index y = 0; y < q.h; y++)
         transposeInto(gradImage + ((y + q.py) * block.width + q.px) * q.channels, q.channels, q.w, q.channels, to + y * q.w, q.h * q.w);
     }
   });
-  if (chunks == 0) memset(totals, 0, (size_t)totalSize * 4);
-  for (Index chunk = 1; chunk < chunks; chunk++)
-    for (Index j = 0; j < totalSize; j++) totals[j] += totals[chunk * totalSize + j];
+  sumParts(totals, chunks, totalSize);
   if (biasGrad != nullptr) copyRun(totals + n * patch, biasGrad, n);
   if (weightGrad == nullptr) return ok;
   for (Index o = 0; o < n; o++)
-    for (Index c = 0; c < q.channels; c++)
-      for (Index ky = 0; ky < q.kh; ky++)
-        for (Index kx = 0; kx < q.kw; kx++)
-          weightGrad[((o * q.channels + c) * q.kh + ky) * q.kw + kx] = totals[o * patch + ky * step + kx * q.channels + c];
+    for (Index ky = 0; ky < q.kh; ky++)
+      transposeInto(totals + o * patch + ky * step, q.channels, q.kw, q.channels, weightGrad + (o * q.channels * q.kh + ky) * q.kw, q.kh * q.kw);
   return ok;
 }
 

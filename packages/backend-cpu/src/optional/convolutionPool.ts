@@ -19,6 +19,8 @@ interface ConvPoolGradAttrs extends ConvPoolAttrs {
 // Sizes as for the widest vectors, and as native/kernels/convolutionPool.cc rounds them.
 const padded = (n: number, to: number): number => Math.ceil(n / to) * to;
 const slack = 64;
+/** Numbers of the convolution's rows that wait for their pooling, where that is more than one row of windows. */
+const mostRows = 16384;
 /** Places of a window, at most. */
 const largestWindow = 16;
 
@@ -68,7 +70,9 @@ export function convolutionPoolKernels(engine: Engine): Record<string, OptionalK
       const q = geometry(x, weight, attrs);
       const [ph, pw] = attrs.pool.output;
       const channels = padded(q.outChannels, 32);
-      const rows = padded(attrs.pool.kernel[0] * q.places[1] * q.outChannels + 16, 16);
+      // Rows of the convolution that are pooled at once: as many as native code takes at most.
+      const row = attrs.pool.kernel[0] * q.places[1] * q.outChannels;
+      const rows = padded(Math.max(row, Math.min(ph * row, mostRows)) + 16, 16);
       const each = imageSize(q) + rows + 2 * padded(ph * pw * padded(q.outChannels, 16), 16);
       command.begin(forwardId);
       write(q, attrs.pool);
