@@ -107,6 +107,10 @@ const GatherTile gatherTiles[mostRows][mostVectors] = {
 
 /** The same for any number of rows and vectors, in parts of nearly equal size. */
 void gather(const Term* terms, Index count, const float* source, Index sourceRow, float* target, Index targetRow, Index rows, Index vectors) {
+  if (rows > 0 && rows <= mostRows && vectors <= mostVectors) {
+    gatherTiles[rows - 1][vectors - 1](terms, count, source, sourceRow, target, targetRow);
+    return;
+  }
   const Index rowParts = (rows + mostRows - 1) / mostRows, vectorParts = (vectors + mostVectors - 1) / mostVectors;
   for (Index i = 0, r = 0; i < rowParts; i++) {
     const Index height = rows / rowParts + (i < rows % rowParts);
@@ -116,6 +120,25 @@ void gather(const Term* terms, Index count, const float* source, Index sourceRow
       v += width;
     }
     r += height;
+  }
+}
+
+/** The terms of one output channel, with the offsets of their places; returns how many are not zero. */
+FLAMBEAU_NOINLINE Index listTerms(const float* values, const int32_t* places, Index windows, const int32_t* offsets, Term* list) {
+  Index count = 0;
+  for (Index k = 0; k < windows; k++) {
+    list[count] = {values[k], offsets[places[k]]};
+    count += values[k] != 0;
+  }
+  return count;
+}
+
+/** Appends the terms of one output channel to the buckets of their places, which hold `size` each and `counts` already. */
+FLAMBEAU_NOINLINE void sortTerms(const float* values, const int32_t* places, Index windows, const int32_t* buckets, int32_t offset, Term* gathered, int32_t size, int32_t* counts) {
+  for (Index k = 0; k < windows; k++) {
+    const int32_t bucket = buckets[places[k]], count = counts[bucket];
+    gathered[bucket * size + count] = {values[k], offset};
+    counts[bucket] = count + (values[k] != 0);
   }
 }
 
@@ -241,20 +264,10 @@ int convReluMaxPool2dGrad(const double* command, ErrorSlot& slot) {
         const int32_t* at = places + (i * n + o) * windows;
         if (biasGrad != nullptr) biasTotal[o] += sumRow(row, windows);
         if (weightGrad != nullptr) {
-          Index count = 0;
-          for (Index k = 0; k < windows; k++) {
-            list[count] = {row[k], offsets[at[k]]};
-            count += row[k] != 0;
-          }
+          const Index count = listTerms(row, at, windows, offsets, list);
           gather(list, count, image, rowStep, total + o * patch, step, q.kh, vectors);
         }
-        if (inputGrad != nullptr) {
-          for (Index k = 0; k < windows; k++) {
-            const int32_t bucket = buckets[at[k]];
-            gathered[bucket * n + counts[bucket]] = {row[k], (int32_t)(o * patch)};
-            counts[bucket] += row[k] != 0;
-          }
-        }
+        if (inputGrad != nullptr) sortTerms(row, at, windows, buckets, (int32_t)(o * patch), gathered, (int32_t)n, counts);
       }
       if (inputGrad == nullptr) continue;
       memset(gradImage, 0, (size_t)block.imageSize() * 4);
