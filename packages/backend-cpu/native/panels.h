@@ -40,6 +40,10 @@ template <typename T> inline void copyRun(const T* from, T* to, Index n) { // wr
   constexpr int lanes = LanesOf<T>::count;
   Index i = 0;
   for (; i + lanes <= n; i += lanes) storeVector(to + i, loadVector(from + i));
+  if (i < n && n >= lanes) {
+    storeVector(to + n - lanes, loadVector(from + n - lanes)); // some of them a second time
+    return;
+  }
   for (; i < n; i++) to[i] = from[i];
 }
 template <typename T> inline void fillRun(T* to, T value, Index n) {

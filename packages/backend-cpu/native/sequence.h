@@ -12,6 +12,8 @@ static inline Index wholePanels(Index n) {
   return (n + panel - 1) / panel * panel;
 }
 
+static inline Index wholeVectors(Index n) { return (n + W - 1) / W * W; }
+
 /** A sequence [steps, batch, features] with any strides for step and sample, its features together. */
 struct Sequence {
   const float* at;
@@ -61,6 +63,31 @@ FLAMBEAU_INLINE Vf some(const float* p, Index count) { return count == W ? load(
 FLAMBEAU_INLINE void putSome(float* p, Vf v, Index count) {
   if (count == W) store(p, v);
   else storePart(p, v, count);
+}
+
+/** How far apart rows of n floats are to lie: whole panels, and not a power of two, which would send all rows to the same few lines of the cache. */
+static inline Index spread(Index n) { return wholePanels(n) + 16; }
+
+/**
+ * c [m, n] = aᵀ·b over k rows of a and of b, or c + aᵀ·b with `accumulate`: both are read where they lie, b up to the end of its last panel.
+ * Threads share the columns.
+ */
+static inline void addRowProducts(const ErrorSlot& slot, Index m, Index n, Index k, const float* a, Index aStep, const float* b, Index bStep, float* c, bool accumulate) {
+  constexpr Index panel = tileVectors * W, most = 256;
+  share(slot, (n + panel - 1) / panel, 2.0 * (double)m * (double)n * (double)k, [&](int64_t part, int) {
+    const Index n0 = (Index)part * panel, left = n - n0, w = panelWidth<float>(left);
+    Tile<float> tile = {};
+    tile.k1 = 1;
+    tile.am = 1;
+    tile.a2 = aStep;
+    tile.b2 = bStep;
+    for (Index k0 = 0; k0 < k; k0 += most) {
+      tile.k2 = k - k0 < most ? k - k0 : most;
+      tile.a = a + k0 * aStep;
+      tile.b = b + k0 * bStep + n0;
+      runPanel(tile, m, left < w ? left : w, w, c + n0, n, (const float*)nullptr, accumulate || k0 > 0);
+    }
+  });
 }
 
 /** out [columns] = the sum of `rows` rows that lie `step` apart, or out + that. */

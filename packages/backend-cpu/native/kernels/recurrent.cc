@@ -5,21 +5,52 @@
 
 namespace FLAMBEAU_NAMESPACE {
 
-/** The gates of one sample, i, f, g, o, from sums to activations; the new cell and hidden state, the latter also for the next step. */
-static void openGates(float* gates, const float* before, float* cell, float* hidden, float* next, Index size) {
-  overRow(size, [=](Index i, Index lanes) FLAMBEAU_STEP {
-    const Vf input = quickSigmoid(some(gates + i, lanes)), forget = quickSigmoid(some(gates + size + i, lanes));
-    const Vf fresh = quickTanh(some(gates + 2 * size + i, lanes)), output = quickSigmoid(some(gates + 3 * size + i, lanes));
-    const Vf c = forget * some(before + i, lanes) + input * fresh;
-    putSome(gates + i, input, lanes);
-    putSome(gates + size + i, forget, lanes);
-    putSome(gates + 2 * size + i, fresh, lanes);
-    putSome(gates + 3 * size + i, output, lanes);
-    putSome(cell + i, c, lanes);
-    const Vf h = output * quickTanh(c);
-    putSome(hidden + i, h, lanes);
-    putSome(next + i, h, lanes);
-  });
+/** Of each group of W hidden units the weights of gates i and f make one panel, those of g and o another: two products give all that these units need. */
+constexpr Index unitPanel = 2 * W, unitSums = 4 * W;
+
+/** Packs weights [4H, k] into rows `from` to from + k of the panels [depth, 2·W] of all groups of units. */
+static void packGates(const float* weights, Index k, Index size, float* panels, Index from, Index depth) {
+  for (Index i = 0; i < size; i += W) {
+    const Index units = size - i < W ? size - i : Index(W);
+    for (Index gate = 0; gate < 4; gate++) {
+      float* to = panels + i * 4 * depth + (gate / 2 * depth + from) * unitPanel + gate % 2 * W;
+      transposeInto(weights + (gate * size + i) * k, k, units, k, to, unitPanel);
+      for (Index row = 0; row < k && units < W; row++) fillRun(to + row * unitPanel + units, 0.0f, W - units);
+    }
+  }
+}
+
+/** Where `openGates` reads and writes: pointers to what belongs to the first sample and the group of units, and how far samples are apart. */
+struct Opening {
+  const float* sums;
+  const float* before;
+  float* gates;
+  float* cell;
+  float* hidden;
+  float* next;
+  Index sumStep, nextStep, size;
+};
+
+/** The gates i, f, g, o of W units, or of the `lanes` first of them, from sums to activations; the new cell and hidden state, the latter also for the next step. */
+FLAMBEAU_INLINE void openGates(const Opening& to, Index samples, Index lanes) {
+  const Index size = to.size;
+  for (Index n = 0; n < samples; n++) {
+    const float* sums = to.sums + n * to.sumStep;
+    float* gates = to.gates + n * 4 * size;
+    const Vf input = quickSigmoid(load(sums)), forget = quickSigmoid(load(sums + W));
+    const Vf fresh = quickTanh(load(sums + 2 * W)), output = quickSigmoid(load(sums + 3 * W));
+    const Vf c = forget * some(to.before + n * size, lanes) + input * fresh;
+    putSome(gates, input, lanes);
+    putSome(gates + size, forget, lanes);
+    putSome(gates + 2 * size, fresh, lanes);
+    putSome(gates + 3 * size, output, lanes);
+    putSome(to.cell + n * size, c, lanes);
+  }
+  for (Index n = 0; n < samples; n++) {
+    const Vf h = some(to.gates + (n * 4 + 3) * size, lanes) * quickTanh(some(to.cell + n * size, lanes));
+    putSome(to.hidden + n * size, h, lanes);
+    putSome(to.next + n * to.nextStep, h, lanes);
+  }
 }
 
 /**
@@ -41,28 +72,55 @@ int lstm(const double* command, ErrorSlot& slot) {
   float* lastC = read.pointer<float>();
   float* gates = read.pointer<float>();
   float* cells = read.pointer<float>();
-  const Index size = q.size, width = 4 * size, depth = q.features + size, panels = wholePanels(width), states = q.batch * size;
+  const Index size = q.size, width = 4 * size, depth = q.features + size, wide = wholeVectors(size) * 4, states = q.batch * size;
   float* bias = aligned(read.pointer<float>());
-  float* packed = aligned(bias + panels);
-  float* joined = aligned(packed + depth * panels); // [x, h] of each sample, [N, I + H]
-  for (Index i = 0; i < panels; i++) bias[i] = i >= width ? 0 : (biasIh == nullptr ? 0 : biasIh[i]) + (biasHh == nullptr ? 0 : biasHh[i]);
-  packStacked(Matrix<float>{weightIh, 1, q.features}, q.features, Matrix<float>{weightHh, 1, size}, size, width, packed);
+  float* packed = aligned(bias + wide);
+  float* joined = aligned(packed + depth * wide); // [x, h] of each sample, [N, I + H]; h of the step to come
+  float* sums = aligned(joined + 2 * q.batch * depth);
+  for (Index i = 0; i < wide; i++) {
+    const Index gate = i / W % 4, unit = i / unitSums * W + i % W, at = gate * size + unit;
+    bias[i] = unit >= size ? 0 : (biasIh == nullptr ? 0 : biasIh[at]) + (biasHh == nullptr ? 0 : biasHh[at]);
+  }
+  packGates(weightIh, q.features, size, packed, 0, depth);
+  packGates(weightHh, size, size, packed, q.features, depth);
   q.overSamples(slot, width, 0, q.steps, [&](Index first, Index samples) {
     const Index shift = first * size;
     const float* c = c0 + shift;
-    float* inputs = joined + first * depth;
+    float* inputs = joined + 2 * first * depth;
+    float* next = inputs + samples * depth;
     for (Index n = 0; n < samples; n++) copyRun(h0 + shift + n * size, inputs + n * depth + q.features, size);
     for (Index s = 0; s < q.steps; s++) {
       const Index t = q.at(s);
       const Matrix<float> row = x.rows(t, first);
-      float* now = gates + (t * q.batch + first) * width;
-      float* shown = output + t * states + shift;
-      float* cell = cells + t * states + shift;
       for (Index n = 0; n < samples; n++) copyRun(row.at + n * row.row, inputs + n * depth, q.features);
-      packedProduct(samples, width, depth, Matrix<float>{inputs, depth, 1}, packed, now, width, bias, false); // [x, h] [N, I + H] · [W_ih, W_hh]ᵀ [I + H, 4H]
-      for (Index n = 0; n < samples; n++)
-        openGates(now + n * width, c + n * size, cell + n * size, shown + n * size, inputs + n * depth + q.features, size);
-      c = cell;
+      Opening to = {sums + first * unitSums, nullptr, nullptr, nullptr, nullptr, nullptr, unitSums, depth, size};
+      for (Index v = 0; v < wide; v += unitSums) {
+        // Every second step goes back from where the one before ended, for these weights are in the nearest cache.
+        const Index from = s % 2 == 0 ? v : wide - unitSums - v, i = from / 4, lanes = size - i < W ? size - i : Index(W);
+        Tile<float> tile = {};
+        tile.k1 = 1;
+        tile.k2 = depth;
+        tile.a = inputs;
+        tile.am = depth;
+        tile.a2 = 1;
+        tile.b2 = unitPanel;
+        // [x, h] [N, I + H] · [W_ih, W_hh]ᵀ [I + H, 4·W]
+        for (Index half = 0; half < 2; half++) {
+          tile.b = packed + from * depth + half * depth * unitPanel;
+          runPanel(tile, samples, unitPanel, unitPanel, sums + first * unitSums + half * unitPanel, unitSums, bias + from + half * unitPanel, false);
+        }
+        to.before = c + i;
+        to.gates = gates + (t * q.batch + first) * width + i;
+        to.cell = cells + t * states + shift + i;
+        to.hidden = output + t * states + shift + i;
+        to.next = next + q.features + i;
+        if (lanes == W) openGates(to, samples, W);
+        else openGates(to, samples, lanes);
+      }
+      c = cells + t * states + shift;
+      float* const swap = inputs;
+      inputs = next;
+      next = swap;
     }
     for (Index n = 0; n < samples; n++) copyRun(inputs + n * depth + q.features, lastH + shift + n * size, size);
     copyRun(c, lastC + shift, samples * size);
@@ -70,25 +128,27 @@ int lstm(const double* command, ErrorSlot& slot) {
   return ok;
 }
 
-/** From the gradients of one sample's hidden state (of the next step, and of the output), and cell state to those of its gates' sums, and of the cell state before. */
-static void closeGates(const float* gates, const float* before, const float* cell, const float* dh, const float* dShown, float* dc, float* out, Index size) {
+/**
+ * From the gradients of one sample's hidden state (of the next step, and of the output), and cell state to those of its gates' sums, and of the
+ * cell state before. tanh(c) is what the output gate made the hidden state of: h / o.
+ */
+static void closeGates(const float* gates, const float* before, const float* hidden, const float* dh, const float* dShown, float* dc, float* out, Index size) {
   overRow(size, [=](Index i, Index lanes) FLAMBEAU_STEP {
     const Vf input = some(gates + i, lanes), forget = some(gates + size + i, lanes);
     const Vf fresh = some(gates + 2 * size + i, lanes), output = some(gates + 3 * size + i, lanes);
-    const Vf shown = quickTanh(some(cell + i, lanes)), slope = some(dh + i, lanes) + some(dShown + i, lanes);
-    const Vf inner = some(dc + i, lanes) + slope * output * (1 - shown * shown);
+    const Vf h = some(hidden + i, lanes), slope = some(dh + i, lanes) + some(dShown + i, lanes);
+    const Vf inner = some(dc + i, lanes) + slope * (output - h * (h * quickReciprocal(output))); // o·(1 - tanh²(c))
     putSome(out + i, inner * fresh * input * (1 - input), lanes);
     putSome(out + size + i, inner * some(before + i, lanes) * forget * (1 - forget), lanes);
     putSome(out + 2 * size + i, inner * input * (1 - fresh * fresh), lanes);
-    putSome(out + 3 * size + i, slope * shown * output * (1 - output), lanes);
+    putSome(out + 3 * size + i, slope * h * (1 - output), lanes);
     putSome(dc + i, inner * forget, lanes);
   });
 }
 
 /**
  * steps, batch, features, size, flag reverse; steps to run at once; gradients of output (with its strides of step and sample, features together), last h, last c;
- * x with its strides; h0, c0, W_ih, W_hh; output, gates, cells of the forward pass; gradients of h0 and c0 or 0 for both, of W_ih, W_hh, of both biases or 0, of x or 0; floats of scratch for a
- * thread's product; scratch.
+ * x with its strides; h0, c0, W_ih, W_hh; output, gates, cells of the forward pass; gradients of h0 and c0 or 0 for both, of W_ih, W_hh, of both biases or 0, of x or 0; scratch.
  */
 int lstmGrad(const double* command, ErrorSlot& slot) {
   Reader read(command);
@@ -111,55 +171,63 @@ int lstmGrad(const double* command, ErrorSlot& slot) {
   float* dWeightHh = read.pointer<float>();
   float* dBias = read.pointer<float>();
   float* dx = read.pointer<float>();
-  const Index each = read.integer();
   float* room = aligned(read.pointer<float>());
-  const Index size = q.size, width = 4 * size, states = q.batch * size;
-  float* packedHh = room;
-  room = aligned(room + width * wholePanels(size));
+  const bool initial = dh != nullptr;
+  const Index size = q.size, width = 4 * size, states = q.batch * size, depth = q.features + size;
+  const auto take = [&](Index floats) {
+    float* taken = room;
+    room = aligned(room + floats);
+    return taken;
+  };
+  float* packedHh = take(width * wholePanels(size));
   packRight(Matrix<float>{weightHh, size, 1}, width, size, packedHh);
-  float* packedIh = room;
+  float* packedIh = nullptr;
   if (dx != nullptr) {
-    room = aligned(room + width * wholePanels(q.features));
+    packedIh = take(width * wholePanels(q.features));
     packRight(Matrix<float>{weightIh, q.features, 1}, width, q.features, packedIh);
   }
-  // The gradients of the gates' sums, [steps of a stretch, N, 4H]: stretches are so short that the second cache keeps them for the weights' gradients.
-  float* sums = room;
-  room = aligned(room + stretch * q.batch * width);
-  const float* rows = rowsOf(x, q, room);
-  const bool initial = dh != nullptr;
+  // Of a stretch, which is so short that the second cache keeps it for the weights' gradients: those of the gates' sums, [steps of it, N, 4H], and
+  // what was multiplied to make the sums, x, the hidden state before and 1 for the bias, [steps of it, N, I + H + 1].
+  const Index sumStep = spread(width), inputStep = spread(depth + 1);
+  float* sums = take(stretch * q.batch * sumStep);
+  float* inputs = take(stretch * q.batch * inputStep);
+  float* dWeights = take((depth + 1) * width); // the gradients of W_ih, W_hh and bias, transposed
   if (!initial) {
-    dh = room;
-    dc = aligned(dh + states);
-    room = aligned(dc + states);
+    dh = take(states);
+    dc = take(states);
   }
   copyRun(gH, dh, states);
   copyRun(gC, dc, states);
-  const WeightGrads grads = {slot, room, each};
   for (Index end = q.steps; end > 0; end -= stretch) {
-    const Index begin = end > stretch ? end - stretch : 0, lowest = q.reverse ? q.at(end - 1) : begin;
+    const Index begin = end > stretch ? end - stretch : 0;
     q.overSamples(slot, width, begin, end, [&](Index first, Index samples) {
       const Index shift = first * size;
       float* slopeH = dh + shift;
       float* slopeC = dc + shift;
       for (Index s = end - 1; s >= begin; s--) {
-        const Index t = q.at(s);
-        const float* before = (s == 0 ? c0 : cells + q.at(s - 1) * states) + shift;
-        float* now = sums + ((t - lowest) * q.batch + first) * width;
-        const Matrix<float> slope = g.rows(t, first);
+        const Index t = q.at(s), row = (s - begin) * q.batch + first;
+        const float* cellBefore = (s == 0 ? c0 : cells + q.at(s - 1) * states) + shift;
+        const float* before = (s == 0 ? h0 : output + q.at(s - 1) * states) + shift;
+        float* now = sums + row * sumStep;
+        const Matrix<float> slope = g.rows(t, first), given = x.rows(t, first);
         for (Index n = 0; n < samples; n++) {
-          const float* opened = gates + (t * q.batch + first + n) * width;
-          closeGates(opened, before + n * size, cells + t * states + shift + n * size, slopeH + n * size, slope.at + n * slope.row, slopeC + n * size, now + n * width, size);
+          const Index one = n * size, sample = t * q.batch + first + n;
+          closeGates(gates + sample * width, cellBefore + one, output + sample * size, slopeH + one, slope.at + n * slope.row, slopeC + one, now + n * sumStep, size);
+          float* joined = inputs + (row + n) * inputStep;
+          copyRun(given.at + n * given.row, joined, q.features);
+          copyRun(before + one, joined + q.features, size);
+          joined[depth] = 1;
         }
-        const Matrix<float> sum = {now, width, 1};
+        const Matrix<float> sum = {now, sumStep, 1};
         if (s > 0 || initial) packedProduct(samples, size, width, sum, packedHh, slopeH, size, (const float*)nullptr, false); // [N, 4H] · W_hh [4H, H]
         if (dx != nullptr) packedProduct(samples, q.features, width, sum, packedIh, dx + (t * q.batch + first) * q.features, q.features, (const float*)nullptr, false);
       }
     });
-    const bool more = end < q.steps;
-    grads.ofInput(q, begin, end, sums, width, width, rows, dWeightIh, more);
-    grads.ofHidden(q, begin, end, sums, width, width, h0, output, dWeightHh, more);
-    if (dBias != nullptr) sumRows(sums, (end - begin) * q.batch, width, width, dBias, more);
+    addRowProducts(slot, depth + (dBias == nullptr ? 0 : 1), width, (end - begin) * q.batch, inputs, inputStep, sums, sumStep, dWeights, end < q.steps);
   }
+  transposeInto(dWeights, width, q.features, width, dWeightIh, q.features);
+  transposeInto(dWeights + q.features * width, width, size, width, dWeightHh, size);
+  if (dBias != nullptr) copyRun(dWeights + depth * width, dBias, width);
   return ok;
 }
 

@@ -20,6 +20,9 @@ const isSequence = (x: Operand): boolean => isFloat32(x) && (x.strides[2] === 1 
 const stretch = (steps: number, batch: number, size: number): number =>
   Math.min(steps, Math.max(1, Math.floor((size >= 128 ? 512 : 256) / batch)));
 const wholePanels = (n: number): number => Math.ceil(n / 32) * 32;
+const wholeVectors = (n: number): number => Math.ceil(n / 16) * 16;
+/** How far apart a kernel lets rows of n floats lie: at least as far as sequence.h does. */
+const spread = (n: number): number => wholePanels(n) + 16;
 
 /** LSTM and GRU over a whole sequence, and their gradients, in float32. */
 export function recurrentKernels(engine: Engine): Record<string, OptionalKernel> {
@@ -57,7 +60,8 @@ export function recurrentKernels(engine: Engine): Record<string, OptionalKernel>
       writeMaybe(biasIh);
       writeMaybe(biasHh);
       for (const output of outputs) command.address(output);
-      command.scratch(4 * ((1 + features + size) * wholePanels(4 * size) + batch * (features + size) + 128));
+      const depth = features + size;
+      command.scratch(4 * ((1 + depth) * 4 * wholeVectors(size) + batch * (2 * depth + 64) + 128));
       engine.run('lstm');
     },
   };
@@ -73,7 +77,6 @@ export function recurrentKernels(engine: Engine): Record<string, OptionalKernel>
       const { reverse, initial, input } = attrs as LstmGradAttrs;
       const [steps, batch, features] = x.shape;
       const size = h0.shape[1];
-      const rows = isRowMajor(x) ? 0 : x.count;
       const atOnce = stretch(steps, batch, size);
       let next = initial ? 2 : 0;
       command.begin(gradId);
@@ -91,12 +94,11 @@ export function recurrentKernels(engine: Engine): Record<string, OptionalKernel>
       command.address(outputs[next++]);
       writeMaybe(bias === undefined ? undefined : outputs[next++]);
       writeMaybe(input ? outputs[next] : undefined);
-      const panels = wholePanels(size) + (input ? wholePanels(features) : 0);
-      const together = atOnce * batch;
-      writeRooms(4 * size * panels + 2 * batch * size + together * 4 * size + rows + 256, [
-        scratchBytes(4 * size, features, together, 4),
-        scratchBytes(4 * size, size, together, 4),
-      ]);
+      const width = 4 * size;
+      const depth = features + size + 1;
+      const packed = width * (wholePanels(size) + (input ? wholePanels(features) : 0));
+      const rows = atOnce * batch * (spread(width) + spread(depth));
+      command.scratch(4 * (packed + rows + depth * width + 2 * batch * size + 256));
       engine.run('lstmGrad');
     },
   };
