@@ -67,11 +67,14 @@ int gru(const double* command, ErrorSlot& slot) {
   return ok;
 }
 
-/** From the gradient of one sample's state to those of the sums n, r, z and of the hidden state's part of n, in this order; dh becomes its direct part. */
-static void closeGru(const float* gates, const float* before, float* dh, float* out, Index size) {
+/**
+ * From the gradients of one sample's state (of the next step, and of the output) to those of the sums n, r, z and of the hidden state's part of n, in
+ * this order; dh becomes its direct part.
+ */
+static void closeGru(const float* gates, const float* before, float* dh, const float* dShown, float* out, Index size) {
   overRow(size, [=](Index i, Index lanes) FLAMBEAU_STEP {
     const Vf reset = some(gates + i, lanes), update = some(gates + size + i, lanes), fresh = some(gates + 2 * size + i, lanes);
-    const Vf slope = some(dh + i, lanes), freshSlope = slope * (1 - update) * (1 - fresh * fresh);
+    const Vf slope = some(dh + i, lanes) + some(dShown + i, lanes), freshSlope = slope * (1 - update) * (1 - fresh * fresh);
     putSome(out + i, freshSlope, lanes);
     putSome(out + size + i, freshSlope * some(gates + 3 * size + i, lanes) * reset * (1 - reset), lanes);
     putSome(out + 2 * size + i, slope * (some(before + i, lanes) - fresh) * update * (1 - update), lanes);
@@ -82,8 +85,7 @@ static void closeGru(const float* gates, const float* before, float* dh, float* 
 
 /**
  * steps, batch, features, size, flag reverse; gradients of output (with its strides of step and sample, features together) and last h; x with its
- * strides; h0, W_ih, W_hh; output and gates of the forward pass; gradients of h0, W_ih, W_hh, b_ih or 0, b_hh or 0, x or 0; floats of scratch for a
- * thread's product; scratch.
+ * strides; h0, W_ih, W_hh; output and gates of the forward pass; gradients of h0, W_ih, W_hh, b_ih or 0, b_hh or 0, x or 0; scratch.
  */
 int gruGrad(const double* command, ErrorSlot& slot) {
   Reader read(command);
@@ -102,7 +104,6 @@ int gruGrad(const double* command, ErrorSlot& slot) {
   float* dBiasIh = read.pointer<float>();
   float* dBiasHh = read.pointer<float>();
   float* dx = read.pointer<float>();
-  const Index each = read.integer();
   float* room = aligned(read.pointer<float>());
   const Index size = q.size, width = 3 * size, row = 4 * size, states = q.batch * size, all = q.steps * q.batch, panels = wholePanels(q.features);
   float* packedHh = room;
@@ -116,9 +117,10 @@ int gruGrad(const double* command, ErrorSlot& slot) {
     packRight(Matrix<float>{weightIh, q.features, 1}, 2 * size, q.features, packedGates);
     packRight(Matrix<float>{weightIh + 2 * size * q.features, q.features, 1}, size, q.features, packedFresh);
   }
+  const Index sumStep = spread(row), depth = q.features + size + 2, inputStep = spread(depth);
   float* sums = room; // gradients of the sums n, r, z and of the hidden part of n: [T, N, 4H]
-  room = aligned(room + all * row);
-  const float* rows = rowsOf(x, q, room);
+  float* inputs = aligned(sums + all * sumStep); // what was multiplied to make the sums: x, 1 for the bias, the hidden state before, 1: [T, N, I + H + 2]
+  float* dWeights = aligned(inputs + all * inputStep); // the gradients of W_ih and b_ih, gates n, r, z, then of W_hh and b_hh, gates r, z, n, transposed
   q.overSamples(slot, width, 0, q.steps, [&](Index first, Index samples) {
     const Index shift = first * size;
     float* slopeH = dh + shift;
@@ -126,29 +128,35 @@ int gruGrad(const double* command, ErrorSlot& slot) {
     for (Index s = q.steps - 1; s >= 0; s--) {
       const Index t = q.at(s);
       const float* before = (s == 0 ? h0 : output + q.at(s - 1) * states) + shift;
-      float* now = sums + (t * q.batch + first) * row;
-      const Matrix<float> slope = g.rows(t, first);
+      float* now = sums + (s * q.batch + first) * sumStep;
+      const Matrix<float> slope = g.rows(t, first), given = x.rows(t, first);
       for (Index n = 0; n < samples; n++) {
-        float* total = slopeH + n * size;
-        for (Index i = 0; i < size; i++) total[i] += slope.at[n * slope.row + i];
-        closeGru(gates + (t * q.batch + first + n) * row, before + n * size, total, now + n * row, size);
+        closeGru(gates + (t * q.batch + first + n) * row, before + n * size, slopeH + n * size, slope.at + n * slope.row, now + n * sumStep, size);
+        float* joined = inputs + (s * q.batch + first + n) * inputStep;
+        copyRun(given.at + n * given.row, joined, q.features);
+        joined[q.features] = 1;
+        copyRun(before + n * size, joined + q.features + 1, size);
+        joined[depth - 1] = 1;
       }
-      packedProduct(samples, size, width, Matrix<float>{now + size, row, 1}, packedHh, slopeH, size, (const float*)nullptr, true); // [N, 3H] · W_hh [3H, H]
+      packedProduct(samples, size, width, Matrix<float>{now + size, sumStep, 1}, packedHh, slopeH, size, (const float*)nullptr, true); // [N, 3H] · W_hh [3H, H]
       if (dx == nullptr) continue;
       float* to = dx + (t * q.batch + first) * q.features;
-      packedProduct(samples, q.features, 2 * size, Matrix<float>{now + size, row, 1}, packedGates, to, q.features, (const float*)nullptr, false);
-      packedProduct(samples, q.features, size, Matrix<float>{now, row, 1}, packedFresh, to, q.features, (const float*)nullptr, true);
+      packedProduct(samples, q.features, 2 * size, Matrix<float>{now + size, sumStep, 1}, packedGates, to, q.features, (const float*)nullptr, false);
+      packedProduct(samples, q.features, size, Matrix<float>{now, sumStep, 1}, packedFresh, to, q.features, (const float*)nullptr, true);
     }
   });
-  const float* gateSums = sums + size;
-  const WeightGrads grads = {slot, room, each};
-  grads.ofInput(q, 0, q.steps, gateSums, row, 2 * size, rows, dWeightIh, false);
-  grads.ofInput(q, 0, q.steps, sums, row, size, rows, dWeightIh + 2 * size * q.features, false);
-  grads.ofHidden(q, 0, q.steps, gateSums, row, width, h0, output, dWeightHh, false);
+  const Index ofInput = q.features + (dBiasIh == nullptr ? 0 : 1), ofHidden = size + (dBiasHh == nullptr ? 0 : 1);
+  float* dHidden = dWeights + (q.features + 1) * width;
+  addRowProducts(slot, ofInput, width, all, inputs, inputStep, sums, sumStep, dWeights, false);
+  addRowProducts(slot, ofHidden, width, all, inputs + q.features + 1, inputStep, sums + size, sumStep, dHidden, false);
+  // b_ih and b_hh as the last rows; PyTorch's order of the gates is r, z, n.
+  transposeInto(dWeights + size, width, q.features, 2 * size, dWeightIh, q.features);
+  transposeInto(dWeights, width, q.features, size, dWeightIh + 2 * size * q.features, q.features);
+  transposeInto(dHidden, width, size, width, dWeightHh, size);
   if (dBiasIh != nullptr) {
-    sumRows(gateSums, all, row, 2 * size, dBiasIh, false);
-    sumRows(sums, all, row, size, dBiasIh + 2 * size, false);
-    sumRows(gateSums, all, row, width, dBiasHh, false);
+    copyRun(dWeights + q.features * width + size, dBiasIh, 2 * size);
+    copyRun(dWeights + q.features * width, dBiasIh + 2 * size, size);
+    copyRun(dHidden + size * width, dBiasHh, width);
   }
   return ok;
 }

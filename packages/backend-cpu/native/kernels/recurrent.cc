@@ -5,18 +5,41 @@
 
 namespace FLAMBEAU_NAMESPACE {
 
-/** Of each group of W hidden units the weights of gates i and f make one panel, those of g and o another: two products give all that these units need. */
-constexpr Index unitPanel = 2 * W, unitSums = 4 * W;
+/** The gates of W hidden units stand together, i, f, g, o: so wide is what one group of units takes of weights and of sums. */
+constexpr Index unitSums = 4 * W;
 
-/** Packs weights [4H, k] into rows `from` to from + k of the panels [depth, 2·W] of all groups of units. */
+/** Packs weights [4H, k] into rows `from` to from + k of the panels [depth, 4·W] of all groups of units. */
 static void packGates(const float* weights, Index k, Index size, float* panels, Index from, Index depth) {
   for (Index i = 0; i < size; i += W) {
     const Index units = size - i < W ? size - i : Index(W);
     for (Index gate = 0; gate < 4; gate++) {
-      float* to = panels + i * 4 * depth + (gate / 2 * depth + from) * unitPanel + gate % 2 * W;
-      transposeInto(weights + (gate * size + i) * k, k, units, k, to, unitPanel);
-      for (Index row = 0; row < k && units < W; row++) fillRun(to + row * unitPanel + units, 0.0f, W - units);
+      float* to = panels + i * 4 * depth + from * unitSums + gate * W;
+      transposeInto(weights + (gate * size + i) * k, k, units, k, to, unitSums);
+      for (Index row = 0; row < k && units < W; row++) fillRun(to + row * unitSums + units, 0.0f, W - units);
     }
+  }
+}
+
+/** The sums of one group of units for m rows of a, whose weights are the k rows of its panel from b on: start + a·b, where bias is null what stands in c. */
+static void addGates(Index m, Index k, const float* a, Index am, const float* b, const float* bias, float* c, Index cm) {
+  Tile<float> tile = {};
+  tile.k1 = 1;
+  tile.k2 = k;
+  tile.a = a;
+  tile.am = am;
+  tile.a2 = 1;
+  tile.b = b;
+  tile.b2 = unitSums;
+  if (m == 1) {
+    tile.c = c;
+    tile.start = bias == nullptr ? c : bias;
+    microTile<float, 1, 4>(tile);
+    return;
+  }
+  for (Index half = 0; half < 2; half++) {
+    const Index shift = half * 2 * W;
+    tile.b = b + shift;
+    runPanel(tile, m, 2 * W, 2 * W, c + shift, cm, bias == nullptr ? nullptr : bias + shift, bias == nullptr);
   }
 }
 
@@ -75,7 +98,7 @@ int lstm(const double* command, ErrorSlot& slot) {
   const Index size = q.size, width = 4 * size, depth = q.features + size, wide = wholeVectors(size) * 4, states = q.batch * size;
   float* bias = aligned(read.pointer<float>());
   float* packed = aligned(bias + wide);
-  float* joined = aligned(packed + depth * wide); // [x, h] of each sample, [N, I + H]; h of the step to come
+  float* joined = aligned(packed + depth * wide); // [x, h] of each sample, [N, I + H], of this step and of the next
   float* sums = aligned(joined + 2 * q.batch * depth);
   for (Index i = 0; i < wide; i++) {
     const Index gate = i / W % 4, unit = i / unitSums * W + i % W, at = gate * size + unit;
@@ -83,8 +106,12 @@ int lstm(const double* command, ErrorSlot& slot) {
   }
   packGates(weightIh, q.features, size, packed, 0, depth);
   packGates(weightHh, size, size, packed, q.features, depth);
+  // Of a single sample, for which reading the weights is all the work, the part of x is multiplied for all steps at once: x [T, I] · W_ihᵀ.
+  const bool single = q.batch == 1;
+  for (Index from = 0; single && from < wide; from += unitSums)
+    addGates(q.steps, q.features, x.at, x.step, packed + from * depth, bias + from, sums + from, wide);
   q.overSamples(slot, width, 0, q.steps, [&](Index first, Index samples) {
-    const Index shift = first * size;
+    const Index shift = first * size, skipped = single ? q.features : 0;
     const float* c = c0 + shift;
     float* inputs = joined + 2 * first * depth;
     float* next = inputs + samples * depth;
@@ -92,23 +119,18 @@ int lstm(const double* command, ErrorSlot& slot) {
     for (Index s = 0; s < q.steps; s++) {
       const Index t = q.at(s);
       const Matrix<float> row = x.rows(t, first);
-      for (Index n = 0; n < samples; n++) copyRun(row.at + n * row.row, inputs + n * depth, q.features);
-      Opening to = {sums + first * unitSums, nullptr, nullptr, nullptr, nullptr, nullptr, unitSums, depth, size};
+      for (Index n = 0; n < samples && !single; n++) copyRun(row.at + n * row.row, inputs + n * depth, q.features);
+      Opening to = {};
+      to.sumStep = unitSums;
+      to.nextStep = depth;
+      to.size = size;
       for (Index v = 0; v < wide; v += unitSums) {
-        // Every second step goes back from where the one before ended, for these weights are in the nearest cache.
+        // Every second step goes back from where the one before ended: those weights are in the nearest cache.
         const Index from = s % 2 == 0 ? v : wide - unitSums - v, i = from / 4, lanes = size - i < W ? size - i : Index(W);
-        Tile<float> tile = {};
-        tile.k1 = 1;
-        tile.k2 = depth;
-        tile.a = inputs;
-        tile.am = depth;
-        tile.a2 = 1;
-        tile.b2 = unitPanel;
+        float* sum = sums + (single ? t * wide + from : first * unitSums);
         // [x, h] [N, I + H] · [W_ih, W_hh]ᵀ [I + H, 4·W]
-        for (Index half = 0; half < 2; half++) {
-          tile.b = packed + from * depth + half * depth * unitPanel;
-          runPanel(tile, samples, unitPanel, unitPanel, sums + first * unitSums + half * unitPanel, unitSums, bias + from + half * unitPanel, false);
-        }
+        addGates(samples, depth - skipped, inputs + skipped, depth, packed + from * depth + skipped * unitSums, single ? nullptr : bias + from, sum, unitSums);
+        to.sums = sum;
         to.before = c + i;
         to.gates = gates + (t * q.batch + first) * width + i;
         to.cell = cells + t * states + shift + i;

@@ -1,7 +1,6 @@
 import type { Operand, OptionalKernel } from '@flambeau/core';
 import type { Engine } from '../engine.ts';
-import { isFloat32, isPlain, isRowMajor } from './operands.ts';
-import { scratchBytes } from './product.ts';
+import { isFloat32, isPlain } from './operands.ts';
 
 interface RecurrentAttrs {
   readonly reverse: boolean;
@@ -40,13 +39,6 @@ export function recurrentKernels(engine: Engine): Record<string, OptionalKernel>
     else command.address(x);
   };
 
-  /** Scratch of so many floats, and for each thread as many bytes as its largest product needs. */
-  const writeRooms = (floats: number, products: readonly number[]): void => {
-    const each = Math.ceil(Math.max(...products) / 64) * 64;
-    command.number(each / 4);
-    command.scratch(4 * floats + each * engine.threads);
-  };
-
   const lstm: OptionalKernel = {
     accepts: ([x, ...others]) => isSequence(x) && x.count > 0 && others.every(isPlain),
     run([x, h0, c0, weightIh, weightHh, biasIh, biasHh], outputs, attrs) {
@@ -61,7 +53,10 @@ export function recurrentKernels(engine: Engine): Record<string, OptionalKernel>
       writeMaybe(biasHh);
       for (const output of outputs) command.address(output);
       const depth = features + size;
-      command.scratch(4 * ((1 + depth) * 4 * wholeVectors(size) + batch * (2 * depth + 64) + 128));
+      const wide = 4 * wholeVectors(size);
+      // The sums of a step's group of 16 units, or of all steps of a single sample.
+      const sums = batch === 1 ? steps * wide : batch * 64;
+      command.scratch(4 * ((1 + depth) * wide + 2 * batch * depth + sums + 128));
       engine.run('lstm');
     },
   };
@@ -129,7 +124,6 @@ export function recurrentKernels(engine: Engine): Record<string, OptionalKernel>
       const [steps, batch, features] = x.shape;
       const size = h0.shape[1];
       const all = steps * batch;
-      const rows = isRowMajor(x) ? 0 : x.count;
       command.begin(gruGradId);
       for (const n of [steps, batch, features, size]) command.number(n);
       command.flag(reverse);
@@ -140,11 +134,10 @@ export function recurrentKernels(engine: Engine): Record<string, OptionalKernel>
       writeMaybe(bias === undefined ? undefined : outputs[3]);
       writeMaybe(bias === undefined ? undefined : outputs[4]);
       writeMaybe(input ? outputs[outputs.length - 1] : undefined);
-      const panels = wholePanels(size) + (input ? wholePanels(features) : 0);
-      writeRooms(3 * size * panels + all * 4 * size + rows + 256, [
-        scratchBytes(2 * size, features, all, 4),
-        scratchBytes(3 * size, size, all, 4),
-      ]);
+      const width = 3 * size;
+      const depth = features + size + 2;
+      const packed = width * wholePanels(size) + (input ? width * wholePanels(features) : 0);
+      command.scratch(4 * (packed + all * (spread(4 * size) + spread(depth)) + depth * width + 256));
       engine.run('gruGrad');
     },
   };
