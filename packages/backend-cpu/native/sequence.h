@@ -74,7 +74,7 @@ static inline Index spread(Index n) { return wholePanels(n) + 16; }
  */
 static inline void addRowProducts(const ErrorSlot& slot, Index m, Index n, Index k, const float* a, Index aStep, const float* b, Index bStep, float* c, bool accumulate) {
   constexpr Index panel = tileVectors * W, most = 256;
-  share(slot, (n + panel - 1) / panel, 2.0 * (double)m * (double)n * (double)k, [&](int64_t part, int) {
+  share(slot, wholePanels(n) / panel, 2.0 * (double)m * (double)n * (double)k, [&](int64_t part, int) {
     const Index n0 = (Index)part * panel, left = n - n0, w = panelWidth<float>(left);
     Tile<float> tile = {};
     tile.k1 = 1;
@@ -88,6 +88,11 @@ static inline void addRowProducts(const ErrorSlot& slot, Index m, Index n, Index
       runPanel(tile, m, left < w ? left : w, w, c + n0, n, (const float*)nullptr, accumulate || k0 > 0);
     }
   });
+}
+
+/** to [columns, rows] = the transposed of `from` [rows, columns]: in strips whose lines of the result stay in the nearest cache until they are whole. */
+static inline void turn(const float* from, Index step, Index rows, Index columns, float* to) {
+  for (Index i = 0; i < columns; i += 64) transposeInto(from + i, step, rows, columns - i < 64 ? columns - i : Index(64), to + i * rows, rows);
 }
 
 }  // namespace FLAMBEAU_NAMESPACE

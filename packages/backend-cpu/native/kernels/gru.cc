@@ -150,9 +150,9 @@ int gruGrad(const double* command, ErrorSlot& slot) {
   addRowProducts(slot, ofInput, width, all, inputs, inputStep, sums, sumStep, dWeights, false);
   addRowProducts(slot, ofHidden, width, all, inputs + q.features + 1, inputStep, sums + size, sumStep, dHidden, false);
   // b_ih and b_hh as the last rows; PyTorch's order of the gates is r, z, n.
-  transposeInto(dWeights + size, width, q.features, 2 * size, dWeightIh, q.features);
-  transposeInto(dWeights, width, q.features, size, dWeightIh + 2 * size * q.features, q.features);
-  transposeInto(dHidden, width, size, width, dWeightHh, size);
+  turn(dWeights + size, width, q.features, 2 * size, dWeightIh);
+  turn(dWeights, width, q.features, size, dWeightIh + 2 * size * q.features);
+  turn(dHidden, width, size, width, dWeightHh);
   if (dBiasIh != nullptr) {
     copyRun(dWeights + q.features * width + size, dBiasIh, 2 * size);
     copyRun(dWeights + q.features * width, dBiasIh + 2 * size, size);

@@ -5,43 +5,54 @@
 
 namespace FLAMBEAU_NAMESPACE {
 
-/** The gates of W hidden units stand together, i, f, g, o: so wide is what one group of units takes of weights and of sums. */
+/** The gates i, f, g, o of W hidden units are summed together: so many numbers for each sample. */
 constexpr Index unitSums = 4 * W;
 
-/** Packs weights [4H, k] into rows `from` to from + k of the panels [depth, 4·W] of all groups of units. */
-static void packGates(const float* weights, Index k, Index size, float* panels, Index from, Index depth) {
-  for (Index i = 0; i < size; i += W) {
-    const Index units = size - i < W ? size - i : Index(W);
-    for (Index gate = 0; gate < 4; gate++) {
-      float* to = panels + i * 4 * depth + from * unitSums + gate * W;
-      transposeInto(weights + (gate * size + i) * k, k, units, k, to, unitSums);
-      for (Index row = 0; row < k && units < W; row++) fillRun(to + row * unitSums + units, 0.0f, W - units);
+/**
+ * W_ih and W_hh, one below the other, as panels: for each group of W units its gates side by side, or the first two and the last two for themselves
+ * where whole tiles are made of them.
+ */
+struct GatePanels {
+  float* at;
+  Index depth, width;
+
+  /** Where row `from` of gate `gate` of the units from `unit` on stands. */
+  float* row(Index unit, Index gate, Index from) const { return at + unit * 4 * depth + (gate * W / width * depth + from) * width + gate * W % width; }
+
+  /** Packs weights [4H, k] into the rows from `from` on. */
+  void pack(const float* weights, Index k, Index size, Index from) const {
+    for (Index unit = 0; unit < size; unit += W) {
+      const Index units = size - unit < W ? size - unit : Index(W);
+      for (Index gate = 0; gate < 4; gate++) {
+        float* to = row(unit, gate, from);
+        transposeInto(weights + (gate * size + unit) * k, k, units, k, to, width);
+        for (Index i = 0; i < k && units < W; i++) fillRun(to + i * width + units, 0.0f, W - units);
+      }
     }
   }
-}
 
-/** The sums of one group of units for m rows of a, whose weights are the k rows of its panel from b on: start + a·b, where bias is null what stands in c. */
-static void addGates(Index m, Index k, const float* a, Index am, const float* b, const float* bias, float* c, Index cm) {
-  Tile<float> tile = {};
-  tile.k1 = 1;
-  tile.k2 = k;
-  tile.a = a;
-  tile.am = am;
-  tile.a2 = 1;
-  tile.b = b;
-  tile.b2 = unitSums;
-  if (m == 1) {
-    tile.c = c;
-    tile.start = bias == nullptr ? c : bias;
-    microTile<float, 1, 4>(tile);
-    return;
+  /** The sums c [m, 4·W] of the units from `unit` on: bias + a·b with the k rows of weights from `from` on, or c + a·b where bias is null. */
+  void multiply(Index unit, Index m, Index k, const float* a, Index am, Index from, const float* bias, float* c, Index cm) const {
+    Tile<float> tile = {};
+    tile.k1 = 1;
+    tile.k2 = k;
+    tile.a = a;
+    tile.am = am;
+    tile.a2 = 1;
+    tile.b2 = width;
+    if (m == 1 && width == unitSums) {
+      tile.b = row(unit, 0, from);
+      tile.c = c;
+      tile.start = bias == nullptr ? c : bias;
+      microTile<float, 1, 4>(tile);
+      return;
+    }
+    for (Index gate = 0; gate < 4; gate += 2) {
+      tile.b = row(unit, gate, from);
+      runPanel(tile, m, 2 * W, 2 * W, c + gate * W, cm, bias == nullptr ? nullptr : bias + gate * W, bias == nullptr);
+    }
   }
-  for (Index half = 0; half < 2; half++) {
-    const Index shift = half * 2 * W;
-    tile.b = b + shift;
-    runPanel(tile, m, 2 * W, 2 * W, c + shift, cm, bias == nullptr ? nullptr : bias + shift, bias == nullptr);
-  }
-}
+};
 
 /** Where `openGates` reads and writes: pointers to what belongs to the first sample and the group of units, and how far samples are apart. */
 struct Opening {
@@ -104,12 +115,12 @@ int lstm(const double* command, ErrorSlot& slot) {
     const Index gate = i / W % 4, unit = i / unitSums * W + i % W, at = gate * size + unit;
     bias[i] = unit >= size ? 0 : (biasIh == nullptr ? 0 : biasIh[at]) + (biasHh == nullptr ? 0 : biasHh[at]);
   }
-  packGates(weightIh, q.features, size, packed, 0, depth);
-  packGates(weightHh, size, size, packed, q.features, depth);
   // Of a single sample, for which reading the weights is all the work, the part of x is multiplied for all steps at once: x [T, I] · W_ihᵀ.
   const bool single = q.batch == 1;
-  for (Index from = 0; single && from < wide; from += unitSums)
-    addGates(q.steps, q.features, x.at, x.step, packed + from * depth, bias + from, sums + from, wide);
+  const GatePanels weights = {packed, depth, single ? unitSums : 2 * W};
+  weights.pack(weightIh, q.features, size, 0);
+  weights.pack(weightHh, size, size, q.features);
+  for (Index i = 0; single && i < size; i += W) weights.multiply(i, q.steps, q.features, x.at, x.step, 0, bias + 4 * i, sums + 4 * i, wide);
   q.overSamples(slot, width, 0, q.steps, [&](Index first, Index samples) {
     const Index shift = first * size, skipped = single ? q.features : 0;
     const float* c = c0 + shift;
@@ -124,12 +135,12 @@ int lstm(const double* command, ErrorSlot& slot) {
       to.sumStep = unitSums;
       to.nextStep = depth;
       to.size = size;
-      for (Index v = 0; v < wide; v += unitSums) {
+      for (Index v = 0; v < wide / 4; v += W) {
         // Every second step goes back from where the one before ended: those weights are in the nearest cache.
-        const Index from = s % 2 == 0 ? v : wide - unitSums - v, i = from / 4, lanes = size - i < W ? size - i : Index(W);
-        float* sum = sums + (single ? t * wide + from : first * unitSums);
+        const Index i = s % 2 == 0 ? v : wide / 4 - W - v, lanes = size - i < W ? size - i : Index(W);
+        float* sum = sums + (single ? t * wide + 4 * i : first * unitSums);
         // [x, h] [N, I + H] · [W_ih, W_hh]ᵀ [I + H, 4·W]
-        addGates(samples, depth - skipped, inputs + skipped, depth, packed + from * depth + skipped * unitSums, single ? nullptr : bias + from, sum, unitSums);
+        weights.multiply(i, samples, depth - skipped, inputs + skipped, depth, skipped, single ? nullptr : bias + 4 * i, sum, unitSums);
         to.sums = sum;
         to.before = c + i;
         to.gates = gates + (t * q.batch + first) * width + i;
@@ -247,8 +258,8 @@ int lstmGrad(const double* command, ErrorSlot& slot) {
     });
     addRowProducts(slot, depth + (dBias == nullptr ? 0 : 1), width, (end - begin) * q.batch, inputs, inputStep, sums, sumStep, dWeights, end < q.steps);
   }
-  transposeInto(dWeights, width, q.features, width, dWeightIh, q.features);
-  transposeInto(dWeights + q.features * width, width, size, width, dWeightHh, size);
+  turn(dWeights, width, q.features, width, dWeightIh);
+  turn(dWeights + q.features * width, width, size, width, dWeightHh);
   if (dBias != nullptr) copyRun(dWeights + depth * width, dBias, width);
   return ok;
 }
