@@ -4,6 +4,7 @@ import {
   checkTensor,
   DTypeError,
   empty,
+  internalScope,
   readCall,
   ShapeError,
   showShape,
@@ -155,8 +156,8 @@ export abstract class RNNBase extends Module {
       const { data, sizes, sortedIndices, unsortedIndices } = input;
       this.checkFeatures(data, [2]);
       this.checkDType(data, ...(given ?? []));
-      const states = this.initialStates(data, sizes[0], given).map((state) => permuteStates(state, sortedIndices));
-      const { output, states: last } = this.runLayers(data, states, (x, s, w, reverse) => runPacked(this.kind, x, sizes, s, w, reverse));
+      const initial = (): Tensor[] => this.initialStates(data, sizes[0], given).map((state) => permuteStates(state, sortedIndices));
+      const { output, states: last } = this.runLayers(data, initial, (x, s, w, reverse) => runPacked(this.kind, x, sizes, s, w, reverse));
       return { output: input.withData(output), states: last.map((state) => permuteStates(state, unsortedIndices)) };
     }
     this.checkFeatures(input, [2, 3]);
@@ -173,8 +174,9 @@ export abstract class RNNBase extends Module {
           received: showShape(state.shape),
         });
     }
-    const states = this.initialStates(input, sequence.shape[1], batched ? given : given?.map((state) => state.unsqueeze(1)));
-    const { output, states: last } = this.runLayers(sequence, states, (x, s, w, reverse) => runDense(this.kind, x, s, w, reverse));
+    const initial = (): Tensor[] =>
+      this.initialStates(input, sequence.shape[1], batched ? given : given?.map((state) => state.unsqueeze(1)));
+    const { output, states: last } = this.runLayers(sequence, initial, (x, s, w, reverse) => runDense(this.kind, x, s, w, reverse));
     if (!batched) return { output: output.squeeze(1), states: last.map((state) => state.squeeze(1)) };
     return { output: this.batchFirst ? output.transpose(0, 1) : output, states: last };
   }
@@ -222,7 +224,7 @@ export abstract class RNNBase extends Module {
 
   private runLayers(
     sequence: Tensor,
-    initial: readonly Tensor[],
+    initial: () => readonly Tensor[],
     layer: (
       x: Tensor,
       states: readonly Tensor[],
@@ -230,21 +232,27 @@ export abstract class RNNBase extends Module {
       reverse: boolean,
     ) => { output: Tensor; states: readonly Tensor[] },
   ): { output: Tensor; states: Tensor[] } {
-    let x = sequence;
-    const finals: Tensor[][] = initial.map(() => []);
     const suffixes = this.suffixes();
-    const directions = this.bidirectional ? 2 : 1;
-    for (let i = 0; i < suffixes.length; i += directions) {
-      const outputs: Tensor[] = [];
-      for (let d = 0; d < directions; d++) {
-        const { output, states } = layer(x, initial.map((s) => s.select(0, i + d)), this.weights(suffixes[i + d]), d === 1); // prettier-ignore
-        outputs.push(output);
-        states.forEach((state, k) => finals[k].push(state));
+    const weights = suffixes.map((suffix) => this.weights(suffix));
+    // No caller sees the zeros that it begins with, and what lies between layers.
+    const [output, ...states] = internalScope(() => {
+      let x = sequence;
+      const first = initial();
+      const finals: Tensor[][] = first.map(() => []);
+      const directions = this.bidirectional ? 2 : 1;
+      for (let i = 0; i < suffixes.length; i += directions) {
+        const outputs: Tensor[] = [];
+        for (let d = 0; d < directions; d++) {
+          const { output, states } = layer(x, first.map((s) => s.select(0, i + d)), weights[i + d], d === 1); // prettier-ignore
+          outputs.push(output);
+          states.forEach((state, k) => finals[k].push(state));
+        }
+        x = outputs.length === 1 ? outputs[0] : cat(outputs, -1);
+        if (this.dropout > 0 && i + directions < suffixes.length) x = dropout(x, { p: this.dropout, training: this.training });
       }
-      x = outputs.length === 1 ? outputs[0] : cat(outputs, -1);
-      if (this.dropout > 0 && i + directions < suffixes.length) x = dropout(x, { p: this.dropout, training: this.training });
-    }
-    return { output: x, states: finals.map((list) => stack(list)) };
+      return [x, ...finals.map((list) => stack(list))];
+    }) as Tensor[];
+    return { output, states };
   }
 
   override extraRepr(): string {
