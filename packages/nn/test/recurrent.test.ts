@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import * as f from '@flambeau/core';
+import { noGrad } from '@flambeau/autograd';
 import * as nn from '@flambeau/nn';
 import { expectStream, withGradients } from './fixtures/streams.ts';
 
@@ -161,4 +162,12 @@ it('recurrent modules print as in PyTorch', () => {
     'LSTM(3, 4, proj_size=2, num_layers=2, bias=False, batch_first=True, dropout=0.3, bidirectional=True)',
   );
   expect(String(new nn.RNNCell(2, 3, { nonlinearity: 'relu', bias: false }))).toBe('RNNCell(2, 3, bias=False, nonlinearity=relu)');
+});
+
+it('recurrent layers keep nothing of what they make for themselves', () => {
+  const [net, x] = [new nn.LSTM(2, 3, 2, { bidirectional: true }), f.zeros(4, 2, 2)];
+  const before = f.memory().liveCount;
+  const [y, [h, c]] = noGrad(() => net.forward(x));
+  expect(f.memory().liveCount - before).toBe(3);
+  expect([y.shape, h.shape, c.shape]).toEqual([[4, 2, 6], [4, 2, 3], [4, 2, 3]]); // prettier-ignore
 });

@@ -32,7 +32,7 @@ static constexpr Curve tanhSlope = {
     {1.0f, 2.718552597e-01f, 3.130550148e-02f, 1.722691584e-03f, 1.242387094e-04f, 3.941163957e-06f, 1.485464881e-07f}};
 
 template <const Curve& curve> FLAMBEAU_INLINE Vf heightAt(Vf x) {
-  const Vf bounded = select(x > curve.bound, splat(curve.bound), x), t = bounded * bounded;
+  const Vf bounded = smaller(splat(curve.bound), x), t = bounded * bounded;
   Vf p = splat(curve.p[curve.high]), q = splat(curve.q[curve.low]);
 #if defined(__clang__)
 #pragma clang loop unroll(full)

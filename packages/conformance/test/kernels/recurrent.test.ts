@@ -13,7 +13,8 @@ const sizes: [number, number, number, number][] = [
   [4, 3, 28, 17],
   [2, 9, 3, 16],
   [5, 7, 6, 33],
-  [2, 70, 3, 5],
+  [8, 70, 3, 5],
+  [6, 1, 5, 33],
 ];
 
 describe.each(devices)('LSTM on $name', ({ device }) => {
