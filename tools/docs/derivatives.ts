@@ -23,7 +23,7 @@ export const formulas: Readonly<Record<string, string>> = {
   cumprod: 'gx[i] = Σ over j ≥ i of g[j]·Π over k ≤ j, k ≠ i of x[k]',
   cumsum: 'gx[i] = Σ over j ≥ i of g[j]',
   diagonal: 'gx = 0, with g on the diagonal',
-  embedSlice: 'gx = the slice of g where x was put',
+  embedSlice: 'of each part: the slice of g where it was put',
   embedding: 'gweight[v] = Σ of the rows of g whose index is v, over their number with scaleGradByFreq; 0 for paddingIdx',
   eraseRegion: 'gx = g outside the region, and 0 in it',
   expand: 'gx = g summed over the dimensions that were repeated',

@@ -22,7 +22,7 @@ const allSources = sources.join('\n');
 
 /** Ops that stand behind a function of another name, or behind none. */
 const abouts: Readonly<Record<string, string>> = {
-  embedSlice: 'Zeros of a given shape, with x at `start`, `start + step`, ... of `dim`: the transpose of `slice`.',
+  embedSlice: 'Zeros of a given shape, with each part at its `start`, `start + step`, ... of `dim`: the transpose of `slice`.',
   linalgComplete: 'Columns that complete those of a matrix to an orthonormal basis.',
   linalgPermutation: 'The permutation matrix of the pivots of an LU decomposition.',
   nuclearNorm: 'The sum of the singular values of each matrix.',

@@ -16,6 +16,7 @@ import { accumulated, leavesEarly, withCallbacks } from './accumulation.ts';
 import { isAnomalyDetected } from './anomaly.ts';
 import { AutogradError } from './error.ts';
 import { isGradEnabled, withRecording } from './mode.ts';
+import { dropWaiting, joinWaiting, waitAsPart } from './parts.ts';
 import { edgeOf } from './record.ts';
 import { tapeOf, type Edge, type GradHook, type Node } from './tape.ts';
 
@@ -137,6 +138,7 @@ interface Walk {
 }
 
 function visit(node: Node, walk: Walk): void {
+  if (node.parts !== undefined) joinWaiting(node, node.parts).forEach((sum, index) => sum && arrive({ node, index }, sum));
   const { pending } = node;
   node.pending = undefined;
   if (pending === undefined) return;
@@ -161,6 +163,13 @@ function pullBack(node: Node, cotangents: readonly (Tensor | undefined)[], walk:
     if (needs[i]) needed = true;
   }
   if (!needed || op?.vjp === undefined) return;
+  const part = op.part?.(node.attrs);
+  const [edge] = edges;
+  if (part !== undefined && edge !== undefined && cotangents[0] !== undefined) {
+    if (isAnomalyDetected()) checkNaN(node, cotangents);
+    waitAsPart(edge, part, cotangents[0]);
+    return;
+  }
   const context: VjpContext<unknown> = { needs, cotangents, saved, attrs: node.attrs, scalars: node.scalars, inputs: node.inputs };
   const { vjp } = op;
   const gradients = internalScope(() => vjp.call(op, context), true);
@@ -205,6 +214,7 @@ function walkBack(roots: readonly Edge[], seeds: readonly Tensor[], walk: Walk, 
     for (const node of nodes) {
       for (const gradient of node.pending ?? []) gradient?.storage.unpin();
       node.pending = undefined;
+      dropWaiting(node);
     }
   }
 }

@@ -1,4 +1,4 @@
-import { isFloat, type Op, type Spec, type Storage, type Tensor } from '@flambeau/core';
+import { isFloat, type Op, type Part, type Spec, type Storage, type Tensor } from '@flambeau/core';
 import { AutogradError } from './error.ts';
 
 /** Called with a gradient; a returned tensor takes its place. */
@@ -8,6 +8,13 @@ export type GradHook = (grad: Tensor) => Tensor | undefined | void;
 export interface Edge {
   readonly node: Node;
   readonly index: number;
+}
+
+/** The gradient of a part of an output. */
+export interface PartGradient {
+  readonly index: number;
+  readonly part: Part;
+  readonly gradient: Tensor;
 }
 
 let sequence = 0;
@@ -49,6 +56,8 @@ export class Node {
   private storages: readonly Storage[] = noStorages;
   /** Gradients of the outputs that have arrived in the walk that is under way. */
   pending: (Tensor | undefined)[] | undefined = undefined;
+  /** Gradients of parts of the outputs that have arrived in it: they are joined when all are there. */
+  parts: PartGradient[] | undefined = undefined;
   /** Hooks on tensors that are outputs of this node, and tensors that keep their gradient, by output. */
   hooks: { readonly index: number; readonly run: GradHook }[] | undefined = undefined;
   retained: { readonly index: number; readonly tensor: Tensor }[] | undefined = undefined;

@@ -24,6 +24,15 @@ export interface VjpContext<Attrs> {
   readonly inputs: readonly Spec[];
 }
 
+/** Which part of a tensor a view is: the indices `start`, `start + step`, ... of one dimension. */
+export interface Part {
+  readonly dim: number;
+  readonly start: number;
+  readonly step: number;
+  /** True where the view has that dimension no more. */
+  readonly drops: boolean;
+}
+
 /**
  * Everything there is to say of one op. Its kind is told by the field that is present: a `view` (layout to layout), a primitive (`kernel`),
  * or a composite (`compose`: ordinary ops, and this is its meaning). A composite may also have its own `vjp`, and a backend may offer a
@@ -34,6 +43,8 @@ export interface OpDefinition<Attrs> {
   /** Shapes and dtypes of the outputs, and every check of the arguments but their values. */
   infer?(inputs: readonly Tensor[], attrs: Attrs, scalars: readonly number[]): readonly Spec[];
   view?(x: Tensor, attrs: Attrs): Layout;
+  /** For a view of a part: which one. A walk joins the gradients of all parts of a tensor at once, instead of filling up and adding each. */
+  part?(attrs: Attrs): Part;
   kernel?(kernels: RequiredKernels, inputs: readonly Tensor[], outputs: readonly Tensor[], attrs: Attrs, scalars: readonly number[]): void;
   compose?(inputs: readonly Tensor[], attrs: Attrs, scalars: readonly number[]): Tensor[];
   /** What the derivative keeps alive, and nothing else. */
@@ -67,6 +78,7 @@ export function defineOp<Attrs = undefined>(definition: OpDefinition<Attrs>): Op
     name,
     infer = undefined,
     view = undefined,
+    part = undefined,
     kernel = undefined,
     compose = undefined,
     save = undefined,
@@ -77,7 +89,7 @@ export function defineOp<Attrs = undefined>(definition: OpDefinition<Attrs>): Op
     constant = false,
   } = definition;
   // One literal, so that every op has the same hidden class and dispatch stays monomorphic.
-  const op = { name, infer, view, kernel, compose, save, vjp, mutates, pointwise, moves, constant, id: registry.size } as Op<Attrs>;
+  const op = { name, infer, view, part, kernel, compose, save, vjp, mutates, pointwise, moves, constant, id: registry.size } as Op<Attrs>;
   registry.set(name, op as Op);
   return op;
 }

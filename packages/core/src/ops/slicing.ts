@@ -21,7 +21,10 @@ export const selectOp: Op<{ dim: number; index: number }> = defineOp({
     strides: drop(x.strides, dim),
     offset: x.offset + index * x.strides[dim],
   }),
-  vjp: ({ cotangents: [g], inputs: [x], attrs: { dim, index } }) => [g && embed(unsqueeze(g, dim), x.shape, dim, index, 1)],
+  part: ({ dim, index }) => ({ dim, start: index, step: 1, drops: true }),
+  vjp: ({ cotangents: [g], inputs: [{ shape }], attrs: { dim, index } }) => [
+    g && dispatchOne(embedSliceOp, [unsqueeze(g, dim)], { shape, dim, starts: [index], step: 1 }),
+  ],
 });
 
 /**
@@ -50,7 +53,10 @@ export const sliceOp: Op<{ dim: number; start: number; length: number; step: num
     strides: replace(x.strides, dim, x.strides[dim] * step),
     offset: x.offset + (length === 0 ? 0 : start * x.strides[dim]),
   }),
-  vjp: ({ cotangents: [g], inputs: [x], attrs: { dim, start, step } }) => [g && embed(g, x.shape, dim, start, step)],
+  part: ({ dim, start, step }) => ({ dim, start, step, drops: false }),
+  vjp: ({ cotangents: [g], inputs: [{ shape }], attrs: { dim, start, step } }) => [
+    g && dispatchOne(embedSliceOp, [g], { shape, dim, starts: [start], step }),
+  ],
 });
 
 /** Arguments of `slice`. */
@@ -130,28 +136,32 @@ export function narrow(x: Tensor, ...args: Call<NarrowOptions, ['dim', 'start', 
   return dispatchOne(sliceOp, [x], { dim: d, start: from, length, step: 1 });
 }
 
-/** A tensor of zeros with g written at the slice: the derivative of select and slice. */
-const embedOp: Op<{ shape: Shape; dim: number; start: number; step: number }> = defineOp({
+interface EmbedAttrs {
+  readonly shape: Shape;
+  readonly dim: number;
+  readonly starts: readonly number[];
+  readonly step: number;
+}
+
+/** A tensor of zeros with each g written from its start on; no two overlap. The derivative of select and slice, for several parts at once. */
+export const embedSliceOp: Op<EmbedAttrs> = defineOp<EmbedAttrs>({
   name: 'embedSlice',
   infer: ([g], { shape }) => [{ shape, dtype: g.dtype }],
   moves: true,
-  kernel(k, [g], [out], { dim, start, step }) {
-    k.fill(out, 0);
-    k.copy(g, {
-      storage: out.storage,
-      dtype: out.dtype,
-      count: g.count,
-      shape: g.shape,
-      strides: replace(out.strides, dim, out.strides[dim] * step),
-      offset: start * out.strides[dim],
+  kernel(k, parts, [out], { dim, starts, step }) {
+    const { storage, dtype } = out;
+    // Parts that fill all of it leave nothing to clear.
+    if (parts.reduce((count, g) => count + g.count, 0) < out.count) k.fill(out, 0);
+    parts.forEach(({ count, shape }, i) => {
+      const strides = replace(out.strides, dim, out.strides[dim] * step);
+      k.copy(parts[i], { storage, dtype, count, shape, strides, offset: starts[i] * out.strides[dim] });
     });
   },
-  vjp: ({ cotangents: [g], inputs: [x], attrs: { dim, start, step } }) => [
-    g && dispatchOne(sliceOp, [g], { dim, start, length: x.shape[dim], step }),
-  ],
+  vjp: ({ needs, cotangents: [g], inputs, attrs: { dim, starts, step } }) =>
+    inputs.map(({ shape }, i) =>
+      g && needs[i] ? dispatchOne(sliceOp, [g], { dim, start: starts[i], length: shape[dim], step }) : undefined,
+    ),
 });
-const embed = (g: Tensor, shape: Shape, dim: number, start: number, step: number): Tensor =>
-  dispatchOne(embedOp, [g], { shape, dim, start, step });
 
 export const aliasOp: Op = defineOp<unknown>({
   name: 'alias',
