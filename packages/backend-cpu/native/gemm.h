@@ -50,7 +50,8 @@ FLAMBEAU_NOINLINE void generalProduct(const Blocks& blocks, Index m, Index n, In
   for (Index k0 = 0; k0 < k || k0 == 0; k0 += blocks.k) {
     const Index kc = k - k0 < blocks.k ? k - k0 : blocks.k;
     const bool adds = accumulate || k0 > 0;
-    for (Index n0 = 0; n0 < n; n0 += width) {
+    const Index packed = inPlace || b.column != 1 ? 0 : packRows(b.at + k0 * b.row, b.row, kc, n, packedB);
+    for (Index n0 = packed; n0 < n; n0 += width) {
       const Index left = n - n0, w = panelWidth<T>(left);
       if (!inPlace || left < w) packPanel(Matrix<T>{b.at + k0 * b.row + n0 * b.column, b.row, b.column}, kc, left < w ? left : w, w, packedB + n0 * kc);
     }
@@ -59,14 +60,19 @@ FLAMBEAU_NOINLINE void generalProduct(const Blocks& blocks, Index m, Index n, In
       Matrix<T> block = {a.at + m0 * a.row + k0 * a.column, a.row, a.column};
       if (packing) {
         if (a.row == 1) {
-          for (Index i = 0; i < kc; i++) copyRun(block.at + i * block.column, packedA + i * blocks.m, mc);
+          for (Index i = 0; i < kc; i++) {
+            if (i + 8 < kc) fetchRun(block.at + (i + 8) * block.column, mc);
+            copyRun(block.at + i * block.column, packedA + i * blocks.m, mc);
+          }
           block = {packedA, 1, blocks.m};
         } else {
           // Rows as they lie, but not a power of two apart, which would send them all to the same few lines of the cache.
           const Index step = blocks.k + 16;
           for (Index i = 0; i < mc; i++) {
-            if (a.column == 1) copyRun(block.at + i * block.row, packedA + i * step, kc);
-            else
+            if (a.column == 1) {
+              if (i + 2 < mc) fetchRun(block.at + (i + 2) * block.row, kc);
+              copyRun(block.at + i * block.row, packedA + i * step, kc);
+            } else
               for (Index j = 0; j < kc; j++) packedA[i * step + j] = block.at[i * block.row + j * block.column];
           }
           block = {packedA, step, 1};

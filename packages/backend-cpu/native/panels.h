@@ -18,18 +18,65 @@ FLAMBEAU_INLINE void transposeFour(const float* s, Index srcStep, float* d, Inde
   *(LooseFour*)(d + 3 * dstStep) = __builtin_shufflevector(pqHigh, uwHigh, 2, 3, 6, 7);
 }
 
+#if FLAMBEAU_LANES == 16
+/** dst[c*dstStep + r] = src[r*srcStep + c] for 16 rows and columns, in registers: neighbours are exchanged, then pairs, then lanes of four, then of eight. */
+inline void transposeSquare(const float* src, Index srcStep, float* dst, Index dstStep) {
+#define LOW_OF(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29)
+#define HIGH_OF(a, b) __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31)
+#define LOW_PAIRS(a, b) __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
+#define HIGH_PAIRS(a, b) __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)
+#define EVEN_FOURS(a, b) __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27)
+#define ODD_FOURS(a, b) __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31)
+  Vf pairs[16], fours[16];
+  UNROLL for (int i = 0; i < 16; i += 2) {
+    const Vf a = load(src + i * srcStep), b = load(src + (i + 1) * srcStep);
+    pairs[i] = LOW_OF(a, b);
+    pairs[i + 1] = HIGH_OF(a, b);
+  }
+  UNROLL for (int i = 0; i < 16; i += 4) {
+    fours[i] = LOW_PAIRS(pairs[i], pairs[i + 2]);
+    fours[i + 1] = HIGH_PAIRS(pairs[i], pairs[i + 2]);
+    fours[i + 2] = LOW_PAIRS(pairs[i + 1], pairs[i + 3]);
+    fours[i + 3] = HIGH_PAIRS(pairs[i + 1], pairs[i + 3]);
+  }
+  // fours[4i + j] holds in its lanes l of four the columns 4l + j of the rows 4i to 4i + 3.
+  UNROLL for (int j = 0; j < 4; j++) {
+    const Vf even = EVEN_FOURS(fours[j], fours[4 + j]), odd = ODD_FOURS(fours[j], fours[4 + j]);
+    const Vf evenBelow = EVEN_FOURS(fours[8 + j], fours[12 + j]), oddBelow = ODD_FOURS(fours[8 + j], fours[12 + j]);
+    store(dst + j * dstStep, EVEN_FOURS(even, evenBelow));
+    store(dst + (4 + j) * dstStep, EVEN_FOURS(odd, oddBelow));
+    store(dst + (8 + j) * dstStep, ODD_FOURS(even, evenBelow));
+    store(dst + (12 + j) * dstStep, ODD_FOURS(odd, oddBelow));
+  }
+#undef LOW_OF
+#undef HIGH_OF
+#undef LOW_PAIRS
+#undef HIGH_PAIRS
+#undef EVEN_FOURS
+#undef ODD_FOURS
+}
+#endif
+
 /** dst[c*dstStep + r] = src[r*srcStep + c] for a matrix of rows x columns. */
 template <typename T> FLAMBEAU_NOINLINE void transposeInto(const T* src, Index srcStep, Index rows, Index columns, T* dst, Index dstStep) {
   if (sizeof(T) == 4 && rows >= 4 && columns >= 4) {
+    const float* from = (const float*)src;
+    float* to = (float*)dst;
     // Sixteen rows at a time, which fill a cache line of the result; the last four rows or columns may overlap those before.
-    for (Index r0 = 0; r0 < rows; r0 += 16)
-      for (Index c = 0; c < columns; c += 4) {
+    for (Index r0 = 0; r0 < rows; r0 += 16) {
+      Index c = 0;
+#if FLAMBEAU_LANES == 16
+      if (r0 + 16 <= rows)
+        for (; c + 16 <= columns; c += 16) transposeSquare(from + r0 * srcStep + c, srcStep, to + c * dstStep + r0, dstStep);
+#endif
+      for (; c < columns; c += 4) {
         const Index column = c + 4 <= columns ? c : columns - 4;
         for (Index i = r0; i < rows && i < r0 + 16; i += 4) {
           const Index r = i + 4 <= rows ? i : rows - 4;
-          transposeFour((const float*)src + r * srcStep + column, srcStep, (float*)dst + column * dstStep + r, dstStep);
+          transposeFour(from + r * srcStep + column, srcStep, to + column * dstStep + r, dstStep);
         }
       }
+    }
     return;
   }
   for (Index r = 0; r < rows; r++)
@@ -48,6 +95,16 @@ template <typename T> inline void copyRun(const T* from, T* to, Index n) { // wr
 }
 template <typename T> inline void fillRun(T* to, T value, Index n) {
   for (Index i = 0; i < n; i++) to[i] = value;
+}
+
+/** Asks for a run before it is read: rows that lie apart are too short for the processor to see them coming. */
+template <typename T> inline void fetchRun(const T* from, Index n) {
+#if !defined(__wasm__)
+  for (Index i = 0; i < n; i += 64 / (Index)sizeof(T)) __builtin_prefetch(from + i);
+#else
+  (void)from;
+  (void)n;
+#endif
 }
 
 /** A matrix [rows, columns] with any strides. */
@@ -76,6 +133,27 @@ template <typename T> FLAMBEAU_NOINLINE void packPanel(const Matrix<T>& b, Index
   else
     for (Index i = 0; i < k; i++)
       for (Index j = 0; j < n; j++) to[i * width + j] = b.at[i * b.row + j * b.column];
+}
+
+/**
+ * Packs as many columns of k contiguous rows as fill groups of four panels, and returns how many: the pieces of a row that one panel takes are so
+ * short that each of them waits for memory.
+ */
+template <typename T> FLAMBEAU_NOINLINE Index packRows(const T* b, Index row, Index k, Index n, T* to) {
+  constexpr int lanes = LanesOf<T>::count, width = tileVectors * lanes, panels = 4;
+  Index first = 0;
+  for (; first + panels * width <= n; first += panels * width) {
+    for (Index i = 0; i < k; i++) {
+      const T* from = b + i * row + first;
+      T* panel = to + first * k + i * width;
+      if (i + 4 < k) fetchRun(from + 4 * row, panels * width);
+      for (int p = 0; p < panels; p++, panel += width * k) {
+        storeVector(panel, loadVector(from + p * width));
+        storeVector(panel + lanes, loadVector(from + p * width + lanes));
+      }
+    }
+  }
+  return first;
 }
 
 /** Copies the valid columns of a tile that hangs over the edge of c. */

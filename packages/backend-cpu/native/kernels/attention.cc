@@ -69,8 +69,11 @@ struct Attention {
   /** Keys that some query of the block [first, first + rows) sees. */
   Index seen(Index first, Index rows) const { return sight == causal && first + rows < keys ? first + rows : keys; }
 
-  /** Scales the scores of a query and takes away what it may not see, as -∞. */
+  /** What `look` leaves to multiply the scores with: all of the scale where nothing is hidden or added, so that a pass is saved. */
+  float left() const { return sight == everything && scale > 0 ? scale : 1; }
+  /** Scales the scores of a query, but for what is left, and takes away what it may not see, as -∞. */
   void look(float* scores, Index query, Index n, Index maskShift) const {
+    if (left() != 1) return;
     for (Index i = 0; i < n; i++) scores[i] *= scale;
     const float blind = -__builtin_inff();
     if (sight == causal)
@@ -86,14 +89,14 @@ struct Attention {
 /** Row vectors are taken whole: what lies beyond a row is scratch. `scores` has room for whole vectors. */
 inline Index wholeVectors(Index n) { return (n + W - 1) / W * W; }
 
-/** exp(scores - shift) in place, 0 where there was -∞; returns the sum. */
-FLAMBEAU_INLINE float expInPlace(float* scores, Index n, float shift) {
+/** exp(scores·factor - shift) in place, 0 where there was -∞; returns the sum. */
+FLAMBEAU_INLINE float expInPlace(float* scores, Index n, float factor, float shift) {
   const float blind = -__builtin_inff();
   for (Index i = n; i < wholeVectors(n); i++) scores[i] = blind;
   Vf total = Vf{};
   for (Index i = 0; i < n; i += W) {
     const Vf s = load(scores + i);
-    const Vf e = select(s == blind, Vf{}, expBelowZero(s - shift));
+    const Vf e = select(s == blind, Vf{}, expBelowZero(s * factor - shift));
     store(scores + i, e);
     total += e;
   }
@@ -106,7 +109,10 @@ FLAMBEAU_INLINE float largestOfRow(const float* x, Index n) {
   if (n >= W) {
     Vf p = load(x);
     for (i = W; i + W <= n; i += W) p = largerOrNaN(p, load(x + i));
-    for (int lane = 0; lane < W; lane++) best = p[lane] > best || p[lane] != p[lane] ? p[lane] : best;
+    // p - p is 0, but for NaN and the infinities.
+    if (sumLanes(p - p) == 0) best = maxLanes(p);
+    else
+      for (int lane = 0; lane < W; lane++) best = p[lane] > best || p[lane] != p[lane] ? p[lane] : best;
   }
   for (; i < n; i++) best = x[i] > best || x[i] != x[i] ? x[i] : best;
   return best;
@@ -132,6 +138,7 @@ int attention(const double* command, ErrorSlot& slot) {
   const Index step = wholeVectors(a.keys);
   const double work = 2.0 * (double)a.batches * (double)a.queries * (double)a.keys * (double)(a.width + a.valueWidth);
   share(slot, a.batches, work, [&](int64_t batch, int worker) {
+    float scales[128];  // of a block's rows
     float* scores = alignedRoom(rooms + worker * roomEach);
     float* room = alignedRoom(scores + a.blockRows * step);
     const Index qShift = a.shift((Index)batch, q.steps), kShift = a.shift((Index)batch, k.steps), vShift = a.shift((Index)batch, v.steps);
@@ -145,19 +152,22 @@ int attention(const double* command, ErrorSlot& slot) {
       for (Index r = 0; r < rows; r++) {
         float* row = scores + r * step;
         a.look(row, first + r, n, maskShift);
-        const float peak = largestOfRow(row, n);
+        const float peak = largestOfRow(row, n) * a.left();
         if (peak == -__builtin_inff()) {
           // It sees nothing: zeros, and a logarithm that makes zeros of its weights in the gradient.
           for (Index i = 0; i < n; i++) row[i] = 0;
           sums[r] = 0;
+          scales[r] = 0;
           continue;
         }
-        const float total = expInPlace(row, n, peak);
+        const float total = expInPlace(row, n, a.left(), peak);
         sums[r] = peak + (float)log((double)total);
-        const float scale = 1 / total;
-        for (Index i = 0; i < n; i++) row[i] *= scale;
+        scales[r] = 1 / total;
       }
       product(rows, a.valueWidth, n, Matrix<float>{scores, step, 1}, v.matrix(vShift), to, a.valueWidth, (const float*)nullptr, false, room);
+      // The sums divide the results, which are fewer than the weights.
+      for (Index r = 0; r < rows; r++)
+        for (Index i = 0; i < a.valueWidth; i++) to[r * a.valueWidth + i] *= scales[r];
     }
   });
   return ok;
@@ -200,7 +210,7 @@ int attentionGrad(const double* command, ErrorSlot& slot) {
         float* weight = weights + r * step;
         float* down = slopes + r * step;
         a.look(weight, first + r, n, maskShift);
-        expInPlace(weight, n, logSums[at * a.queries + first + r]);
+        expInPlace(weight, n, a.left(), logSums[at * a.queries + first + r]);
         const float* gRow = slope.at + r * g.row;
         const float* outRow = out.at + outShift + (first + r) * out.row;
         Vf sum = Vf{};

@@ -1,6 +1,7 @@
 // Elements found and placed by index, and sums of overlapping windows.
 #include "../convert.h"
 #include "../nd.h"
+#include "../simd.h"
 
 namespace FLAMBEAU_NAMESPACE {
 
@@ -8,12 +9,25 @@ namespace {
 
 FLAMBEAU_INLINE int64_t indexAt(const char* base, bool wide, int64_t at) { return wide ? ((const int64_t*)base)[at] : (int64_t)((const int32_t*)base)[at]; }
 
+/** Whether all of `count` indices are from 0 to below a limit. */
+bool allFit(const int32_t* index, int64_t count, int64_t limit) {
+  const uint32_t bound = (uint32_t)(limit < (int64_t)1 << 31 ? limit : (int64_t)1 << 31);
+  Vi beyond = Vi{};
+  int64_t i = 0;
+  for (; i + W <= count; i += W) beyond |= (Vi)((Vu)load(index + i) >= bound);
+  bool fit = true;
+  for (; i < count; i++) fit &= (uint32_t)index[i] < bound;
+  for (int lane = 0; lane < W; lane++) fit &= beyond[lane] == 0;
+  return fit;
+}
+
 /** Checks every index; strides[which] of the loop are the index's. */
 bool indicesFit(const Loop<3>& loop, int which, const char* index, bool wide, int64_t limit, ErrorSlot& error) {
   const int last = loop.rank - 1;
   const int64_t stride = loop.strides[which][last], length = stride == 0 ? 1 : loop.shape[last];
   Odometer<3> outer(loop, last);
   do {
+    if (!wide && stride == 1 && allFit((const int32_t*)index + outer.offset[which], length, limit)) continue;
     for (int64_t i = 0; i < length; i++) {
       const int64_t pick = indexAt(index, wide, outer.offset[which] + i * stride);
       if ((uint64_t)pick >= (uint64_t)limit) {
@@ -41,6 +55,12 @@ void gatherAs(const Loop<3>& loop, char* out, const char* index, bool wide, cons
       if (xStep == 1 && outStep == 1) memcpy(to, row, (size_t)n * sizeof(T));
       else
         for (int64_t i = 0; i < n; i++) to[i * outStep] = row[i * xStep];
+    } else if (!wide && indexStep == 1 && outStep == 1 && xStep == 0) {
+      const int32_t* picks = (const int32_t*)index + at;
+      if (dimStride == 1)
+        for (int64_t i = 0; i < n; i++) to[i] = from[picks[i]];
+      else
+        for (int64_t i = 0; i < n; i++) to[i] = from[picks[i] * dimStride];
     } else {
       for (int64_t i = 0; i < n; i++) to[i * outStep] = from[i * xStep + indexAt(index, wide, at + i * indexStep) * dimStride];
     }

@@ -66,7 +66,7 @@ struct RowReducer<Sum, float> {
   static double run(const float* x, int64_t count) {
     double total = 0;
     int64_t i = 0;
-    while (i + 4 * W <= count) {
+    while (i + W <= count) {
       Vf a = {}, b = {}, c = {}, d = {};
       // At most 16 terms a lane before float64 takes over.
       const int64_t blocks = (count - i) / (4 * W), end = i + (blocks < 16 ? blocks : 16) * 4 * W;
@@ -76,8 +76,16 @@ struct RowReducer<Sum, float> {
         c += load(x + i + 2 * W);
         d += load(x + i + 3 * W);
       }
+      if (blocks < 16)
+        for (; i + W <= count; i += W) a += load(x + i);
       const Vf sum = (a + b) + (c + d);
-      for (int j = 0; j < W; j++) total += (double)sum[j];
+      // Two lanes each, so that the additions do not wait for one another.
+      double even = 0, odd = 0;
+      for (int j = 0; j < W; j += 2) {
+        even += (double)sum[j];
+        odd += (double)sum[j + 1];
+      }
+      total += even + odd;
     }
     for (; i < count; i++) total += (double)x[i];
     return total;
@@ -132,18 +140,41 @@ void reduceColumns(typename Wider<T>::Type* total, const T* x, int64_t rowStride
     const T* row = x + r * rowStride;
 #if defined(__wasm__)
     // Of the many loops only sums of floats get vectors there.
-    if constexpr (R != Sum || sizeof(typename Wider<T>::Type) == sizeof(T) || T(0.5) == 0) {
-      FLAMBEAU_SCALAR
-      for (int64_t c = 0; c < columns; c++) total[c] = combine<R>(total[c], row[c]);
-      continue;
-    }
-#endif
+    FLAMBEAU_SCALAR
+#else
     FLAMBEAU_INDEPENDENT
+#endif
     for (int64_t c = 0; c < columns; c++) total[c] = combine<R>(total[c], row[c]);
   }
 }
 
 constexpr int64_t chunk = 512;
+
+/** Sums of columns: 16 rows in float32, which are then added to the totals. Columns are at most a chunk. */
+template <>
+void reduceColumns<Sum, float>(double* total, const float* x, int64_t rowStride, int64_t rows, int64_t columns) {
+  alignas(64) float sums[chunk];
+  for (int64_t first = 0; first < rows; first += 16) {
+    const int64_t some = rows - first < 16 ? rows - first : 16;
+    const float* from = x + first * rowStride;
+    int64_t c = 0;
+    for (; c + 2 * W <= columns; c += 2 * W) {
+      Vf a = load(from + c), b = load(from + c + W);
+      for (int64_t r = 1; r < some; r++) {
+        a += load(from + r * rowStride + c);
+        b += load(from + r * rowStride + c + W);
+      }
+      store(sums + c, a);
+      store(sums + c + W, b);
+    }
+    for (; c < columns; c++) {
+      sums[c] = from[c];
+      for (int64_t r = 1; r < some; r++) sums[c] += from[r * rowStride + c];
+    }
+    FLAMBEAU_INDEPENDENT
+    for (c = 0; c < columns; c++) total[c] += (double)sums[c];
+  }
+}
 
 /** What gathers rows and columns of one type, for one reduction. Totals are 8 bytes: a double or an int64. */
 struct Reducer {

@@ -6,22 +6,24 @@
 namespace FLAMBEAU_NAMESPACE {
 
 static const float lowest = -__builtin_inff();
+alignas(64) static const int32_t laneNumbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
+/** The largest of a row. Of a row with NaN it may be any: its exponentials have NaN all the same. */
 FLAMBEAU_INLINE float largestOf(const float* x, int64_t n) {
-  int64_t i = 0;
-  float best = lowest;
-  if (n >= W) {
-    Vf p = load(x), q = p;
-    for (i = W; i + 2 * W <= n; i += 2 * W) {
-      p = larger(p, load(x + i));
-      q = larger(q, load(x + i + W));
-    }
-    for (; i + W <= n; i += W) p = larger(p, load(x + i));
-    p = larger(p, q);
-    for (int lane = 0; lane < W; lane++) best = p[lane] > best ? p[lane] : best;
+  if (n < W) {
+    float best = lowest;
+    for (int64_t i = 0; i < n; i++) best = x[i] > best ? x[i] : best;
+    return best;
   }
-  for (; i < n; i++) best = x[i] > best ? x[i] : best;
-  return best;
+  // The last vector overlaps the one before it.
+  Vf p = load(x), q = load(x + n - W);
+  int64_t i = W;
+  for (; i + 2 * W <= n; i += 2 * W) {
+    p = larger(p, load(x + i));
+    q = larger(q, load(x + i + W));
+  }
+  if (i + W <= n) p = larger(p, load(x + i));
+  return maxLanes(larger(p, q));
 }
 
 FLAMBEAU_INLINE float totalOf(const float* x, int64_t n) {
@@ -37,20 +39,35 @@ FLAMBEAU_INLINE float totalOf(const float* x, int64_t n) {
   return total;
 }
 
-/** The sum of exp(x - shift), which is written to `out` where there is one. */
+/** The sum of exp(x - shift), which is written to `out` where there is one; x and out are not the same. */
 template <bool writes> FLAMBEAU_INLINE float expRow(const float* x, float* out, int64_t n, float shift) {
-  Vf total = Vf{};
+  Vf p = Vf{}, q = Vf{};
   int64_t i = 0;
-  for (; i + W <= n; i += W) {
+  for (; i + 2 * W <= n; i += 2 * W) {
+    const Vf e = expBelowZero(load(x + i) - shift), f = expBelowZero(load(x + i + W) - shift);
+    if (writes) store(out + i, e);
+    if (writes) store(out + i + W, f);
+    p += e;
+    q += f;
+  }
+  if (i + W <= n) {
     const Vf e = expBelowZero(load(x + i) - shift);
     if (writes) store(out + i, e);
-    total += e;
+    p += e;
+    i += W;
   }
-  float sum = sumLanes(total);
-  if (i < n) {
-    const Vf e = expBelowZero(loadPart(x + i, n - i) - shift);
-    if (writes) storePart(out + i, e, n - i);
-    for (int lane = 0; lane < n - i; lane++) sum += e[lane];
+  const int64_t rest = n - i;
+  if (rest > 0 && n >= W) {
+    // The last vector overlaps the one before it, of which only the new lanes count.
+    const Vf e = expBelowZero(load(x + n - W) - shift);
+    if (writes) store(out + n - W, e);
+    q += select(load(laneNumbers) < splat((int32_t)(W - rest)), Vf{}, e);
+  }
+  float sum = sumLanes(p + q);
+  if (rest > 0 && n < W) {
+    const Vf e = expBelowZero(loadPart(x + i, rest) - shift);
+    if (writes) storePart(out + i, e, rest);
+    for (int lane = 0; lane < rest; lane++) sum += e[lane];
   }
   return sum;
 }

@@ -96,17 +96,23 @@ export function maskedScatter(x: Tensor, mask: Tensor, source: Tensor): Tensor {
 // Dynamic ops: the size of their output depends on values, so they read them.
 
 function nonzeroFrom(x: Tensor, flags: ArrayLike<number>): Tensor {
-  const hits: number[] = [];
-  for (let i = 0; i < flags.length; i++) if (flags[i] !== 0) hits.push(i);
-  const rows = new Int32Array(hits.length * x.ndim);
-  hits.forEach((hit, row) => {
-    let rest = hit;
+  // Every index is written, and stays where its element is true: no branch, which half of the elements would mispredict.
+  const hits = new Int32Array(flags.length);
+  let count = 0;
+  for (let i = 0; i < flags.length; i++) {
+    hits[count] = i;
+    count += (flags[i] | -flags[i]) >>> 31;
+  }
+  if (x.ndim === 1) return x.newInt32(hits.slice(0, count)).view(count, 1);
+  const rows = new Int32Array(count * x.ndim);
+  for (let row = 0; row < count; row++) {
+    let rest = hits[row];
     for (let d = x.ndim - 1; d >= 0; d--) {
       rows[row * x.ndim + d] = rest % x.shape[d];
       rest = Math.floor(rest / x.shape[d]);
     }
-  });
-  return x.newInt32(rows).view(hits.length, x.ndim);
+  }
+  return x.newInt32(rows).view(count, x.ndim);
 }
 
 /** The columns of the indices, or the indices themselves for a scalar, which has none. */
