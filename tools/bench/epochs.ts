@@ -22,6 +22,7 @@ function epoch(name: string, root: string, batchSize: number, lr: number, networ
   return {
     name,
     atMost: 0.5,
+    atMostOnWasm: 2.5,
     async setup(parts) {
       const train = await MNIST.load(mnistFolder(root), { train: true, transform: new transforms.ToTensor() });
       const loader = new DataLoader(train, { batchSize, shuffle: true });

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { cpus } from 'node:os';
 
 /** Hundredths of a second, the unit of Linux's accounts. */
@@ -23,6 +23,19 @@ function secondsOf(pid: number): number {
     return (Number(fields[11]) + Number(fields[12])) * tick;
   } catch {
     return 0;
+  }
+}
+
+/** Whether a thread of a process is running or wants to, beside the one that asks; false where the system does not tell. */
+export function computes(pid: number): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/task`).some((thread) => {
+      if (Number(thread) === process.pid) return false;
+      const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8');
+      return stat.at(stat.lastIndexOf(')') + 2) === 'R';
+    });
+  } catch {
+    return false;
   }
 }
 

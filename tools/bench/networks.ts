@@ -111,6 +111,7 @@ export const networks: readonly Work[] = [
   {
     name: 'W3 CNN step',
     atMost: 0.5,
+    atMostOnWasm: 2.5,
     setup() {
       const net = new CNN();
       const [x, y] = [rand(50, 1, 28, 28), randint(0, 10, [50])];
@@ -120,6 +121,7 @@ export const networks: readonly Work[] = [
   {
     name: 'W4 LSTM step',
     atMost: 0.5,
+    atMostOnWasm: 2.5,
     setup() {
       const net = new Rows();
       const [x, y] = [rand(64, 28, 28), randint(0, 10, [64])];

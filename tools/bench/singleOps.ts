@@ -35,8 +35,9 @@ const both = (
   },
 });
 
-const product = (m: number, k: number, n: number, name: string, atMost?: number): Work =>
-  plain(`matmul ${name}`, [[m, k], [k, n]], (a, b) => a.matmul(b), atMost); // prettier-ignore
+const product = (m: number, k: number, n: number, name: string): Work =>
+  plain(`matmul ${name}`, [[m, k], [k, n]], (a, b) => a.matmul(b)); // prettier-ignore
+const square = (n: number): Work => ({ ...product(n, n, n, String(n)), ...(n >= 256 && { atMost: 1, atMostOnWasm: 4 }) });
 const sized = (name: string, n: number, run: (x: Tensor, y: Tensor) => unknown, atMost?: number): Work =>
   plain(`${name} ${n}`, [[n], [n]], run, atMost);
 
@@ -75,7 +76,7 @@ function embedding(backward: boolean): Work {
 
 /** Single ops (W5). */
 export const singleOps: readonly Work[] = [
-  ...[64, 128, 256, 512, 1024].map((n) => product(n, n, n, String(n), n < 256 ? undefined : 1)),
+  ...[64, 128, 256, 512, 1024].map(square),
   product(1, 1000, 1000, '1x1000x1000'),
   product(1000, 1000, 1, '1000x1000x1'),
   product(1024, 16, 1024, '1024x16x1024'),

@@ -8,8 +8,8 @@ export interface Twin {
   readonly pid: number;
   /** Sets a work up; false where the twin has none of that name. */
   prepare(name: string): Promise<boolean>;
-  /** Seconds per call over `count` calls. */
-  run(count: number): Promise<number>;
+  /** Makes `warm` calls, and then `count` that are timed: seconds for one. */
+  run(warm: number, count: number): Promise<number>;
   close(): void;
 }
 
@@ -39,7 +39,7 @@ export async function startTwin(python: string, script: string, args: readonly s
     version,
     pid: child.pid ?? 0,
     prepare: async (name) => (await ask(`prepare ${name}`)) === 'ok',
-    run: async (count) => Number(await ask(`run ${count}`)),
+    run: async (warm, count) => Number(await ask(`run ${warm} ${count}`)),
     close: () => child.stdin.end('quit\n'),
   };
 }

@@ -1,5 +1,5 @@
-"""The benchmark's works in PyTorch: twin.py THREADS MNIST PARTS reads lines "prepare NAME", "run COUNT" and "quit", and answers each run with
-seconds per call; an epoch over the files in the folder MNIST takes PARTS calls. twin.py --peak THREADS NAME COUNT runs one work COUNT times and
+"""The benchmark's works in PyTorch: twin.py THREADS MNIST PARTS reads lines "prepare NAME", "run WARM COUNT" and "quit", and answers each run,
+which makes WARM calls before it times COUNT, with seconds per call; an epoch over the files in the folder MNIST takes PARTS calls. twin.py --peak THREADS NAME COUNT runs one work COUNT times and
 prints the largest memory of the process in MB."""
 import math
 import resource
@@ -372,7 +372,9 @@ def serve():
             work = setup and setup()
             print("ok" if work else "unknown", flush=True)
         else:
-            count = int(argument)
+            warm, count = map(int, argument.split())
+            for _ in range(warm):
+                work()
             start = time.perf_counter()
             for _ in range(count):
                 work()
