@@ -92,6 +92,8 @@ void runShared(Parallel* parallel, int64_t chunks, void (*task)(void*, int64_t, 
   static_cast<Shared*>(parallel)->pool->run(parallel->threads, chunks, task, context);
 }
 
+bool isResting(Parallel* parallel) { return static_cast<Shared*>(parallel)->pool->resting(); }
+
 /** setThreads(n): how many threads kernels of this engine may use, the caller among them. */
 napi_value SetThreads(napi_env env, napi_callback_info info) {
   void* data;
@@ -120,7 +122,7 @@ Napi::Value Start(const Napi::CallbackInfo& info) {
   Napi::ArrayBuffer buffer = info[0].As<Napi::ArrayBuffer>();
   Environment* environment = env.GetInstanceData<Environment>();
   Engine* engine = new Engine{static_cast<double*>(buffer.Data()), chosen->kernels, Napi::Persistent(buffer.As<Napi::Object>()), environment->engines,
-                              {{1, runShared}, &environment->pool}};
+                              {{1, isResting, runShared}, &environment->pool}};
   environment->engines = engine;
 
   napi_value run;

@@ -32,6 +32,7 @@
 /** Threads that help the caller of a kernel; see parallel.h. */
 struct Parallel {
   int threads;
+  bool (*resting)(Parallel*);  // whether it runs everything alone for a while
   void (*run)(Parallel*, int64_t chunks, void (*task)(void* context, int64_t chunk, int worker), void* context);
 };
 

@@ -35,7 +35,7 @@ struct Side {
 /** Packed as the bytes 0 and 1. */
 constexpr int bytes = 4;
 
-/** Applies `function` to the elements of `Inputs` operands; where all lie packed and are many, threads share them. */
+/** Applies `function` to the elements of `Inputs` operands; where there are many, threads share them. */
 template <int Inputs>
 void runElementwise(const ErrorSlot& slot, RowFunction function, const Loop<Inputs + 1>& loop, const Side* sides);
 

@@ -62,9 +62,14 @@ struct Odometer {
   int64_t index[maxRank];
   int64_t offset[K];
 
-  FLAMBEAU_NOINLINE Odometer(const Loop<K>& loop, int dims) : loop(loop), dims(dims) {
-    for (int d = 0; d < dims; d++) index[d] = 0;
+  /** Begins at the index that is the `position`-th of all. */
+  FLAMBEAU_NOINLINE Odometer(const Loop<K>& loop, int dims, int64_t position = 0) : loop(loop), dims(dims) {
     for (int k = 0; k < K; k++) offset[k] = 0;
+    for (int d = dims - 1; d >= 0; d--) {
+      index[d] = position % loop.shape[d];
+      position /= loop.shape[d];
+      for (int k = 0; k < K; k++) offset[k] += loop.strides[k][d] * index[d];
+    }
   }
   /** Goes on to the next index; false after the last. */
   FLAMBEAU_NOINLINE bool next() {

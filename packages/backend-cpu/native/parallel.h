@@ -8,14 +8,14 @@ namespace FLAMBEAU_NAMESPACE {
 /** Floating-point operations, or bytes moved times four, from which sharing pays: some 50 µs of work. */
 constexpr double worthSharing = 4e6;
 
-/** Threads that may take part in the call, the caller among them: workers are numbered from 0 to below it. */
+/** Threads that may take part in the call, the caller among them: workers are numbered from 0 to below it. One while the pool rests. */
 FLAMBEAU_INLINE int threadsOf(const ErrorSlot& slot) {
-#if defined(__wasm__)
+#if !defined(__wasm__)
+  Parallel* parallel = slot.parallel;
+  if (parallel != nullptr && parallel->threads > 1 && !parallel->resting(parallel)) return parallel->threads;
+#endif
   (void)slot;
   return 1;
-#else
-  return slot.parallel == nullptr ? 1 : slot.parallel->threads;
-#endif
 }
 
 /**
@@ -25,7 +25,8 @@ FLAMBEAU_INLINE int threadsOf(const ErrorSlot& slot) {
 template <class Body>
 FLAMBEAU_INLINE void share(const ErrorSlot& slot, int64_t chunks, double work, const Body& body) {
 #if !defined(__wasm__)
-  if (chunks > 1 && work >= worthSharing && threadsOf(slot) > 1) {
+  const int threads = chunks > 1 && work >= worthSharing ? threadsOf(slot) : 1;
+  if (threads > 1) {
     struct Call {
       const Body& body;
       int64_t chunks, bundles;
@@ -35,7 +36,7 @@ FLAMBEAU_INLINE void share(const ErrorSlot& slot, int64_t chunks, double work, c
         for (int64_t chunk = call.chunks * bundle / call.bundles; chunk < end; chunk++) call.body(chunk, worker);
       }
     };
-    const int64_t most = 16 * threadsOf(slot);
+    const int64_t most = 16 * threads;
     Call call = {body, chunks, chunks < most ? chunks : most};
     slot.parallel->run(slot.parallel, call.bundles, Call::run, &call);
     return;
@@ -44,6 +45,16 @@ FLAMBEAU_INLINE void share(const ErrorSlot& slot, int64_t chunks, double work, c
   (void)slot;
   (void)work;
   for (int64_t chunk = 0; chunk < chunks; chunk++) body(chunk, 0);
+}
+
+/** Calls body(from, end) for portions of n elements, of which each takes as long as `work` operations; a portion begins at a whole vector. */
+template <class Body>
+FLAMBEAU_INLINE void shareElements(const ErrorSlot& slot, int64_t n, double work, const Body& body) {
+  constexpr int64_t portion = 16384;
+  share(slot, (n + portion - 1) / portion, work * (double)n, [&](int64_t part, int) {
+    const int64_t from = part * portion;
+    body(from, n - from < portion ? n : from + portion);
+  });
 }
 
 }  // namespace FLAMBEAU_NAMESPACE

@@ -1,6 +1,6 @@
 // The threads that help a JavaScript thread with large kernels. One pool for each environment (the main thread, each worker), started when the
 // first kernel is worth sharing. The caller takes chunks like everybody else and waits only for chunks that somebody has really taken: a helper
-// that the system does not let run costs nothing. Where one was stopped in the middle of a chunk, the pool rests for a while.
+// that the system does not let run costs little. The pool keeps an account of what sharing gains, and rests for a while where it loses.
 #pragma once
 #include <atomic>
 #include <chrono>
@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <time.h>
 #if defined(__APPLE__)
 #include <dispatch/dispatch.h>
 #else
@@ -52,6 +53,34 @@ inline int64_t now() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+/** Nanoseconds that the calling thread has computed, which others on its core do not lengthen. */
+inline int64_t computed() {
+  timespec time;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+/**
+ * Whether sharing pays, by the calls before: a helper may have to share its core with other processes, be stopped in the midst of a chunk, or wake
+ * up too late. Gains are remembered up to a limit, so that a loss now and then changes nothing. Where losses prevail, a rest makes them a small
+ * part of the time.
+ */
+class Account {
+  static constexpr int64_t mostCredit = 5000000, mostDebt = 100000, rest = 32;
+  int64_t balance = 0, resumeAt = 0;
+
+ public:
+  bool resting(int64_t at) const { return at < resumeAt; }
+
+  /** Enters a call that ended at `at` and took `gained` nanoseconds less than alone, or more if negative. */
+  void enter(int64_t gained, int64_t at) {
+    balance = balance + gained < mostCredit ? balance + gained : mostCredit;
+    if (balance >= -mostDebt) return;
+    resumeAt = at - rest * balance;
+    balance = 0;
+  }
+};
+
 class ThreadPool {
  public:
   typedef void (*Task)(void* context, int64_t chunk, int worker);
@@ -62,9 +91,13 @@ class ThreadPool {
     for (auto& helper : helpers) pthread_join(helper->thread, nullptr);
   }
 
+  /** Whether helpers are left alone for a while. */
+  bool resting() const { return account.resting(now()); }
+
   /** Calls task(context, chunk, worker) for the chunks from 0, worker being below `threads`. Only ever called by the thread that owns the pool. */
   void run(int threads, int64_t chunks, Task task, void* context) {
-    if (running || chunks >= largest || now() < resumeAt || !ensure(threads - 1)) {
+    const int64_t began = now();
+    if (running || chunks >= largest || account.resting(began) || !ensure(threads - 1)) {
       for (int64_t chunk = 0; chunk < chunks; chunk++) task(context, chunk, 0);
       return;
     }
@@ -79,14 +112,17 @@ class ThreadPool {
     for (int64_t i = 0; i < wanted; i++)
       if (helpers[i]->asleep.exchange(false)) helpers[i]->signal.post();
 
-    const int64_t began = now();
+    const int64_t from = computed();
     int64_t mine = 0;
     for (int64_t chunk = take(0); chunk >= 0; chunk = take(0)) {
       task(context, chunk, 0);
       mine++;
     }
-    const int64_t others = chunks - mine;
-    if (done.load() < others) await(others, began);
+    const int64_t spent = computed() - from, others = chunks - mine;
+    if (done.load() < others) await(others);
+    const int64_t ended = now();
+    // Alone all chunks would have taken as long as those that were taken here, or less in one piece: parts of a product pack what they share twice.
+    if (mine > 0) account.enter(spent * chunks / mine * 7 / 8 - (ended - began), ended);
     running = false;
   }
 
@@ -113,7 +149,7 @@ class ThreadPool {
   void* context = nullptr;
   uint64_t generation = 0;
   bool running = false;
-  int64_t resumeAt = 0;
+  Account account;
   bool refused = false;
 
   /** The next chunk, which is then the worker's; -1 where there is none for it. */
@@ -127,7 +163,7 @@ class ThreadPool {
   }
 
   /** Waits for chunks that helpers have taken. */
-  void await(int64_t others, int64_t began) {
+  void await(int64_t others) {
     const int64_t ended = now();
     while (done.load() < others) {
       if (now() - ended < 2 * spinNanoseconds) {
@@ -138,9 +174,6 @@ class ThreadPool {
       if (done.load() < others) finished.wait();
       else if (!awaited.exchange(false)) finished.wait();
     }
-    // Much longer than a chunk takes: the helper was stopped in its midst. A rest makes such waits a small part of the time.
-    const int64_t waited = now() - ended;
-    if (waited > 200000 && waited > (ended - began) / 2) resumeAt = ended + 32 * waited;
   }
 
   /** Starts helpers until there are `count`; false where the system does not give them. */

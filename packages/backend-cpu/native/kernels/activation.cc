@@ -1,5 +1,6 @@
 // The gradient of relu; gelu and its gradient, exact and in the approximation by tanh; in float32.
 #include "../command.h"
+#include "../parallel.h"
 #include "../quickMath.h"
 
 namespace FLAMBEAU_NAMESPACE {
@@ -59,27 +60,32 @@ template <const Curve& curve> static void apply(const float* factor, const float
 }
 
 /** count; g, y, out: g where y is positive, else 0. */
-int reluGrad(const double* command, ErrorSlot&) {
+int reluGrad(const double* command, ErrorSlot& slot) {
   Reader read(command);
   const int64_t n = read.integer();
   const float* g = read.pointer<const float>();
   const float* y = read.pointer<const float>();
   float* out = read.pointer<float>();
-  FLAMBEAU_INDEPENDENT
-  for (int64_t i = 0; i < n; i++) out[i] = y[i] > 0 ? g[i] : 0;
+  shareElements(slot, n, 16, [=](int64_t from, int64_t end) {
+    FLAMBEAU_INDEPENDENT
+    for (int64_t i = from; i < end; i++) out[i] = y[i] > 0 ? g[i] : 0;
+  });
   return ok;
 }
 
 /** flag tanh, count; g or 0, x, out: gelu(x), or g times its derivative. */
-int gelu(const double* command, ErrorSlot&) {
+int gelu(const double* command, ErrorSlot& slot) {
   Reader read(command);
   const bool approximate = read.flag();
   const int64_t n = read.integer();
   const float* g = read.pointer<const float>();
   const float* x = read.pointer<const float>();
   float* out = read.pointer<float>();
-  if (g == nullptr) approximate ? apply<tanhValue>(x, x, out, n) : apply<exactValue>(x, x, out, n);
-  else approximate ? apply<tanhSlope>(g, x, out, n) : apply<exactSlope>(g, x, out, n);
+  shareElements(slot, n, 32, [=](int64_t from, int64_t end) {
+    const int64_t count = end - from;
+    if (g == nullptr) approximate ? apply<tanhValue>(x + from, x + from, out + from, count) : apply<exactValue>(x + from, x + from, out + from, count);
+    else approximate ? apply<tanhSlope>(g + from, x + from, out + from, count) : apply<exactSlope>(g + from, x + from, out + from, count);
+  });
   return ok;
 }
 

@@ -66,18 +66,12 @@ void runElementwise(const ErrorSlot& slot, RowFunction function, const Loop<Inpu
     return;
   }
 
-  alignas(64) char buffers[(Inputs + 1) * chunk * 8];
-  Lane lanes[Inputs + 1];
-  for (int k = 0; k <= Inputs; k++) {
-    lanes[k] = {&sides[k], elementSize(sides[k].dtype), liesPacked(sides[k]), rank > 1 ? loop.strides[k][rank - 2] : 0, loop.strides[k][rank - 1],
-                buffers + k * chunk * 8, nullptr, 0, 0};
-  }
   const int64_t blockColumns = columns < chunk ? columns : chunk;
   const int64_t blockRows = columns < chunk ? (chunk / columns < rows ? chunk / columns : rows) : 1;
-  Odometer<Inputs + 1> outer(loop, rank > 2 ? rank - 2 : 0);
-  do {
-    for (int64_t r = 0; r < rows; r += blockRows) {
-      const int64_t m = rows - r < blockRows ? rows - r : blockRows;
+  /** Some rows of the matrix at `outer`. */
+  const auto walk = [&](Odometer<Inputs + 1>& outer, Lane* lanes, int64_t from, int64_t end) {
+    for (int64_t r = from; r < end; r += blockRows) {
+      const int64_t m = end - r < blockRows ? end - r : blockRows;
       bool whole = m == 1 || blockRows == 1;
       for (int k = 0; k <= Inputs; k++) whole = whole && lanes[k].direct(1, columns);
       const int64_t step = whole ? columns : blockColumns;
@@ -97,7 +91,26 @@ void runElementwise(const ErrorSlot& slot, RowFunction function, const Loop<Inpu
         else storeBlock(out.side->dtype, out.side->packed, out.buffer, target, out.rowStride, out.columnStride, m, n);
       }
     }
-  } while (outer.next());
+  };
+
+  // Rows of all matrices in portions.
+  const int64_t total = loop.count / columns, each = columns < portion ? portion / columns : 1;
+  share(slot, (total + each - 1) / each, 16.0 * (double)loop.count, [&](int64_t part, int) {
+    alignas(64) char buffers[(Inputs + 1) * chunk * 8];
+    Lane lanes[Inputs + 1];
+    for (int k = 0; k <= Inputs; k++) {
+      lanes[k] = {&sides[k], elementSize(sides[k].dtype), liesPacked(sides[k]), rank > 1 ? loop.strides[k][rank - 2] : 0, loop.strides[k][rank - 1],
+                  buffers + k * chunk * 8, nullptr, 0, 0};
+    }
+    const int64_t end = total < (part + 1) * each ? total : (part + 1) * each;
+    int64_t row = part * each;
+    Odometer<Inputs + 1> outer(loop, rank > 2 ? rank - 2 : 0, row / rows);
+    do {
+      const int64_t from = row % rows, limit = rows - from < end - row ? rows : from + end - row;
+      walk(outer, lanes, from, limit);
+      row += limit - from;
+    } while (row < end && outer.next());
+  });
 }
 
 template void runElementwise<1>(const ErrorSlot&, RowFunction, const Loop<2>&, const Side*);

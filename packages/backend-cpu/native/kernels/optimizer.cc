@@ -1,5 +1,6 @@
 // One step of an optimizer for several parameters in float32, each over all its elements at once.
 #include "../command.h"
+#include "../parallel.h"
 #include "../simd.h"
 
 namespace FLAMBEAU_NAMESPACE {
@@ -10,35 +11,39 @@ namespace FLAMBEAU_NAMESPACE {
  *
  * parameters; sign, decay, shrink, b1, 1 - b1, b2, 1 - b2, eps; for each parameter: elements, p, g, m, v, largest v or 0, rate, rootScale.
  */
-int adamSteps(const double* command, ErrorSlot&) {
+int adamSteps(const double* command, ErrorSlot& slot) {
   Reader read(command);
   const int64_t parameters = read.integer();
   const float sign = (float)read.number(), decay = (float)read.number(), shrink = (float)read.number(), beta1 = (float)read.number();
   const float rest1 = (float)read.number(), beta2 = (float)read.number(), rest2 = (float)read.number(), eps = (float)read.number();
   for (int64_t parameter = 0; parameter < parameters; parameter++) {
     const int64_t n = read.integer();
-    float* __restrict p = read.pointer<float>();
-    const float* __restrict g = read.pointer<const float>();
-    float* __restrict m = read.pointer<float>();
-    float* __restrict v = read.pointer<float>();
-    float* __restrict largest = read.pointer<float>();
+    float* p = read.pointer<float>();
+    const float* g = read.pointer<const float>();
+    float* m = read.pointer<float>();
+    float* v = read.pointer<float>();
+    float* largest = read.pointer<float>();
     const float rate = (float)read.number(), rootScale = (float)read.number();
-    if (largest == nullptr) {
-      for (int64_t i = 0; i < n; i++) {
+    shareElements(slot, n, 48, [=](int64_t from, int64_t end) {
+      if (largest == nullptr) {
+        FLAMBEAU_INDEPENDENT
+        for (int64_t i = from; i < end; i++) {
+          const float slope = sign * g[i] + decay * p[i];
+          m[i] = beta1 * m[i] + rest1 * slope;
+          v[i] = beta2 * v[i] + rest2 * (slope * slope);
+          p[i] = shrink * p[i] - rate * (m[i] / (__builtin_sqrtf(v[i]) * rootScale + eps));
+        }
+        return;
+      }
+      FLAMBEAU_INDEPENDENT
+      for (int64_t i = from; i < end; i++) {
         const float slope = sign * g[i] + decay * p[i];
         m[i] = beta1 * m[i] + rest1 * slope;
         v[i] = beta2 * v[i] + rest2 * (slope * slope);
-        p[i] = shrink * p[i] - rate * (m[i] / (__builtin_sqrtf(v[i]) * rootScale + eps));
+        largest[i] = largest[i] != largest[i] || largest[i] > v[i] ? largest[i] : v[i];
+        p[i] = shrink * p[i] - rate * (m[i] / (__builtin_sqrtf(largest[i]) * rootScale + eps));
       }
-      continue;
-    }
-    for (int64_t i = 0; i < n; i++) {
-      const float slope = sign * g[i] + decay * p[i];
-      m[i] = beta1 * m[i] + rest1 * slope;
-      v[i] = beta2 * v[i] + rest2 * (slope * slope);
-      largest[i] = largest[i] != largest[i] || largest[i] > v[i] ? largest[i] : v[i];
-      p[i] = shrink * p[i] - rate * (m[i] / (__builtin_sqrtf(largest[i]) * rootScale + eps));
-    }
+    });
   }
   return ok;
 }
@@ -48,7 +53,7 @@ int adamSteps(const double* command, ErrorSlot&) {
  *
  * parameters; flag first, flag nesterov, sign, decay, momentum, keep, rate; for each parameter: elements, p, g, buffer or 0.
  */
-int sgdSteps(const double* command, ErrorSlot&) {
+int sgdSteps(const double* command, ErrorSlot& slot) {
   Reader read(command);
   const int64_t parameters = read.integer();
   const bool first = read.flag(), nesterov = read.flag();
@@ -56,19 +61,23 @@ int sgdSteps(const double* command, ErrorSlot&) {
   const float rate = (float)read.number();
   for (int64_t parameter = 0; parameter < parameters; parameter++) {
     const int64_t n = read.integer();
-    float* __restrict p = read.pointer<float>();
-    const float* __restrict g = read.pointer<const float>();
-    float* __restrict buffer = read.pointer<float>();
-    if (buffer == nullptr) {
-      for (int64_t i = 0; i < n; i++) p[i] -= rate * (sign * g[i] + decay * p[i]);
-      continue;
-    }
-    for (int64_t i = 0; i < n; i++) {
-      const float slope = sign * g[i] + decay * p[i];
-      const float moved = first ? slope : momentum * buffer[i] + keep * slope;
-      buffer[i] = moved;
-      p[i] -= rate * (nesterov ? slope + momentum * moved : moved);
-    }
+    float* p = read.pointer<float>();
+    const float* g = read.pointer<const float>();
+    float* buffer = read.pointer<float>();
+    shareElements(slot, n, 16, [=](int64_t from, int64_t end) {
+      if (buffer == nullptr) {
+        FLAMBEAU_INDEPENDENT
+        for (int64_t i = from; i < end; i++) p[i] -= rate * (sign * g[i] + decay * p[i]);
+        return;
+      }
+      FLAMBEAU_INDEPENDENT
+      for (int64_t i = from; i < end; i++) {
+        const float slope = sign * g[i] + decay * p[i];
+        const float moved = first ? slope : momentum * buffer[i] + keep * slope;
+        buffer[i] = moved;
+        p[i] -= rate * (nesterov ? slope + momentum * moved : moved);
+      }
+    });
   }
   return ok;
 }

@@ -16,8 +16,9 @@ static void sharedProduct(const ErrorSlot& slot, double work, Index m, Index n, 
   const bool byRows = !row && m >= n;
   const Index unit = byRows ? rowsOfTile<T> : width, units = ((byRows ? m : n) + unit - 1) / unit;
   // Larger products are cut finer, so that a thread that comes late finds something to do.
-  const Index wanted = threadsOf(slot) * (work > 4e8 ? 2 : 1), parts = units < wanted ? units : wanted;
-  if (work < worthSharing || parts < 2 || n == 1 || (!row && takesDots(m, n, k, a, b))) {
+  const Index threads = work < worthSharing ? 1 : threadsOf(slot), wanted = threads > 1 && work > 4e8 ? 2 * threads : threads;
+  const Index parts = units < wanted ? units : wanted;
+  if (parts < 2 || n == 1 || (!row && takesDots(m, n, k, a, b))) {
     product(m, n, k, a, b, c, n, bias, false, scratch);
     return;
   }
