@@ -97,11 +97,11 @@ class ThreadPool {
   /** Calls task(context, chunk, worker) for the chunks from 0, worker being below `threads`. Only ever called by the thread that owns the pool. */
   void run(int threads, int64_t chunks, Task task, void* context) {
     const int64_t began = now();
-    if (running || chunks >= largest || account.resting(began) || !ensure(threads - 1)) {
+    if (running.load(std::memory_order_relaxed) || chunks >= largest || account.resting(began) || !ensure(threads - 1)) {
       for (int64_t chunk = 0; chunk < chunks; chunk++) task(context, chunk, 0);
       return;
     }
-    running = true;
+    running.store(true, std::memory_order_relaxed);
     this->task = task;
     this->context = context;
     limit.store(threads, std::memory_order_relaxed);
@@ -121,9 +121,10 @@ class ThreadPool {
     const int64_t spent = computed() - from, others = chunks - mine;
     if (done.load() < others) await(others);
     const int64_t ended = now();
-    // Alone all chunks would have taken as long as those that were taken here, or less in one piece: parts of a product pack what they share twice.
-    if (mine > 0) account.enter(spent * chunks / mine * 7 / 8 - (ended - began), ended);
-    running = false;
+    // Alone all chunks would have taken as long as those that were taken here, or less: threads share caches and the way to memory, and parts of a
+    // product pack what they have in common twice.
+    if (mine > 0) account.enter(spent * chunks / mine * 3 / 4 - (ended - began), ended);
+    running.store(false, std::memory_order_relaxed);
   }
 
  private:
@@ -148,7 +149,7 @@ class ThreadPool {
   Task task = nullptr;
   void* context = nullptr;
   uint64_t generation = 0;
-  bool running = false;
+  std::atomic<bool> running{false};
   Account account;
   bool refused = false;
 
@@ -211,7 +212,9 @@ class ThreadPool {
         idleSince = now();
         continue;
       }
-      if (now() - idleSince < spinNanoseconds) {
+      // One that woke too late for this call is awake for the next, which follows soon.
+      const int64_t patience = running.load(std::memory_order_relaxed) ? 5 * spinNanoseconds : spinNanoseconds;
+      if (now() - idleSince < patience) {
         for (int i = 0; i < 16; i++) relax();
         continue;
       }

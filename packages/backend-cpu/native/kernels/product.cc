@@ -15,8 +15,8 @@ static void sharedProduct(const ErrorSlot& slot, double work, Index m, Index n, 
   const Index width = row ? 8 * LanesOf<T>::count : tileVectors * LanesOf<T>::count;
   const bool byRows = !row && m >= n;
   const Index unit = byRows ? rowsOfTile<T> : width, units = ((byRows ? m : n) + unit - 1) / unit;
-  // Larger products are cut finer, so that a thread that comes late finds something to do.
-  const Index threads = work < worthSharing ? 1 : threadsOf(slot), wanted = threads > 1 && work > 4e8 ? 2 * threads : threads;
+  // Larger products are cut finer, and those of a row, which pack nothing: a thread that comes late finds something to do.
+  const Index threads = work < worthSharing ? 1 : threadsOf(slot), wanted = threads > 1 && (row || work > 4e8) ? (row ? 4 : 2) * threads : threads;
   const Index parts = units < wanted ? units : wanted;
   if (parts < 2 || n == 1 || (!row && takesDots(m, n, k, a, b))) {
     product(m, n, k, a, b, c, n, bias, false, scratch);
@@ -57,8 +57,8 @@ template <typename T> static void batchedProduct(Reader& read, const ErrorSlot& 
   const double* bSteps = read.list(dims);
   Index count = 1;
   for (Index d = 0; d < dims; d++) count *= (Index)sizes[d];
-  // A row moves every element of b for one product of it: four bytes each, as memory goes.
-  const double work = (m == 1 ? 4.0 * sizeof(T) : 2.0) * m * n * k;
+  // A row moves every element of b for one product of it, which is slower, but two threads hardly move more than one until there is much of it.
+  const double work = 2.0 * m * n * k;
   const auto one = [&](Index i, int worker) {
     // The batch index, digit by digit, gives where the operands' matrices begin; stride 0 is a broadcast one.
     Index rest = i, aShift = 0, bShift = 0;
