@@ -14,12 +14,22 @@ interface Place {
   readonly index: number;
 }
 
-interface NativeBlock extends Block {
+/** Made with `new`, for V8 may come to make the objects of a literal that often live long among its old objects at once, where none is found young. */
+class NativeBlock implements Block {
+  address: number;
+  readonly capacity: number;
   readonly place: Place;
-  /** A large block's slot in the watchlist. */
-  readonly slot: number;
   /** The look before which it was made. */
   readonly look: number;
+  /** A large block's slot in the watchlist. */
+  slot = -1;
+
+  constructor(address: number, capacity: number, place: Place, look: number) {
+    this.address = address;
+    this.capacity = capacity;
+    this.place = place;
+    this.look = look;
+  }
 }
 
 /** Bytes that the pool holds at most; what is released beyond goes to V8's collector. */
@@ -86,7 +96,7 @@ export class NativeMemory implements Memory {
   /** A block at a place; a large one is watched. */
   private blockAt(place: Place): NativeBlock {
     const { home, byteOffset, index } = place;
-    const block = { address: home.address + byteOffset, capacity: classBytes(index), place, slot: -1, look: this.looks };
+    const block = new NativeBlock(home.address + byteOffset, classBytes(index), place, this.looks);
     if (index > largestSmallClass) {
       block.slot = this.watchlist.watch(block);
       this.places[block.slot] = place;
@@ -174,7 +184,7 @@ export class NativeMemory implements Memory {
     const address = this.addressOf(buffer) + byteOffset;
     if (address % 8 !== 0) return undefined;
     const home: Home = { byteLength, address, outstanding: 1 };
-    const block: NativeBlock = { address, capacity: byteLength, place: { buffer, byteOffset, home, index: 0 }, slot: -1, look: 0 };
+    const block = new NativeBlock(address, byteLength, { buffer, byteOffset, home, index: 0 }, 0);
     this.heap.adopt(block, home);
     return block;
   }
