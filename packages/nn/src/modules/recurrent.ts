@@ -152,16 +152,19 @@ export abstract class RNNBase extends Module {
     given: readonly Tensor[] | undefined,
   ): { output: Tensor | PackedSequence; states: Tensor[] } {
     for (const state of given ?? []) checkTensor(this.typeName, 'state', state);
+    const weights = this.suffixes().map((suffix) => this.weights(suffix));
     if (input instanceof PackedSequence) {
       const { data, sizes, sortedIndices, unsortedIndices } = input;
       this.checkFeatures(data, [2]);
-      this.checkDType(data, ...(given ?? []));
+      this.checkDType(weights[0], data, given);
       const initial = (): Tensor[] => this.initialStates(data, sizes[0], given).map((state) => permuteStates(state, sortedIndices));
-      const { output, states: last } = this.runLayers(data, initial, (x, s, w, reverse) => runPacked(this.kind, x, sizes, s, w, reverse));
+      const { output, states: last } = this.runLayers(data, weights, initial, (x, s, w, reverse) =>
+        runPacked(this.kind, x, sizes, s, w, reverse),
+      );
       return { output: input.withData(output), states: last.map((state) => permuteStates(state, unsortedIndices)) };
     }
     this.checkFeatures(input, [2, 3]);
-    this.checkDType(input, ...(given ?? []));
+    this.checkDType(weights[0], input, given);
     const batched = input.ndim === 3;
     const sequence = batched ? (this.batchFirst ? input.transpose(0, 1) : input) : input.unsqueeze(1);
     if (sequence.shape[0] === 0)
@@ -176,7 +179,9 @@ export abstract class RNNBase extends Module {
     }
     const initial = (): Tensor[] =>
       this.initialStates(input, sequence.shape[1], batched ? given : given?.map((state) => state.unsqueeze(1)));
-    const { output, states: last } = this.runLayers(sequence, initial, (x, s, w, reverse) => runDense(this.kind, x, s, w, reverse));
+    const { output, states: last } = this.runLayers(sequence, weights, initial, (x, s, w, reverse) =>
+      runDense(this.kind, x, s, w, reverse),
+    );
     if (!batched) return { output: output.squeeze(1), states: last.map((state) => state.squeeze(1)) };
     return { output: this.batchFirst ? output.transpose(0, 1) : output, states: last };
   }
@@ -197,9 +202,8 @@ export abstract class RNNBase extends Module {
       });
   }
 
-  private checkDType(...inputs: readonly Tensor[]): void {
-    const { weightIh } = this.weights('_l0');
-    for (const x of inputs) {
+  private checkDType({ weightIh }: RecurrentWeights, input: Tensor, states: readonly Tensor[] = []): void {
+    for (const x of [input, ...states]) {
       if (x.dtype !== weightIh.dtype)
         throw new DTypeError({
           op: this.typeName,
@@ -224,6 +228,7 @@ export abstract class RNNBase extends Module {
 
   private runLayers(
     sequence: Tensor,
+    weights: readonly RecurrentWeights[],
     initial: () => readonly Tensor[],
     layer: (
       x: Tensor,
@@ -232,15 +237,13 @@ export abstract class RNNBase extends Module {
       reverse: boolean,
     ) => { output: Tensor; states: readonly Tensor[] },
   ): { output: Tensor; states: Tensor[] } {
-    const suffixes = this.suffixes();
-    const weights = suffixes.map((suffix) => this.weights(suffix));
     // No caller sees the zeros that it begins with, and what lies between layers.
     const [output, ...states] = internalScope(() => {
       let x = sequence;
       const first = initial();
       const finals: Tensor[][] = first.map(() => []);
       const directions = this.bidirectional ? 2 : 1;
-      for (let i = 0; i < suffixes.length; i += directions) {
+      for (let i = 0; i < weights.length; i += directions) {
         const outputs: Tensor[] = [];
         for (let d = 0; d < directions; d++) {
           const { output, states } = layer(x, first.map((s) => s.select(0, i + d)), weights[i + d], d === 1); // prettier-ignore
@@ -248,9 +251,9 @@ export abstract class RNNBase extends Module {
           states.forEach((state, k) => finals[k].push(state));
         }
         x = outputs.length === 1 ? outputs[0] : cat(outputs, -1);
-        if (this.dropout > 0 && i + directions < suffixes.length) x = dropout(x, { p: this.dropout, training: this.training });
+        if (this.dropout > 0 && i + directions < weights.length) x = dropout(x, { p: this.dropout, training: this.training });
       }
-      return [x, ...finals.map((list) => stack(list))];
+      return [x, ...finals.map((list) => (list.length === 1 ? list[0].clone().unsqueeze(0) : stack(list)))];
     }) as Tensor[];
     return { output, states };
   }
