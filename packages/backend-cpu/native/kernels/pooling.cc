@@ -1,4 +1,4 @@
-// Max pooling over the last two dimensions, and its gradient, in float32.
+// Max and average pooling over the last two dimensions, and max pooling's gradient, in float32.
 #include "../command.h"
 #include "../parallel.h"
 #include "../simd.h"
@@ -74,6 +74,60 @@ int maxPool2d(const double* command, ErrorSlot& slot) {
         }
         out[j] = best;
         indices[j] = (int32_t)at;
+      }
+    }
+  });
+  return ok;
+}
+
+/** One row of the means of 2x2 windows at stride 2, as pairRow goes. */
+static inline void pairMeans(const float* above, const float* below, float divisor, int64_t ow, float* out) {
+  for (int64_t x = 0; x < ow; x += 4) {
+    if (x + 4 > ow) x = ow - 4;
+    const Quad p = *(const QuadAny*)(above + 2 * x), q = *(const QuadAny*)(above + 2 * x + 4);
+    const Quad r = *(const QuadAny*)(below + 2 * x), s = *(const QuadAny*)(below + 2 * x + 4);
+    const Quad even = __builtin_shufflevector(p, q, 0, 2, 4, 6) + __builtin_shufflevector(r, s, 0, 2, 4, 6);
+    const Quad odd = __builtin_shufflevector(p, q, 1, 3, 5, 7) + __builtin_shufflevector(r, s, 1, 3, 5, 7);
+    *(QuadAny*)(out + x) = (even + odd) / divisor;
+  }
+}
+
+/** The part of a window over one dimension that lies inside, and how much of it counts in the mean. */
+struct Extent {
+  int64_t from, to, count;
+
+  Extent(int64_t place, int64_t stride, int64_t kernel, int64_t padding, int64_t size, bool countsPadding) {
+    const int64_t start = place * stride - padding, end = start + kernel < size + padding ? start + kernel : size + padding;
+    from = start < 0 ? 0 : start, to = end < size ? end : size;
+    count = countsPadding ? end - start : to - from;
+  }
+};
+
+/** x [planes, h, w] to the mean of each window, [planes, oh, ow]; sums are divided by `divisor` where it is not 0. */
+int avgPool2d(const double* command, ErrorSlot& slot) {
+  Reader read(command);
+  const int64_t planes = read.integer(), h = read.integer(), w = read.integer(), kh = read.integer(), kw = read.integer();
+  const int64_t sy = read.integer(), sx = read.integer(), py = read.integer(), px = read.integer(), oh = read.integer(), ow = read.integer();
+  const bool countsPadding = read.flag();
+  const float divisor = (float)read.number();
+  const float* xs = read.pointer<const float>();
+  float* outs = read.pointer<float>();
+  const bool pairs = kh == 2 && kw == 2 && sy == 2 && sx == 2 && py == 0 && px == 0 && 2 * oh <= h && 2 * ow <= w && ow >= 4;
+  share(slot, planes, 16.0 * planes * oh * ow * kh * kw, [&](int64_t plane, int) {
+    const float* x = xs + plane * h * w;
+    float* out = outs + plane * oh * ow;
+    for (int64_t y = 0; y < oh; y++, out += ow) {
+      if (pairs) {
+        pairMeans(x + 2 * y * w, x + (2 * y + 1) * w, divisor != 0 ? divisor : 4.0f, ow, out);
+        continue;
+      }
+      const Extent rows(y, sy, kh, py, h, countsPadding);
+      for (int64_t j = 0; j < ow; j++) {
+        const Extent columns(j, sx, kw, px, w, countsPadding);
+        float sum = 0;
+        for (int64_t iy = rows.from; iy < rows.to; iy++)
+          for (int64_t ix = columns.from; ix < columns.to; ix++) sum += x[iy * w + ix];
+        out[j] = sum / (divisor != 0 ? divisor : (float)(rows.count * columns.count));
       }
     }
   });

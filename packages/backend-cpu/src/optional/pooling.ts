@@ -10,16 +10,23 @@ interface PoolAttrs {
   readonly output: readonly number[];
 }
 
-/** Max pooling over one or two dimensions and its gradient, in float32. */
+interface AveragePoolAttrs extends PoolAttrs {
+  readonly countIncludePad: boolean;
+  readonly divisorOverride: number | null;
+}
+
+/** Max pooling over one or two dimensions with its gradient, and average pooling, in float32. */
 export function poolingKernels(engine: Engine): Record<string, OptionalKernel> {
   const { command } = engine;
-  const [forwardId, gradId] = [engine.kernelId('maxPool2d'), engine.kernelId('maxPool2dGrad')];
+  const [forwardId, gradId, averageId] = [engine.kernelId('maxPool2d'), engine.kernelId('maxPool2dGrad'), engine.kernelId('avgPool2d')];
+
+  /** One dimension is a single row. */
+  const write = (values: readonly number[], first: number): void => {
+    if (values.length === 1) command.number(first);
+    command.list(values);
+  };
 
   const forward = (dims: 1 | 2): OptionalKernel => {
-    const write = (values: readonly number[], first: number): void => {
-      if (dims === 1) command.number(first);
-      command.list(values);
-    };
     return {
       accepts: ([x]) => isPlain(x),
       run([x], [values, indices], attrs) {
@@ -57,5 +64,32 @@ export function poolingKernels(engine: Engine): Record<string, OptionalKernel> {
     },
   });
 
-  return { maxPool1d: forward(1), maxPool2d: forward(2), maxPool1dGrad: grad(1), maxPool2dGrad: grad(2) };
+  const average = (dims: 1 | 2): OptionalKernel => ({
+    accepts: ([x]) => isPlain(x),
+    run([x], [out], attrs) {
+      const { kernel, stride, padding, output, countIncludePad, divisorOverride } = attrs as AveragePoolAttrs;
+      const size = x.shape.slice(x.shape.length - dims);
+      command.begin(averageId);
+      command.number(x.count / size.reduce((n, m) => n * m, 1));
+      write(size, 1);
+      write(kernel, 1);
+      write(stride, 1);
+      write(padding, 0);
+      write(output, 1);
+      command.number(Number(countIncludePad));
+      command.number(divisorOverride ?? 0);
+      command.address(x);
+      command.address(out);
+      engine.run(`avgPool${dims}d`);
+    },
+  });
+
+  return {
+    maxPool1d: forward(1),
+    maxPool2d: forward(2),
+    maxPool1dGrad: grad(1),
+    maxPool2dGrad: grad(2),
+    avgPool1d: average(1),
+    avgPool2d: average(2),
+  };
 }
