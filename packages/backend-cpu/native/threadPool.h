@@ -8,6 +8,9 @@
 #include <vector>
 
 #include <pthread.h>
+#if defined(__linux__)
+#include <sched.h>
+#endif
 #include <signal.h>
 #include <time.h>
 #if defined(__APPLE__)
@@ -66,7 +69,7 @@ inline int64_t computed() {
  * part of the time.
  */
 class Account {
-  static constexpr int64_t mostCredit = 5000000, mostDebt = 100000, rest = 32;
+  static constexpr int64_t mostCredit = 20000000, mostDebt = 100000, rest = 12;
   int64_t balance = 0, resumeAt = 0;
 
  public:
@@ -79,6 +82,34 @@ class Account {
     resumeAt = at - rest * balance;
     balance = 0;
   }
+};
+
+/**
+ * Keeps helpers off the processor on which the caller runs: a thread that is woken may be put on that of the one who wakes it, where the two
+ * take turns instead of working side by side, for as long as it takes the system to move one of them.
+ */
+class Elsewhere {
+#if defined(__linux__)
+  cpu_set_t allowed;
+  int avoided = -1;
+
+ public:
+  Elsewhere() {
+    if (pthread_getaffinity_np(pthread_self(), sizeof(allowed), &allowed) != 0) CPU_ZERO(&allowed);
+  }
+  /** For all helpers, when the caller has moved; or some of them are new. */
+  template <class Helpers> void place(const Helpers& helpers, bool started) {
+    const int here = sched_getcpu();
+    if ((here == avoided && !started) || here < 0 || CPU_COUNT(&allowed) < 2) return;
+    avoided = here;
+    cpu_set_t others = allowed;
+    if (here < CPU_SETSIZE) CPU_CLR(here, &others);
+    for (const auto& helper : helpers) pthread_setaffinity_np(helper->thread, sizeof(others), &others);
+  }
+#else
+ public:
+  template <class Helpers> void place(const Helpers&, bool) {}
+#endif
 };
 
 class ThreadPool {
@@ -109,6 +140,7 @@ class ThreadPool {
     generation = (generation + 1) & 0xffffff;
     ticket.store((generation << 40) | ((uint64_t)chunks << 20));
     const int64_t wanted = chunks - 1 < threads - 1 ? chunks - 1 : threads - 1;
+    elsewhere.place(helpers, false);
     for (int64_t i = 0; i < wanted; i++)
       if (helpers[i]->asleep.exchange(false)) helpers[i]->signal.post();
 
@@ -151,6 +183,7 @@ class ThreadPool {
   uint64_t generation = 0;
   std::atomic<bool> running{false};
   Account account;
+  Elsewhere elsewhere;
   bool refused = false;
 
   /** The next chunk, which is then the worker's; -1 where there is none for it. */
@@ -179,6 +212,7 @@ class ThreadPool {
 
   /** Starts helpers until there are `count`; false where the system does not give them. */
   bool ensure(int count) {
+    if ((int)helpers.size() >= count) return true;
     while ((int)helpers.size() < count && !refused) {
       auto helper = std::make_unique<Helper>();
       helper->pool = this;
@@ -191,6 +225,7 @@ class ThreadPool {
       pthread_sigmask(SIG_SETMASK, &before, nullptr);
       if (!refused) helpers.push_back(std::move(helper));
     }
+    elsewhere.place(helpers, true);
     return (int)helpers.size() >= count;
   }
 
