@@ -4,12 +4,17 @@ import {
   checkTensors,
   ArgumentError,
   bytesOf,
+  full,
   internalScope,
+  keep,
+  outsideScopes,
   ShapeError,
   describe,
   sameShape,
   showShape,
   Tensor,
+  type Device,
+  type DType,
   type VjpContext,
 } from '@flambeau/core';
 import { accumulated, leavesEarly, withCallbacks } from './accumulation.ts';
@@ -219,6 +224,20 @@ function walkBack(roots: readonly Edge[], seeds: readonly Tensor[], walk: Walk, 
   }
 }
 
+const ones = new WeakMap<Device, Map<DType, Tensor>>();
+
+/** The number one on a device. It is filled once and not in each walk: a new one is made only after somebody has changed it in place. */
+function one(device: Device, dtype: DType): Tensor {
+  let made = ones.get(device);
+  if (made === undefined) ones.set(device, (made = new Map<DType, Tensor>()));
+  let value = made.get(dtype);
+  if (value === undefined || value.storage.released || value.storage.version !== 0) {
+    value = keep(outsideScopes(() => full([], 1, { dtype, device })));
+    made.set(dtype, value);
+  }
+  return withoutHistory(value);
+}
+
 /** The gradient that a walk starts with: one for a scalar, else what the caller gives. */
 function seedFor(op: string, x: Tensor, gradient: Tensor | undefined): Tensor {
   if (gradient === undefined) {
@@ -230,7 +249,7 @@ function seedFor(op: string, x: Tensor, gradient: Tensor | undefined): Tensor {
         hint: 'Reduce it first, as in loss.sum().backward().',
       });
     }
-    return x.newFull(x.shape, 1);
+    return x.ndim === 0 ? one(x.device, x.dtype) : x.newFull(x.shape, 1);
   }
   checkTensor(op, 'gradient (the options come after it)', gradient);
   if (gradient.shape.length !== x.shape.length || gradient.shape.some((n, i) => n !== x.shape[i])) {

@@ -68,6 +68,7 @@ export async function webgpu(options: WebGpuOptions = {}): Promise<WebGpuDevice>
     },
     { maxBytes, softBytes },
   );
+  queue.onTaskEnd = () => pool.watch();
   const bringBack = (region: Region, bytes: Uint8Array<ArrayBuffer>): void => queue.write(region, 0, bytes);
   const blockRegion = (storage: Storage): Region => pool.regionOf(storage.handle as Block, bringBack);
   const machine: Machine = {

@@ -6,6 +6,8 @@ export interface Region {
   readonly buffer: GPUBuffer;
   readonly size: number;
   readonly id: number;
+  /** The buffers that wait to be used again where this one came from. */
+  readonly home: Region[];
 }
 
 /** What a tensor's memory is, and where: on the GPU, or on the host after it was moved out. */
@@ -16,11 +18,15 @@ export interface Lease {
   readonly origin: string;
   /** The turn of the loop in which it was last used. */
   lastUsed: number;
+  /** True once it was released or collected. */
+  ended: boolean;
 }
 
 /** What a storage holds: collected with it, the lease ends. */
 export class Block {
   readonly lease: Lease;
+  /** True once V8 tells of its end. */
+  watched = false;
 
   constructor(lease: Lease) {
     this.lease = lease;
@@ -47,6 +53,13 @@ export interface BufferSource {
 const softCount = 2048;
 /** Turns in which a tensor counts as in use: a training step may take a few of them. */
 const turnsKept = 4;
+/**
+ * Bytes up to which an op keeps the buffers of its results to itself. In a loop it then gets the same ones in each step, so that what binds
+ * them is made once, whenever V8 gives back those that the caller held; and small ones may wait.
+ */
+const ownedSize = 65_536;
+/** New blocks that are watched at once. */
+const freshCount = 1024;
 /** Small buffers come in steps of 256 bytes, large ones in eighths of a power of two. */
 const classOf = (byteLength: number): number => {
   const step = byteLength <= 4096 ? 256 : 2 ** (Math.floor(Math.log2(byteLength)) - 3);
@@ -60,7 +73,10 @@ const classOf = (byteLength: number): number => {
 export class BufferPool {
   private readonly source: BufferSource;
   private readonly budget: Budget;
-  private readonly free = new Map<number, Region[]>();
+  /** Buffers that wait, by size; small ones by size and the op that they were made for. */
+  private readonly free = new Map<number | string, Region[]>();
+  /** Blocks of this turn that V8's collector is not yet asked to watch: most are released before. */
+  private fresh: Block[] = [];
   /** Leases that have a buffer. */
   private readonly live = new Set<Lease>();
   /** How many are on the host. */
@@ -81,16 +97,27 @@ export class BufferPool {
 
   take(byteLength: number, origin: string): Block {
     const size = classOf(byteLength);
-    const lease: Lease = { region: this.region(size, origin), host: undefined, size, origin, lastUsed: this.turn };
+    const lease: Lease = { region: this.region(size, origin), host: undefined, size, origin, lastUsed: this.turn, ended: false };
     this.live.add(lease);
     const block = new Block(lease);
-    this.collected.register(block, lease, block);
+    if (this.fresh.push(block) >= freshCount) this.watch();
     return block;
+  }
+
+  /** Asks V8 to tell when what is left of the new blocks is collected. Until then they are held, and V8 would tell in a later task anyway. */
+  watch(): void {
+    for (const block of this.fresh) {
+      if (block.lease.ended) continue;
+      block.watched = true;
+      this.collected.register(block, block.lease, block);
+    }
+    this.fresh = [];
   }
 
   /** A buffer of a size class. */
   private region(size: number, origin: string): Region {
-    const waiting = this.free.get(size)?.pop();
+    const home = this.homeOf(size, origin);
+    const waiting = home.pop();
     if (waiting !== undefined) this.pooledBytes -= size;
     else {
       if (size > this.source.maxBufferSize) {
@@ -106,7 +133,14 @@ export class BufferPool {
     }
     this.liveBytes += size;
     this.peakBytes = Math.max(this.peakBytes, this.liveBytes);
-    return waiting ?? { buffer: this.source.createBuffer(size), size, id: this.made++ };
+    return waiting ?? { buffer: this.source.createBuffer(size), size, id: this.made++, home };
+  }
+
+  private homeOf(size: number, origin: string): Region[] {
+    const key = size <= ownedSize ? `${size} ${origin}` : size;
+    let home = this.free.get(key);
+    if (home === undefined) this.free.set(key, (home = []));
+    return home;
   }
 
   private refuse(size: number, origin: string): never {
@@ -144,7 +178,10 @@ export class BufferPool {
   }
 
   release(block: Block): void {
-    if (this.collected.unregister(block)) this.end(block.lease);
+    const { lease } = block;
+    if (lease.ended) return;
+    if (block.watched) this.collected.unregister(block);
+    this.end(lease);
   }
 
   private end(lease: Lease): void {
@@ -153,14 +190,13 @@ export class BufferPool {
     } else this.away--;
     lease.region = undefined;
     lease.host = undefined;
+    lease.ended = true;
   }
 
   private give(region: Region): void {
     this.liveBytes -= region.size;
     this.pooledBytes += region.size;
-    const list = this.free.get(region.size);
-    if (list === undefined) this.free.set(region.size, [region]);
-    else list.push(region);
+    region.home.push(region);
   }
 
   /** A new turn of the loop. @returns what was not used in the last ones and should be moved out, coldest first */
@@ -193,12 +229,9 @@ export class BufferPool {
 
   /** Destroys waiting buffers until at most `bytes` of them are left. */
   private trim(bytes: number): void {
-    for (const [size, regions] of this.free) {
-      while (regions.length > 0 && this.pooledBytes > bytes) {
-        const region = regions.pop();
-        if (region !== undefined) this.source.destroy(region);
-        this.pooledBytes -= size;
-      }
+    for (const regions of this.free.values()) {
+      for (let region; this.pooledBytes > bytes && (region = regions.pop()) !== undefined; this.pooledBytes -= region.size)
+        this.source.destroy(region);
       if (this.pooledBytes <= bytes) return;
     }
   }

@@ -6,6 +6,8 @@ import type { Timestamps } from './timing.ts';
 
 /** Dispatches of one submission, at most. */
 export const slots = 32;
+/** Dispatches after which a task submits for the first time, so that the GPU begins while the rest is still being recorded. */
+const first = 4;
 
 /** A part of a buffer as a shader binds it; the whole of it where no bytes are named. */
 export interface Binding {
@@ -67,7 +69,11 @@ export class CommandQueue {
   private pending: Command[] = [];
   private waiting = false;
   private scheduled = false;
+  /** True once this task has submitted something. */
+  private begun = false;
   private deferred: (() => void) | undefined;
+  /** Called when what a task has recorded is submitted. */
+  onTaskEnd: (() => void) | undefined;
   private encoder: GPUCommandEncoder | undefined;
   private pass: GPUComputePassEncoder | undefined;
   private recorded = 0;
@@ -86,7 +92,7 @@ export class CommandQueue {
     this.pipelines = new PipelineCache(device, (error) => (this.failure ??= error));
     // GPUBufferUsage: MAP_READ 1, COPY_SRC 4, COPY_DST 8, UNIFORM 64, STORAGE 128.
     this.uniforms = device.createBuffer({ size: slots * parameterBytes, usage: 64 | 8 });
-    this.flags = { buffer: device.createBuffer({ size: 256, usage: 4 | 8 | 128 }), size: 256, id: -1 };
+    this.flags = { buffer: device.createBuffer({ size: 256, usage: 4 | 8 | 128 }), size: 256, id: -1, home: [] };
     void device.lost.then(({ reason, message }) => {
       this.failure = new DeviceLostError({
         op: 'webgpu',
@@ -215,7 +221,10 @@ export class CommandQueue {
   private record(command: Command): void {
     if (this.deferred !== undefined) this.emitDeferred();
     this.pending.push(command);
-    if (this.pending.length >= slots && !this.waiting) this.flush();
+    if (this.pending.length >= (this.begun ? slots : first) && !this.waiting) {
+      this.begun = true;
+      this.flush();
+    }
     this.schedule();
   }
 
@@ -224,7 +233,9 @@ export class CommandQueue {
     this.scheduled = true;
     queueMicrotask(() => {
       this.scheduled = false;
+      this.begun = false;
       this.flush();
+      this.onTaskEnd?.();
     });
   }
 
@@ -316,7 +327,7 @@ export class CommandQueue {
     const known = this.bindGroups.get(key);
     if (known !== undefined) return known;
     // Forgotten all at once when there are many: most belong to buffers of one size that took turns.
-    if (this.bindGroups.size > 4096) this.bindGroups.clear();
+    if (this.bindGroups.size > 8192) this.bindGroups.clear();
     const made = this.device.createBindGroup({
       layout,
       entries: [

@@ -1,7 +1,7 @@
 import { bytesOf, collapse, isFloat, type DType, type Operand } from '@flambeau/core';
 import { mathHelpers } from './functions.ts';
 import { LimitError } from './errors.ts';
-import type { Access } from './pipelines.ts';
+import { parameterBytes, type Access } from './pipelines.ts';
 import type { Region } from './pool.ts';
 import type { Binding, CommandQueue, Complaint } from './queue.ts';
 
@@ -128,6 +128,18 @@ type Bound = Binding & {
   readonly width: 1 | 4;
 };
 
+/** Where a layout's numbers lie among the words; its functions are written when a program is new. */
+interface WordLayout {
+  readonly name: string;
+  readonly rank: number;
+  /** How many operands it has a function for. */
+  readonly count: number;
+  readonly first: number;
+}
+
+/** The i-th number of a call, as the shader reads it. */
+const wordNames = Array.from({ length: parameterBytes / 4 }, (_, i) => `p.v[${i >> 2}].${'xyzw'[i & 3]}`);
+
 /**
  * A shader under construction, with the numbers of this one call: whatever shapes the program is in the source,
  * whatever changes from call to call is a word.
@@ -137,7 +149,7 @@ export class Program {
   private readonly machine: Machine;
   private readonly words: number[] = [0x7fc00000, 0x7f800000];
   private readonly operands: BoundOperand[] = [];
-  private declarations = '';
+  private readonly layouts: WordLayout[] = [];
   private flagged = false;
   private helpers = '';
 
@@ -148,8 +160,7 @@ export class Program {
 
   /** A number of this call, as an i32. */
   word(value: number): string {
-    const i = this.words.push(value | 0) - 1;
-    return `p.v[${i >> 2}].${'xyzw'[i & 3]}`;
+    return wordNames[this.words.push(value | 0) - 1];
   }
 
   /** A number of this call, as an f32. */
@@ -204,15 +215,13 @@ export class Program {
   /** Defines `nameK(i)`: where element i of a space of `shape` lies in layout K. */
   layout(name: string, shape: readonly number[], strides: readonly (readonly number[])[], offsets: readonly number[]): void {
     const space = collapse(shape, strides);
-    const sizes = space.shape.map((n) => this.word(n));
-    offsets.forEach((offset, k) => {
-      let code = '';
-      for (let d = sizes.length - 1; d >= 0; d--) {
-        const step = this.word(space.strides[k][d]);
-        code += d === 0 ? `at += rest * ${step};` : `at += (rest % ${sizes[d]}) * ${step}; rest = rest / ${sizes[d]};`;
-      }
-      this.declarations += `fn ${name}${k}(i: i32) -> i32 { var rest = i; var at = ${this.word(offset)}; ${code} return at; }\n`;
-    });
+    const rank = space.shape.length;
+    this.layouts.push({ name, rank, count: offsets.length, first: this.words.length });
+    for (const size of space.shape) this.words.push(size);
+    for (let k = 0; k < offsets.length; k++) {
+      this.words.push(offsets[k]);
+      for (let d = 0; d < rank; d++) this.words.push(space.strides[k][d]);
+    }
   }
 
   private bindings(): { bindings: Bound[]; places: number[]; shifts: string[] } {
@@ -281,7 +290,8 @@ export class Program {
     let key = `${this.name}|${size}|${this.flagged ? 1 : 0}|`;
     for (const { access, atomic, half, width } of bindings) key += access[0] + (atomic ? 'a' : '') + (half ? 'h' : '') + width;
     this.operands.forEach(({ x, write }, k) => (key += `,${places[k]}${x.dtype}${write ? 'w' : ''}${shifts[k]}`));
-    key += `|${this.helpers}|${this.declarations}|${shared}|${way}|${main}`;
+    for (const { name, rank, count, first } of this.layouts) key += `|${name}${rank}x${count}at${first}`;
+    key += `|${this.helpers}|${shared}|${way}|${main}`;
     const all = this.flagged ? [...bindings, queue.flagBinding] : bindings;
     const pipeline =
       queue.pipelines.find(key) ??
@@ -313,12 +323,27 @@ fn complain(code: i32, value: i32) { if (atomicLoad(&flags[0]) == 0u) { atomicSt
       else if (bindings[places[k]].half) code += halfAccessors(k, `b${places[k]}`, write, shifts[k]);
       else code += accessors(k, x.dtype, `b${places[k]}`, bindings[places[k]].atomic, write, shifts[k]);
     });
-    code += `${this.declarations}${shared}
+    code += `${this.layouts.map(layoutFunctions).join('')}${shared}
 @compute @workgroup_size(${size}) fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_id) lid: vec3<u32>, @builtin(workgroup_id) wid: vec3<u32>) {
   ${main}
 }`;
     return `${head}${helpersOf(code)}\n${code}`;
   }
+}
+
+/** The functions that give the places of a layout: `nameK(i)`. */
+function layoutFunctions({ name, rank, count, first }: WordLayout): string {
+  let code = '';
+  for (let k = 0; k < count; k++) {
+    const own = first + rank + k * (rank + 1);
+    code += `fn ${name}${k}(i: i32) -> i32 { ${rank > 0 ? 'var rest = i; ' : ''}var at = ${wordNames[own]};`;
+    for (let d = rank - 1; d >= 0; d--) {
+      const [size, step] = [wordNames[first + d], wordNames[own + 1 + d]];
+      code += d === 0 ? ` at += rest * ${step};` : ` at += (rest % ${size}) * ${step}; rest = rest / ${size};`;
+    }
+    code += ' return at; }\n';
+  }
+  return code;
 }
 
 /** The functions that read and write elements of a dtype in a buffer of words. */

@@ -24,7 +24,7 @@ const without: Readonly<Record<keyof typeof kinds, Readonly<Record<string, reado
       'linalgLdlSolve', 'linalgLuFactor', 'linalgPermutation', 'linalgPinv', 'linalgQr', 'linalgSlogdet', 'linalgSolve',
       'linalgSolveTriangular', 'linalgSvd', 'muonStep', 'nuclearNorm',
     ],
-    'it sums products along a dimension of both operands': ['attentionGrad', 'linear', 'linearActivation', 'linearGrad', 'matmul', 'scaledDotProductAttention'],
+    'it sums products along a dimension of both operands': ['attentionGrad', 'linear', 'linearActivation', 'linearActivationGrad', 'linearGrad', 'matmul', 'scaledDotProductAttention'],
     'it takes a batch, channels and a plane': [
       'avgPool1d', 'avgPool2d', 'avgPool3d', 'conv1d', 'conv1dInputGrad', 'conv1dWeightGrad', 'conv2d', 'conv2dInputGrad', 'conv2dWeightGrad',
       'conv3d', 'conv3dInputGrad', 'conv3dWeightGrad', 'convReluMaxPool2d', 'convReluMaxPool2dGrad', 'maxPool1d', 'maxPool1dGrad',

@@ -3,13 +3,14 @@ import { floatUnary } from '../functions.ts';
 import { isBindable, Program, typeOf, type Machine } from '../shader.ts';
 import { elementwise, narrowed, temporary } from './elementwise.ts';
 import { reduce } from './reduction.ts';
+import { isSmall, smallProduct } from './smallProduct.ts';
 import { runTiled, usesTiles } from './tiles.ts';
 
 /** What becomes of each sum, bias included, before it is stored. */
 export type Activation = 'relu' | 'sigmoid' | 'tanh';
 
 /** A matrix product [...batch, m, k]·[...batch, k, n], with a bias [n] added to each row and an activation after it where there are such. */
-interface Product {
+export interface Product {
   readonly a: Operand;
   readonly b: Operand;
   readonly out: Operand;
@@ -210,6 +211,7 @@ export function matrixProduct(machine: Machine, product: Product): void {
 function oneProduct(machine: Machine, product: Product): void {
   const { out } = product;
   const large = out.shape[out.shape.length - 1] >= 16 && out.shape[out.shape.length - 2] >= 16;
-  if (usesTiles(machine) && isFloat(out.dtype) && large) tiledProduct(machine, product);
+  if (isSmall(product)) smallProduct(machine, product);
+  else if (usesTiles(machine) && isFloat(out.dtype) && large) tiledProduct(machine, product);
   else registerProduct(machine, product);
 }

@@ -13,7 +13,7 @@ export interface RowCode {
 /** Threads that share a row: on a real GPU as many as its hardware runs together, on a software adapter one. */
 const width = 64;
 
-/** Runs a body for each row, which is `row`, of `length` elements. */
+/** Runs a body for each row, which is `row`, of `length` elements. With `way` as for `Program.run`, the body is written only for a new program. */
 export function runRows(
   program: Program,
   machine: Machine,
@@ -21,6 +21,7 @@ export function runRows(
   length: number,
   type: 'f32' | 'i32',
   body: (code: RowCode) => string,
+  way = '',
 ): void {
   const n = program.word(length);
   if (machine.software || length < width / 2) {
@@ -29,7 +30,8 @@ export function runRows(
       share: () => '',
       once: (code) => code,
     };
-    program.run(rows, `let row = i;\n  ${body(alone)}`);
+    const text = (): string => `let row = i;\n  ${body(alone)}`;
+    program.run(rows, way === '' ? text() : text, way);
     return;
   }
   const together: RowCode = {

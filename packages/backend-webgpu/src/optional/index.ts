@@ -3,6 +3,7 @@ import type { Machine } from '../shader.ts';
 import { activationKernels } from './activation.ts';
 import { convolutionKernels } from './convolution.ts';
 import { convolutionPoolKernels } from './convolutionPool.ts';
+import { linearGradKernels } from './linearGrad.ts';
 import { lossKernels } from './loss.ts';
 import { normalizationKernels } from './normalization.ts';
 import { optimizerKernels } from './optimizer.ts';
@@ -16,6 +17,7 @@ import { softmaxKernels } from './softmax.ts';
 export function optionalKernels(machine: Machine): Record<string, OptionalKernel> {
   return {
     ...productKernels(machine),
+    ...linearGradKernels(machine),
     ...convolutionKernels(machine),
     ...convolutionPoolKernels(machine),
     ...poolingKernels(machine),

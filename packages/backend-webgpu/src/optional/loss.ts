@@ -25,7 +25,7 @@ export function lossKernels(machine: Machine): Record<string, OptionalKernel> {
         runRows(program, machine, 1, x.count, 'f32', ({ each, share, once }) => `var total = 0.0;
   ${each(`let d = load0(k + ${at}) - load1(k + ${other}); total += d * d;`)}
   ${share('total', (a, b) => `${a} + ${b}`)}
-  ${once(`store2(0, total * ${factor});`)}`); // prettier-ignore
+  ${once(`store2(0, total * ${factor});`)}`, 'one'); // prettier-ignore
       },
     },
     mseLossGrad: {

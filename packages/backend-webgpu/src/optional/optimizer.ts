@@ -16,11 +16,13 @@ interface SGDAttrs {
 
 /** Steps of several parameters that wait to run as one dispatch. */
 interface Group {
+  /** The numbers and everything that the code depends on; and the latter alone. */
   readonly key: string;
+  readonly way: string;
   readonly program: Program;
   /** Words of the numbers that the parameters share. */
   readonly numbers: readonly string[];
-  readonly parts: { readonly count: number; readonly code: string }[];
+  readonly parts: { readonly count: number; readonly code: () => string }[];
 }
 
 /**
@@ -36,16 +38,21 @@ export function optimizerKernels(machine: Machine): Record<string, OptionalKerne
     const waiting = group;
     group = undefined;
     if (waiting === undefined) return;
-    let from = '0';
-    let code = '';
-    for (const { count, code: own } of waiting.parts) {
-      const end = waiting.program.word(count);
-      code += `{ let k = i - ${from}; if (k >= 0 && k < ${end}) { ${own} } }\n  `;
-      from = `(${from} + ${end})`;
-    }
-    waiting.program.run(
-      waiting.parts.reduce((sum, { count }) => sum + count, 0),
-      code,
+    const { program, parts, way } = waiting;
+    const ends = parts.map(({ count }) => program.word(count));
+    const text = (): string => {
+      let from = '0';
+      let code = '';
+      parts.forEach(({ code: own }, i) => {
+        code += `{ let k = i - ${from}; if (k >= 0 && k < ${ends[i]}) { ${own()} } }\n  `;
+        from = `(${from} + ${ends[i]})`;
+      });
+      return code;
+    };
+    program.run(
+      parts.reduce((sum, { count }) => sum + count, 0),
+      text,
+      `${way} ${parts.length}`,
     );
   }
 
@@ -58,22 +65,25 @@ export function optimizerKernels(machine: Machine): Record<string, OptionalKerne
     code: (load: (k: number) => string, store: (k: number, value: string) => string, numbers: readonly string[]) => string,
   ): void {
     queue.check();
-    const whole = `${name} ${key} ${operands.length} ${numbers.join()}`;
+    const way = `${name} ${key} ${operands.length}`;
+    const whole = `${way} ${numbers.join()}`;
     if (group !== undefined && (group.key !== whole || group.program.size + operands.length > most || group.program.wordCount > 100))
       emit();
     if (group === undefined) {
       const program = new Program(machine, name);
-      group = { key: whole, program, numbers: numbers.map((v) => program.float(v)), parts: [] };
+      group = { key: whole, way, program, numbers: numbers.map((v) => program.float(v)), parts: [] };
     }
     const { program, parts } = group;
     const places = operands.map((x, k) => ({ index: program.operand(x, k !== 1), at: program.word(x.offset) }));
+    const { numbers: shared } = group;
     parts.push({
       count: operands[0].count,
-      code: code(
-        (k) => `load${places[k].index}(k + ${places[k].at})`,
-        (k, value) => `store${places[k].index}(k + ${places[k].at}, ${value});`,
-        group.numbers,
-      ),
+      code: () =>
+        code(
+          (k) => `load${places[k].index}(k + ${places[k].at})`,
+          (k, value) => `store${places[k].index}(k + ${places[k].at}, ${value});`,
+          shared,
+        ),
     });
     queue.defer(emit);
   }

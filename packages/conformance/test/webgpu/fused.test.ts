@@ -1,10 +1,10 @@
-import { cat, explain, manualSeed, ones, profile, rand, randn, setDefaultDevice, type Device, type Tensor } from '@flambeau/core';
+import { cat, dispatch, explain, manualSeed, ones, profile, rand, randn, setDefaultDevice, type Device, type Tensor } from '@flambeau/core';
 import { reference } from '@flambeau/backend-reference';
 import '@flambeau/autograd';
 import * as nn from '@flambeau/nn';
 import * as optim from '@flambeau/optim';
 import { describe, expect, it } from 'vitest';
-import { plain } from '../kernels/samples.ts';
+import { opNamed, plain, viewed } from '../kernels/samples.ts';
 import { check, expectSame } from './check.ts';
 import { open } from './open.ts';
 
@@ -15,6 +15,53 @@ const gpu = await open();
 describe.skipIf(gpu === undefined)('kernels of the GPU that stand for several ops', () => {
   it.each(['relu', 'sigmoid', 'tanh'])('a linear map and %s', async (activation) => {
     if (gpu !== undefined) await check(gpu, 'linearActivation', [plain([7, 10]), plain([3, 10], 2), plain([3], 3)], { activation });
+  });
+
+  it.each(['relu', 'sigmoid', 'tanh'])(
+    'the gradients of a linear map, and of one with %s, those that are asked for',
+    async (activation) => {
+      if (gpu === undefined) return;
+      for (const needs of [
+        [true, true, true],
+        [false, true, true],
+        [true, true, false],
+        [true, false, true],
+        [false, true],
+        [true, false, false],
+        [false, false, true],
+      ]) {
+        // prettier-ignore
+        for (const [rows, k, n] of [[7, 10, 3], [1, 1, 1], [9, 1, 4], [64, 3, 8]]) { // prettier-ignore
+        const inputs = [plain([rows, n]), plain([rows, k], 2), plain([n, k], 3)];
+        await check(gpu, 'linearGrad', inputs, { needs });
+        await check(gpu, 'linearActivationGrad', [...inputs, plain([rows, n], 4)], { needs, activation });
+      }
+      }
+      const expanded = viewed(plain([]), (x) => x.expand([2, 3, 4]));
+      await check(gpu, 'linearGrad', [viewed(plain([1, 4]), (x) => x.expand([5, 4])), viewed(plain([6, 5], 2), (x) => x.t()), viewed(plain([6, 4], 3), (x) => x.t())], { needs: [true, true, true] }); // prettier-ignore
+      const want = dispatch(opNamed('linearGrad'), [expanded, plain([2, 3, 6]), plain([4, 6], 2)].map((s) => s.make(reference)), { needs: [true, true, true] }); // prettier-ignore
+      const got = dispatch(opNamed('linearGrad'), [expanded, plain([2, 3, 6]), plain([4, 6], 2)].map((s) => s.make(gpu)), { needs: [true, true, true] }); // prettier-ignore
+      for (const [i, g] of got.entries()) await expectSame(g, want[i], 5e-6, `gradient ${i}`);
+    },
+  );
+
+  it('a training step of a small net takes seven dispatches, and no more as it goes on', async () => {
+    if (gpu === undefined) return;
+    const net = new nn.Sequential(new nn.Linear(1, 10), new nn.ReLU(), new nn.Linear(10, 1)).to(gpu);
+    const optimizer = new optim.SGD(net.parameters(), { lr: 0.2 });
+    const lossFunction = new nn.MSELoss();
+    const [x, y] = [rand(100, 1, { device: gpu }), rand(100, 1, { device: gpu })];
+    const counts: number[] = [];
+    for (let i = 0; i < 5; i++) {
+      const before = gpu.counters.dispatches;
+      const loss = lossFunction.forward(net.forward(x) as Tensor, y);
+      optimizer.zeroGrad();
+      loss.backward();
+      optimizer.step();
+      await loss.item();
+      counts.push(gpu.counters.dispatches - before);
+    }
+    expect(counts.slice(1)).toEqual([7, 7, 7, 7]);
   });
 
   it.each(['mean', 'sum'])('the squared error and its gradient, as a %s', async (reduction) => {

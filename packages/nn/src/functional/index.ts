@@ -30,7 +30,7 @@ export * from './gridSample.ts';
 export * from './inplaceActivation.ts';
 export * from './interpolate.ts';
 export * from './linear.ts';
-export { linearActivationOp, type FusedActivation } from './linearActivation.ts';
+export { linearActivationGradOp, linearActivationOp, type FusedActivation } from './linearActivation.ts';
 export * from './linearCrossEntropy.ts';
 export * from './loss.ts';
 export * from './marginLoss.ts';

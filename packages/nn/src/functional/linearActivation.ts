@@ -14,6 +14,10 @@ export type FusedActivation = keyof typeof activations;
 interface LinearActivationAttrs {
   readonly activation: FusedActivation;
 }
+interface LinearActivationGradAttrs extends LinearActivationAttrs {
+  /** Whether the gradients of x, of the weight and of the bias are wanted. */
+  readonly needs: readonly boolean[];
+}
 
 /**
  * `activation(x Wᵀ + b)` as one op, so that a backend can activate what it has in its registers. What lies between is never stored: the
@@ -26,10 +30,18 @@ export const linearActivationOp: Op<LinearActivationAttrs> = /* @__PURE__ */ def
   save: ([x, weight], [y]) => [x, weight, y],
   vjp({ needs, cotangents: [g], saved: [x, weight, y], attrs: { activation } }) {
     if (g === undefined) return needs.map(() => undefined);
-    const grads = dispatch(linearGradOp, [activations[activation].slope(g, y), x, weight], { needs });
+    const grads = dispatch(linearActivationGradOp, [g, x, weight, y], { needs, activation });
     let next = 0;
     return needs.map((needed) => (needed ? grads[next++] : undefined));
   },
+});
+
+/** The gradients of `linearActivation`, as those of `linearGrad`, from that of its result y. */
+export const linearActivationGradOp: Op<LinearActivationGradAttrs> = defineOp<LinearActivationGradAttrs>({
+  name: 'linearActivationGrad',
+  infer: (inputs, attrs) => linearGradOp.infer?.(inputs, attrs, []) ?? [],
+  compose: ([g, x, weight, y], { needs, activation }) =>
+    dispatch(linearGradOp, [activations[activation].slope(g, y), x, weight], { needs }),
 });
 
 /**

@@ -106,6 +106,11 @@ const plain = { maximize: false };
 const sgd = { nesterov: false, maximize: false, momentum: false, first: false };
 const few = [[0], [1], []]; // prettier-ignore
 
+const linearActivations: Sample[] = [
+  sample([real([0, 3]), real([2, 3]), real([2])], (x, w, b) => dispatchOne(F.linearActivationOp, [x, w, b], { activation: 'relu' })),
+  sample([real([1, 1]), real([1, 1]), real([1])], (x, w, b) => dispatchOne(F.linearActivationOp, [x, w, b], { activation: 'tanh' })),
+];
+
 export const edges = {
   expand: of((x) => x.expand(1), [1]),
   permute: of((x) => x.permute(), []),
@@ -157,10 +162,8 @@ export const edges = {
 
   linear: [sample([real([1]), real([1, 1]), real([1])], (x, w, b) => linear(x, w, b))],
   linearGrad: [sample([real([0, 3]), real([2, 3]), real([2])], (x, w, b) => linear(x, w, b))],
-  linearActivation: [
-    sample([real([0, 3]), real([2, 3]), real([2])], (x, w, b) => dispatchOne(F.linearActivationOp, [x, w, b], { activation: 'relu' })),
-    sample([real([1, 1]), real([1, 1]), real([1])], (x, w, b) => dispatchOne(F.linearActivationOp, [x, w, b], { activation: 'tanh' })),
-  ],
+  linearActivation: linearActivations,
+  linearActivationGrad: linearActivations,
   mseLoss: squaredErrors,
   mseLossGrad: squaredErrors,
   binaryCrossEntropy: [[0], [1]].map((shape) =>

@@ -134,6 +134,11 @@ const batchNorms: Sample[] = [
   sample([real([2, 2, 2, 2]), real([2])], (x, weight) => F.batchNorm(x, null, null, weight, null, true).square()),
 ];
 
+const linearActivations: Sample[] = (['relu', 'sigmoid', 'tanh'] as const).flatMap((activation) => [
+  sample([real([2, 3]), real([4, 3]), real([4])], (x, w, b) => dispatchOne(F.linearActivationOp, [x, w, b], { activation })),
+  sample([real([2, 2, 3]), real([2, 3])], (x, w) => dispatchOne(F.linearActivationOp, [x, w], { activation })),
+]);
+
 export const networks = {
   matmul: [
     sample([real([2, 3]), real([3, 2])], (a, b) => a.matmul(b)),
@@ -154,10 +159,8 @@ export const networks = {
     sample([real([2, 2, 3]), real([2, 3])], (x, w) => linear(x, w)),
     sample([real([1, 1]), real([1, 1]), real([1])], (x, w, b) => linear(x, w, b)),
   ],
-  linearActivation: (['relu', 'sigmoid', 'tanh'] as const).flatMap((activation) => [
-    sample([real([2, 3]), real([4, 3]), real([4])], (x, w, b) => dispatchOne(F.linearActivationOp, [x, w, b], { activation })),
-    sample([real([2, 2, 3]), real([2, 3])], (x, w) => dispatchOne(F.linearActivationOp, [x, w], { activation })),
-  ]),
+  linearActivation: linearActivations,
+  linearActivationGrad: linearActivations,
   mseLoss: squaredErrors,
   mseLossGrad: squaredErrors,
   linear: [
