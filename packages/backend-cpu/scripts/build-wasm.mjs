@@ -26,14 +26,13 @@ const small = new Set(
   ['convert', 'copy', 'create', 'elementwise', 'indexing', 'matmul', 'scan', 'sort'].map((name) => `kernels/${name}.cc`),
 );
 /** Files whose loops the compiler finds by itself; -O3 would copy them for every case. */
-const plain = new Set(['binary', 'product', 'reduce', 'unary'].map((name) => `kernels/${name}.cc`));
+const plain = new Set(['binary', 'unary'].map((name) => `kernels/${name}.cc`));
 /** Files whose loops are written with vectors, or call those that are: unrolling and inlining gain them little beside their size. */
-const written = new Set(
-  ['attention', 'convolution', 'convolutionPool', 'gru', 'loss', 'optimizer', 'pooling', 'recurrent', 'softmax'].map(
-    (name) => `kernels/${name}.cc`,
-  ),
-);
-const extra = (file) => (small.has(file) ? ['-O2', '-fno-vectorize'] : written.has(file) ? ['-Os'] : plain.has(file) ? ['-O2'] : []);
+const written = new Set(['loss', 'optimizer', 'pooling', 'product', 'reduce', 'softmax'].map((name) => `kernels/${name}.cc`));
+/** Files that lead to loops of others, in product.cc above all: everything in them is made small. */
+const leading = new Set(['attention', 'convolution', 'convolutionPool', 'gru', 'recurrent'].map((name) => `kernels/${name}.cc`));
+const extra = (file) =>
+  small.has(file) ? ['-O2', '-fno-vectorize'] : leading.has(file) ? ['-Oz'] : written.has(file) ? ['-Os'] : plain.has(file) ? ['-O2'] : [];
 
 export async function buildWasm(clang) {
   const folder = `${root}build/wasm-${process.pid}/`;
