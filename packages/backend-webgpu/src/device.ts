@@ -3,7 +3,8 @@ import { openGpu, type GpuInfo, type WebGpuOptions } from './gpu.ts';
 import { requiredKernels } from './kernels/index.ts';
 import { optionalKernels } from './optional/index.ts';
 import { BufferPool, type Block, type Region } from './pool.ts';
-import { CommandQueue, slots, type Counters } from './queue.ts';
+import type { Counters } from './commands.ts';
+import { CommandQueue, slots } from './queue.ts';
 import type { Machine } from './shader.ts';
 import { startTimer } from './timing.ts';
 

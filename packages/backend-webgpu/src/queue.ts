@@ -1,59 +1,16 @@
-import { DeviceError, IndexError, OutOfMemoryError, ValueError, type FlambeauError } from '@flambeau/core';
+import { DeviceError, OutOfMemoryError, type FlambeauError } from '@flambeau/core';
+import { BindGroups } from './bindGroups.ts';
+import type { Binding, Command, Complaint, Counters, Dispatch, Piece } from './commands.ts';
+import { Complaints } from './complaints.ts';
 import { DeviceLostError } from './errors.ts';
-import { parameterBytes, PipelineCache, type Access, type Pipeline } from './pipelines.ts';
+import { parameterBytes, PipelineCache } from './pipelines.ts';
 import type { Region } from './pool.ts';
 import type { Timestamps } from './timing.ts';
 
 /** Dispatches of one submission, at most. */
-export const slots = 32;
-/** Dispatches after which a task submits for the first time, so that the GPU begins while the rest is still being recorded. */
+export const slots = 64;
+/** Commands after a read that are submitted by themselves: the GPU has nothing to do then, and begins while the rest is still being recorded. */
 const first = 4;
-
-/** A part of a buffer as a shader binds it; the whole of it where no bytes are named. */
-export interface Binding {
-  readonly region: Region;
-  readonly access: Access;
-  readonly from?: number;
-  readonly size?: number;
-}
-
-/** A program with the numbers of one call, ready to be recorded. */
-export interface Dispatch {
-  readonly pipeline: Pipeline;
-  readonly bindings: readonly Binding[];
-  readonly words: readonly number[];
-  readonly groups: readonly [number, number];
-}
-
-/** A piece of a buffer that is read. */
-export interface Piece {
-  readonly region: Region;
-  readonly offset: number;
-  readonly length: number;
-}
-
-/** Values that a kernel refuses: what the error says when the device found one. */
-export interface Complaint {
-  readonly kind: 'index' | 'division';
-  readonly op: string;
-  readonly expected: string;
-}
-
-/** How much was asked of the GPU since it was opened. */
-export interface Counters {
-  readonly dispatches: number;
-  readonly submissions: number;
-  /** Pipelines that were compiled. */
-  readonly pipelines: number;
-}
-
-type Command =
-  | { readonly kind: 'dispatch'; readonly call: Dispatch; readonly run: number | undefined }
-  | { readonly kind: 'write'; readonly region: Region; readonly offset: number; readonly bytes: Uint8Array<ArrayBuffer> }
-  | { readonly kind: 'copy'; readonly from: Region; readonly to: Region; readonly bytes: number }
-  | { readonly kind: 'read'; readonly pieces: readonly Piece[]; readonly done: (staging: GPUBuffer) => void }
-  | { readonly kind: 'host'; readonly run: () => Promise<void> }
-  | { readonly kind: 'destroy'; readonly region: Region };
 
 /**
  * Records commands in the order in which they are asked for, and encodes them as soon as their pipelines are compiled. They are submitted
@@ -69,7 +26,7 @@ export class CommandQueue {
   private pending: Command[] = [];
   private waiting = false;
   private scheduled = false;
-  /** True once this task has submitted something. */
+  /** True once something was submitted since the last read. */
   private begun = false;
   private deferred: (() => void) | undefined;
   /** Called when what a task has recorded is submitted. */
@@ -82,9 +39,8 @@ export class CommandQueue {
   private readonly parameters = new Int32Array((slots * parameterBytes) / 4);
   private readonly uniforms: GPUBuffer;
   private readonly flags: Region;
-  private readonly complaints: Complaint[] = [];
-  private readonly complaintIds = new Map<string, number>();
-  private readonly bindGroups = new Map<string, GPUBindGroup>();
+  private readonly complaints = new Complaints();
+  private readonly bindGroups: BindGroups;
   private readonly staging: GPUBuffer[] = [];
 
   constructor(device: GPUDevice) {
@@ -92,6 +48,7 @@ export class CommandQueue {
     this.pipelines = new PipelineCache(device, (error) => (this.failure ??= error));
     // GPUBufferUsage: MAP_READ 1, COPY_SRC 4, COPY_DST 8, UNIFORM 64, STORAGE 128.
     this.uniforms = device.createBuffer({ size: slots * parameterBytes, usage: 64 | 8 });
+    this.bindGroups = new BindGroups(device, this.uniforms);
     this.flags = { buffer: device.createBuffer({ size: 256, usage: 4 | 8 | 128 }), size: 256, id: -1, home: [] };
     void device.lost.then(({ reason, message }) => {
       this.failure = new DeviceLostError({
@@ -114,12 +71,7 @@ export class CommandQueue {
 
   /** The number under which a kernel reports values that it refuses. */
   complaint(complaint: Complaint): number {
-    const key = `${complaint.kind} ${complaint.op} ${complaint.expected}`;
-    const known = this.complaintIds.get(key);
-    if (known !== undefined) return known;
-    this.complaints.push(complaint);
-    this.complaintIds.set(key, this.complaints.length);
-    return this.complaints.length;
+    return this.complaints.codeOf(complaint);
   }
 
   /** The buffer in which kernels report them. */
@@ -233,7 +185,6 @@ export class CommandQueue {
     this.scheduled = true;
     queueMicrotask(() => {
       this.scheduled = false;
-      this.begun = false;
       this.flush();
       this.onTaskEnd?.();
     });
@@ -316,30 +267,9 @@ export class CommandQueue {
     }
     this.pass ??= this.encoder.beginComputePass();
     this.pass.setPipeline(compiled);
-    this.pass.setBindGroup(0, this.bindGroup(pipeline, bindings), [at]);
+    this.pass.setBindGroup(0, this.bindGroups.of(pipeline, bindings), [at]);
     this.pass.dispatchWorkgroups(groups[0], groups[1]);
     this.recorded++;
-  }
-
-  private bindGroup({ layout, id }: Pipeline, bindings: readonly Binding[]): GPUBindGroup {
-    let key = String(id);
-    for (const { region, from, size } of bindings) key += from === undefined ? `,${region.id}` : `,${region.id}:${from}+${size}`;
-    const known = this.bindGroups.get(key);
-    if (known !== undefined) return known;
-    // Forgotten all at once when there are many: most belong to buffers of one size that took turns.
-    if (this.bindGroups.size > 8192) this.bindGroups.clear();
-    const made = this.device.createBindGroup({
-      layout,
-      entries: [
-        { binding: 0, resource: { buffer: this.uniforms, size: parameterBytes } },
-        ...bindings.map(({ region, from, size }, i) => ({
-          binding: i + 1,
-          resource: from === undefined || size === undefined ? { buffer: region.buffer } : { buffer: region.buffer, offset: from, size },
-        })),
-      ],
-    });
-    this.bindGroups.set(key, made);
-    return made;
   }
 
   private submit(): void {
@@ -376,6 +306,7 @@ export class CommandQueue {
     const staging = await new Promise<GPUBuffer>((done) => {
       this.record({ kind: 'read', pieces, done });
       this.flush();
+      this.begun = false;
     });
     return this.take(staging, pieces);
   }
@@ -418,9 +349,7 @@ export class CommandQueue {
   private checkFlags([code, value]: Int32Array): void {
     if (code === 0) return;
     this.device.queue.writeBuffer(this.flags.buffer, 0, new Uint8Array(16));
-    const { kind, op, expected } = this.complaints[code - 1];
-    if (kind === 'index') throw new IndexError({ op, expected, received: String(value) });
-    throw new ValueError({ op, expected, received: '0', hint: 'Cast to float32 for infinities.' });
+    throw this.complaints.errorOf(code, value);
   }
 
   /** Resolves when everything is done. */

@@ -3,7 +3,8 @@ import { mathHelpers } from './functions.ts';
 import { LimitError } from './errors.ts';
 import { parameterBytes, type Access } from './pipelines.ts';
 import type { Region } from './pool.ts';
-import type { Binding, CommandQueue, Complaint } from './queue.ts';
+import type { Binding, Complaint } from './commands.ts';
+import type { CommandQueue } from './queue.ts';
 
 const scratch = new Float32Array(1);
 const scratchBits = new Int32Array(scratch.buffer);
