@@ -25,26 +25,31 @@ FLAMBEAU_INLINE int threadsOf(const ErrorSlot& slot) {
 template <class Body>
 FLAMBEAU_INLINE void share(const ErrorSlot& slot, int64_t chunks, double work, const Body& body) {
 #if !defined(__wasm__)
+  struct Call {
+    const Body& body;
+    int64_t chunks, bundles;
+    /** One piece of code for any number of threads, for there are many bodies. */
+    FLAMBEAU_NOINLINE static void some(const Body& body, int64_t from, int64_t end, int worker) {
+      for (int64_t chunk = from; chunk < end; chunk++) body(chunk, worker);
+    }
+    static void run(void* context, int64_t bundle, int worker) {
+      const Call& call = *(const Call*)context;
+      some(call.body, call.chunks * bundle / call.bundles, call.chunks * (bundle + 1) / call.bundles, worker);
+    }
+  };
   const int threads = chunks > 1 && work >= worthSharing ? threadsOf(slot) : 1;
   if (threads > 1) {
-    struct Call {
-      const Body& body;
-      int64_t chunks, bundles;
-      static void run(void* context, int64_t bundle, int worker) {
-        const Call& call = *(const Call*)context;
-        const int64_t end = call.chunks * (bundle + 1) / call.bundles;
-        for (int64_t chunk = call.chunks * bundle / call.bundles; chunk < end; chunk++) call.body(chunk, worker);
-      }
-    };
     const int64_t most = 16 * threads;
     Call call = {body, chunks, chunks < most ? chunks : most};
     slot.parallel->run(slot.parallel, call.bundles, Call::run, &call);
-    return;
+  } else {
+    Call::some(body, 0, chunks, 0);
   }
-#endif
+#else
   (void)slot;
   (void)work;
   for (int64_t chunk = 0; chunk < chunks; chunk++) body(chunk, 0);
+#endif
 }
 
 /** Calls body(from, end) for portions of n elements, of which each takes as long as `work` operations; a portion begins at a whole vector. */

@@ -49,11 +49,15 @@ void copyPast(const float* from, float* to, int64_t count) {
   for (; i < count; i++) to[i] = from[i];
 }
 
-/** As transposeBlocks for words whose input rows lie side by side: strips of rows, which threads share. */
-void transposeWords(const ErrorSlot& slot, const float* from, int64_t fromColumn, float* to, int64_t toRow, int64_t rows, int64_t columns) {
+/** Elements that a thread takes at once, and what moving one counts as. */
+constexpr int64_t portion = 16384;
+constexpr double elementWork = 16;
+
+/** As transposeBlocks for words whose input rows lie side by side: strips of rows, which threads may share. */
+void transposeWords(const ErrorSlot& slot, const float* from, int64_t fromColumn, float* to, int64_t toRow, int64_t rows, int64_t columns, bool shared) {
   constexpr int64_t strip = 16, width = 64;
   const bool past = rows * columns * 4 >= pastCaches;
-  share(slot, (rows + strip - 1) / strip, (double)rows * (double)columns * 16, [&](int64_t chunk, int) {
+  share(slot, (rows + strip - 1) / strip, shared ? elementWork * (double)(rows * columns) : 0, [&](int64_t chunk, int) {
     const int64_t r0 = chunk * strip, count = rows - r0 < strip ? rows - r0 : strip;
     if (!past) {
       transposeInto(from + r0, fromColumn, columns, count, to + r0 * toRow, toRow);
@@ -87,29 +91,55 @@ void moveStrided(const ErrorSlot& slot, int size, const Loop<2>& loop, char* out
     for (int d = 0; d < last; d++) {
       if (d == close) continue;
       rest.shape[rest.rank] = loop.shape[d];
+      rest.count *= loop.shape[d];
       rest.strides[0][rest.rank] = loop.strides[0][d];
       rest.strides[1][rest.rank] = loop.strides[1][d];
       rest.rank++;
     }
     const int64_t fromRow = loop.strides[1][close], fromColumn = loop.strides[1][last], toRow = loop.strides[0][close], rows = loop.shape[close];
-    Odometer<2> outer(rest, rest.rank);
-    do {
-      const char* from = x + outer.offset[1] * size;
-      char* to = out + outer.offset[0] * size;
-      if (size == 4 && fromRow == 1) transposeWords(slot, (const float*)from, fromColumn, (float*)to, toRow, rows, columns);
-      else if (size == 4) transposeBlocks((const uint32_t*)from, fromColumn, (uint32_t*)to, toRow, rows, columns, fromRow);
-      else if (size == 8) transposeBlocks((const uint64_t*)from, fromColumn, (uint64_t*)to, toRow, rows, columns, fromRow);
-      else if (size == 2) transposeBlocks((const uint16_t*)from, fromColumn, (uint16_t*)to, toRow, rows, columns, fromRow);
-      else transposeBlocks((const uint8_t*)from, fromColumn, (uint8_t*)to, toRow, rows, columns, fromRow);
-    } while (outer.next());
+    // Threads share the matrices, or where there is one its strips.
+    const int64_t each = portion / (rows * columns) + 1;
+    share(slot, (rest.count + each - 1) / each, rest.count > 1 ? elementWork * (double)loop.count : 0, [&](int64_t part, int) {
+      int64_t at = part * each;
+      const int64_t end = at + each < rest.count ? at + each : rest.count;
+      Odometer<2> outer(rest, rest.rank, at);
+      do {
+        const char* from = x + outer.offset[1] * size;
+        char* to = out + outer.offset[0] * size;
+        if (size == 4 && fromRow == 1) transposeWords(slot, (const float*)from, fromColumn, (float*)to, toRow, rows, columns, rest.count == 1);
+        else if (size == 4) transposeBlocks((const uint32_t*)from, fromColumn, (uint32_t*)to, toRow, rows, columns, fromRow);
+        else if (size == 8) transposeBlocks((const uint64_t*)from, fromColumn, (uint64_t*)to, toRow, rows, columns, fromRow);
+        else if (size == 2) transposeBlocks((const uint16_t*)from, fromColumn, (uint16_t*)to, toRow, rows, columns, fromRow);
+        else transposeBlocks((const uint8_t*)from, fromColumn, (uint8_t*)to, toRow, rows, columns, fromRow);
+        outer.next();
+      } while (++at < end);
+    });
     return;
   }
-  const bool plane = loop.rank > 1;
-  Odometer<2> outer(loop, plane ? loop.rank - 2 : 0);
-  do {
-    moveBlock(size, x + outer.offset[1] * size, plane ? loop.strides[1][last - 1] : 0, loop.strides[1][last], out + outer.offset[0] * size,
-              plane ? loop.strides[0][last - 1] : 0, loop.strides[0][last], plane ? loop.shape[last - 1] : 1, columns);
-  } while (outer.next());
+  const int64_t xStep = loop.strides[1][last], outStep = loop.strides[0][last];
+#if !defined(__wasm__)
+  if (last == 0) {
+    shareElements(slot, columns, elementWork, [=](int64_t from, int64_t end) {
+      moveBlock(size, x + from * xStep * size, 0, xStep, out + from * outStep * size, 0, outStep, 1, end - from);
+    });
+    return;
+  }
+#endif
+  // Rows of all matrices in portions.
+  const bool plane = last > 0;
+  const int64_t rows = plane ? loop.shape[last - 1] : 1, total = loop.count / columns, each = portion / columns + 1;
+  const int64_t xRow = plane ? loop.strides[1][last - 1] : 0, outRow = plane ? loop.strides[0][last - 1] : 0;
+  share(slot, (total + each - 1) / each, elementWork * (double)loop.count, [&](int64_t part, int) {
+    int64_t row = part * each;
+    const int64_t end = row + each < total ? row + each : total;
+    Odometer<2> outer(loop, plane ? last - 1 : 0, row / rows);
+    do {
+      const int64_t from = row % rows, some = rows - from < end - row ? rows - from : end - row;
+      moveBlock(size, x + (outer.offset[1] + from * xRow) * size, xRow, xStep, out + (outer.offset[0] + from * outRow) * size, outRow, outStep, some, columns);
+      row += some;
+      outer.next();
+    } while (row < end);
+  });
 }
 
 }  // namespace

@@ -8,7 +8,7 @@ namespace {
 /** Elements that a buffer holds. */
 constexpr int64_t chunk = 512;
 /** Elements that a thread takes at once, where threads share an operation. */
-constexpr int64_t portion = 65536;
+constexpr int64_t portion = 16384;
 
 FLAMBEAU_INLINE bool liesPacked(const Side& side) {
   return side.packed == bytes ? true : isNative(side.dtype, side.packed);

@@ -1,5 +1,6 @@
 // Layer normalization and its gradient, in float32.
 #include "../command.h"
+#include "../parallel.h"
 #include "../simd.h"
 
 namespace FLAMBEAU_NAMESPACE {
@@ -50,17 +51,19 @@ static void normalizeRow(const float* x, const float* weight, const float* bias,
 }
 
 /** rows, n, eps; x, weight or 0, bias or 0; y, mean, rstd. The variance is of differences from the mean: nothing cancels. */
-int layerNorm(const double* command, ErrorSlot&) {
+int layerNorm(const double* command, ErrorSlot& slot) {
   Reader read(command);
   const int64_t rows = read.integer(), n = read.integer();
   const double eps = read.number();
-  const float* x = read.pointer<const float>();
+  const float* xs = read.pointer<const float>();
   const float* weight = read.pointer<const float>();
   const float* bias = read.pointer<const float>();
-  float* y = read.pointer<float>();
+  float* ys = read.pointer<float>();
   float* means = read.pointer<float>();
   float* rstds = read.pointer<float>();
-  for (int64_t r = 0; r < rows; r++, x += n, y += n) {
+  share(slot, rows, 32.0 * (double)(rows * n), [=](int64_t r, int) {
+    const float* x = xs + r * n;
+    float* y = ys + r * n;
     const float mean = sumOver(n, [=](int64_t i, int64_t count) { return loadZeros(x + i, count); }) / (float)n;
     const float squares = sumOver(n, [=](int64_t i, int64_t count) {
       const Vf d = inside(loadZeros(x + i, count) - mean, count);
@@ -72,7 +75,7 @@ int layerNorm(const double* command, ErrorSlot&) {
     if (weight != nullptr && bias != nullptr) normalizeRow<true, true>(x, weight, bias, y, n, mean, rstd);
     else if (weight != nullptr) normalizeRow<true, false>(x, weight, bias, y, n, mean, rstd);
     else normalizeRow<false, false>(x, weight, bias, y, n, mean, rstd);
-  }
+  });
   return ok;
 }
 
@@ -89,14 +92,19 @@ struct RowGrads {
   float* dbias;
 };
 
-/** `rows` rows at once, so that dweight and dbias are read and written once for all of them. */
-template <int rows, bool weighted> static void layerNormGradRows(const RowGrads& at) {
+/** `rows` rows from `first` at once, so that dweight and dbias are read and written once for all of them. */
+template <int rows, bool weighted> static void layerNormGradRows(const RowGrads& at, int64_t first) {
   const int64_t n = at.n;
+  const float* gs = at.g + first * n;
+  const float* xs = at.x + first * n;
+  const float* means = at.means + first;
+  const float* rstds = at.rstds + first;
+  float* dx = at.dx + first * n;
   float meanH[rows], meanHZ[rows];
   for (int r = 0; r < rows; r++) {
-    const float* g = at.g + r * n;
-    const float* x = at.x + r * n;
-    const float mean = at.means[r], rstd = at.rstds[r];
+    const float* g = gs + r * n;
+    const float* x = xs + r * n;
+    const float mean = means[r], rstd = rstds[r];
     Vf sumH = Vf{}, sumHZ = Vf{};
     const auto step = [&](int64_t i, int64_t count) __attribute__((always_inline)) {
       Vf h = loadZeros(g + i, count);
@@ -114,9 +122,9 @@ template <int rows, bool weighted> static void layerNormGradRows(const RowGrads&
     Vf sumZ = Vf{}, sumG = Vf{};
     const Vf weight = weighted ? loadZeros(at.weight + i, count) : Vf{};
     for (int r = 0; r < rows; r++) {
-      const Vf g = loadZeros(at.g + r * n + i, count), z = (loadZeros(at.x + r * n + i, count) - at.means[r]) * at.rstds[r];
+      const Vf g = loadZeros(gs + r * n + i, count), z = (loadZeros(xs + r * n + i, count) - means[r]) * rstds[r];
       const Vf h = weighted ? g * weight : g;
-      storeSome(at.dx + r * n + i, at.rstds[r] * (h - meanH[r] - z * meanHZ[r]), count);
+      storeSome(dx + r * n + i, rstds[r] * (h - meanH[r] - z * meanHZ[r]), count);
       sumZ += g * z;
       sumG += g;
     }
@@ -129,10 +137,10 @@ template <int rows, bool weighted> static void layerNormGradRows(const RowGrads&
 }
 
 /**
- * rows, n; g, x, mean, rstd, weight or 0; dx, dweight or 0, dbias or 0. With z = (x - mean)·rstd and h = g·weight:
- * dx = rstd·(h - mean(h) - z·mean(h·z)), dweight = Σ g·z, dbias = Σ g over rows.
+ * rows, n; g, x, mean, rstd, weight or 0; dx, dweight or 0, dbias or 0; parts of the rows, scratch [parts, 2, n]. With z = (x - mean)·rstd and
+ * h = g·weight: dx = rstd·(h - mean(h) - z·mean(h·z)), dweight = Σ g·z, dbias = Σ g over rows, each part of which has sums of its own.
  */
-int layerNormGrad(const double* command, ErrorSlot&) {
+int layerNormGrad(const double* command, ErrorSlot& slot) {
   Reader read(command);
   const int64_t rows = read.integer(), n = read.integer();
   RowGrads at;
@@ -145,20 +153,28 @@ int layerNormGrad(const double* command, ErrorSlot&) {
   at.dx = read.pointer<float>();
   at.dweight = read.pointer<float>();
   at.dbias = read.pointer<float>();
-  if (at.dweight != nullptr) memset(at.dweight, 0, (size_t)n * 4);
-  if (at.dbias != nullptr) memset(at.dbias, 0, (size_t)n * 4);
-  for (int64_t r = 0; r < rows;) {
-    const bool four = FLAMBEAU_LANES >= 8 && r + 4 <= rows;
-    if (at.weight != nullptr) (four ? layerNormGradRows<FLAMBEAU_LANES >= 8 ? 4 : 1, true> : layerNormGradRows<1, true>)(at);
-    else (four ? layerNormGradRows<FLAMBEAU_LANES >= 8 ? 4 : 1, false> : layerNormGradRows<1, false>)(at);
-    const int64_t done = four ? 4 : 1;
-    r += done;
-    at.g += done * n;
-    at.x += done * n;
-    at.dx += done * n;
-    at.means += done;
-    at.rstds += done;
+  const int64_t parts = read.integer();
+  float* sums = read.pointer<float>();
+  share(slot, parts, 64.0 * (double)(rows * n), [=](int64_t part, int) {
+    const int64_t end = rows * (part + 1) / parts;
+    RowGrads some = at;
+    float* sum = sums + part * 2 * n;
+    memset(sum, 0, (size_t)n * 8);
+    if (at.dweight != nullptr) some.dweight = sum;
+    if (at.dbias != nullptr) some.dbias = sum + n;
+    for (int64_t r = rows * part / parts; r < end;) {
+      const bool four = FLAMBEAU_LANES >= 8 && r + 4 <= end;
+      if (at.weight != nullptr) (four ? layerNormGradRows<FLAMBEAU_LANES >= 8 ? 4 : 1, true> : layerNormGradRows<1, true>)(some, r);
+      else (four ? layerNormGradRows<FLAMBEAU_LANES >= 8 ? 4 : 1, false> : layerNormGradRows<1, false>)(some, r);
+      r += four ? 4 : 1;
+    }
+  });
+  for (int64_t part = 1; part < parts; part++) {
+    FLAMBEAU_SCALAR
+    for (int64_t i = 0; i < 2 * n; i++) sums[i] += sums[part * 2 * n + i];
   }
+  if (at.dweight != nullptr) memcpy(at.dweight, sums, (size_t)n * 4);
+  if (at.dbias != nullptr) memcpy(at.dbias, sums + n, (size_t)n * 4);
   return ok;
 }
 

@@ -280,13 +280,14 @@ void run(const ErrorSlot& slot, const Job& job, int reduction) {
   }
 
   if (columns > 1 && magnitude(columnStride) < magnitude(rowStride)) {
-    // The kept elements lie closer together than the reduced ones: many totals at a time.
+    // The kept elements lie closer together than the reduced ones: many totals at a time, fewer where threads are to find enough of them.
+    const int64_t width = work < worthSharing ? chunk : chunk / 4;
     Odometer<2> outer(kept, keptLast);
     do {
-      share(slot, (columns + chunk - 1) / chunk, work, [&](int64_t part, int) {
+      share(slot, (columns + width - 1) / width, work, [&](int64_t part, int) {
         alignas(64) int64_t totals[chunk];
         alignas(64) char buffer[chunk * 8];
-        const int64_t c = part * chunk, n = columns - c < chunk ? columns - c : chunk;
+        const int64_t c = part * width, n = columns - c < width ? columns - c : width;
         for (int64_t j = 0; j < n; j++) totals[j] = start;
         if (reduced.count > 0) {
           Odometer<1> inner(reduced, reducedLast);

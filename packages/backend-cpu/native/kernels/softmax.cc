@@ -1,6 +1,7 @@
 // Softmax and its logarithm along one dimension, their gradients, and cross-entropy of classes, in float32.
 // A tensor is seen as [outer, n, inner]; the sums run over n. With inner 1 a row is contiguous, else neighbouring lanes are neighbouring rows.
 #include "../command.h"
+#include "../parallel.h"
 #include "../quickMath.h"
 
 namespace FLAMBEAU_NAMESPACE {
@@ -112,17 +113,21 @@ static void softmaxLanes(const float* x, float* out, int64_t n, int64_t step, in
 /** Rows up to this are turned, so that a lane holds a row: a vector of one row would be almost empty. */
 constexpr int64_t shortRow = 32;
 
-static void softmaxRows(const float* x, float* out, int64_t rows, int64_t n, bool logarithm) {
+/** Reading, the exponential, and dividing, for each element. */
+constexpr double softmaxWork = 64;
+
+static void softmaxRows(const ErrorSlot& slot, const float* x, float* out, int64_t rows, int64_t n, bool logarithm) {
+  const double work = softmaxWork * (double)(rows * n);
   if (n > shortRow || rows == 1) {
-    for (int64_t r = 0; r < rows; r++) {
+    share(slot, rows, work, [=](int64_t r, int) {
       if (logarithm) logSoftmaxRow(x + r * n, out + r * n, n);
       else softmaxRow(x + r * n, out + r * n, n);
-    }
+    });
     return;
   }
-  alignas(64) float block[shortRow * W];
-  for (int64_t first = 0; first < rows; first += W) {
-    const int64_t count = rows - first < W ? rows - first : W;
+  share(slot, (rows + W - 1) / W, work, [=](int64_t chunk, int) {
+    alignas(64) float block[shortRow * W];
+    const int64_t first = chunk * W, count = rows - first < W ? rows - first : W;
     const float* from = x + first * n;
     float* to = out + first * n;
     if (count < W)
@@ -132,67 +137,76 @@ static void softmaxRows(const float* x, float* out, int64_t rows, int64_t n, boo
     softmaxLanes(block, block, n, W, W, logarithm);
     for (int64_t r = 0; r < count; r++)
       for (int64_t i = 0; i < n; i++) to[r * n + i] = block[i * W + r];
-  }
+  });
 }
 
 /** flag logarithm; outer, n, inner; x, out. */
-int softmax(const double* command, ErrorSlot&) {
+int softmax(const double* command, ErrorSlot& slot) {
   Reader read(command);
   const bool logarithm = read.flag();
   const int64_t outer = read.integer(), n = read.integer(), inner = read.integer();
   const float* x = read.pointer<const float>();
   float* out = read.pointer<float>();
   if (inner == 1) {
-    softmaxRows(x, out, outer, n, logarithm);
+    softmaxRows(slot, x, out, outer, n, logarithm);
     return ok;
   }
-  for (int64_t o = 0; o < outer; o++, x += n * inner, out += n * inner)
-    for (int64_t i = 0; i < inner; i += W) softmaxLanes(x + i, out + i, n, inner, inner - i < W ? inner - i : W, logarithm);
+  const int64_t groups = (inner + W - 1) / W;
+  share(slot, outer * groups, softmaxWork * (double)(outer * n * inner), [=](int64_t group, int) {
+    const int64_t i = group % groups * W, at = group / groups * n * inner + i;
+    softmaxLanes(x + at, out + at, n, inner, inner - i < W ? inner - i : W, logarithm);
+  });
   return ok;
 }
 
+/** The gradient of a contiguous row. */
+static void softmaxGradRow(const float* g, const float* y, float* out, int64_t n, bool logarithm) {
+  float total = 0;
+  int64_t i = 0;
+  if (logarithm) {
+    total = totalOf(g, n);
+    for (; i < n; i += W) {
+      const int64_t rest = n - i;
+      const Vf e = vexp(rest >= W ? load(y + i) : loadPart(y + i, rest)) * total;
+      if (rest >= W) store(out + i, load(g + i) - e);
+      else storePart(out + i, loadPart(g + i, rest) - e, rest);
+    }
+    return;
+  }
+  Vf sum = Vf{};
+  for (; i + W <= n; i += W) sum += load(g + i) * load(y + i);
+  total = sumLanes(sum);
+  for (; i < n; i++) total += g[i] * y[i];
+  for (i = 0; i < n; i++) out[i] = y[i] * (g[i] - total);
+}
+
+/** The same for `count` neighbouring lanes, `step` apart along n. */
+static void softmaxGradLanes(const float* g, const float* y, float* out, int64_t n, int64_t step, int64_t count, bool logarithm) {
+  Vf total = Vf{};
+  for (int64_t i = 0; i < n; i++) {
+    const Vf slope = loadPart(g + i * step, count);
+    total += logarithm ? slope : slope * loadPart(y + i * step, count);
+  }
+  for (int64_t i = 0; i < n; i++) {
+    const Vf slope = loadPart(g + i * step, count), value = loadPart(y + i * step, count);
+    storePart(out + i * step, logarithm ? slope - vexp(value) * total : value * (slope - total), count);
+  }
+}
+
 /** flag logarithm; outer, n, inner; g, y, out. y·(g - Σ g·y), or g - exp(y)·Σ g for the logarithm. */
-int softmaxGrad(const double* command, ErrorSlot&) {
+int softmaxGrad(const double* command, ErrorSlot& slot) {
   Reader read(command);
   const bool logarithm = read.flag();
   const int64_t outer = read.integer(), n = read.integer(), inner = read.integer();
   const float* g = read.pointer<const float>();
   const float* y = read.pointer<const float>();
   float* out = read.pointer<float>();
-  for (int64_t o = 0; o < outer; o++, g += n * inner, y += n * inner, out += n * inner) {
-    if (inner == 1) {
-      float total = 0;
-      int64_t i = 0;
-      if (logarithm) {
-        total = totalOf(g, n);
-        for (; i < n; i += W) {
-          const int64_t rest = n - i;
-          const Vf e = vexp(rest >= W ? load(y + i) : loadPart(y + i, rest)) * total;
-          if (rest >= W) store(out + i, load(g + i) - e);
-          else storePart(out + i, loadPart(g + i, rest) - e, rest);
-        }
-      } else {
-        Vf sum = Vf{};
-        for (; i + W <= n; i += W) sum += load(g + i) * load(y + i);
-        total = sumLanes(sum);
-        for (; i < n; i++) total += g[i] * y[i];
-        for (i = 0; i < n; i++) out[i] = y[i] * (g[i] - total);
-      }
-      continue;
-    }
-    for (int64_t first = 0; first < inner; first += W) {
-      const int64_t count = inner - first < W ? inner - first : W;
-      Vf total = Vf{};
-      for (int64_t i = 0; i < n; i++) {
-        const Vf slope = loadPart(g + i * inner + first, count);
-        total += logarithm ? slope : slope * loadPart(y + i * inner + first, count);
-      }
-      for (int64_t i = 0; i < n; i++) {
-        const Vf slope = loadPart(g + i * inner + first, count), value = loadPart(y + i * inner + first, count);
-        storePart(out + i * inner + first, logarithm ? slope - vexp(value) * total : value * (slope - total), count);
-      }
-    }
-  }
+  const int64_t groups = (inner + W - 1) / W;
+  share(slot, outer * groups, softmaxWork * (double)(outer * n * inner), [=](int64_t group, int) {
+    const int64_t i = group % groups * W, at = group / groups * n * inner + i;
+    if (inner == 1) softmaxGradRow(g + at, y + at, out + at, n, logarithm);
+    else softmaxGradLanes(g + at, y + at, out + at, n, inner, inner - i < W ? inner - i : W, logarithm);
+  });
   return ok;
 }
 
@@ -224,7 +238,7 @@ int crossEntropy(const double* command, ErrorSlot& error) {
   }
   double total = 0;
   int64_t counted = 0;
-  softmaxRows(x, out, rows, n, true);
+  softmaxRows(error, x, out, rows, n, true);
   for (int64_t r = 0; r < rows; r++) {
     const int64_t label = labels[r];
     if (label == ignored) continue;
@@ -236,7 +250,7 @@ int crossEntropy(const double* command, ErrorSlot& error) {
 }
 
 /** rows, classes; flag mean; ignored class; g (one number), labels, flag int64, logProbabilities, out = (softmax - onehot)·g. */
-int crossEntropyGrad(const double* command, ErrorSlot&) {
+int crossEntropyGrad(const double* command, ErrorSlot& slot) {
   Reader read(command);
   const int64_t rows = read.integer(), n = read.integer();
   const bool mean = read.flag();
@@ -250,19 +264,19 @@ int crossEntropyGrad(const double* command, ErrorSlot&) {
   int64_t counted = 0;
   for (int64_t r = 0; r < rows; r++) counted += labels[r] != ignored;
   const float scale = mean ? *g / (float)counted : *g;
-  const int64_t all = rows * n;
-  int64_t i;
-  for (i = 0; i < all; i += W) {
-    const int64_t rest = all - i;
-    const Vf e = vexp(rest >= W ? load(y + i) : loadPart(y + i, rest)) * scale;
-    if (rest >= W) store(out + i, e);
-    else storePart(out + i, e, rest);
-  }
+  shareElements(slot, rows * n, 48, [=](int64_t from, int64_t end) {
+    for (int64_t i = from; i < end; i += W) {
+      const int64_t rest = end - i;
+      const Vf e = vexp(rest >= W ? load(y + i) : loadPart(y + i, rest)) * scale;
+      if (rest >= W) store(out + i, e);
+      else storePart(out + i, e, rest);
+    }
+  });
   for (int64_t r = 0; r < rows; r++, out += n) {
     const int64_t label = labels[r];
     if (label != ignored) out[label] -= scale;
     else
-      for (i = 0; i < n; i++) out[i] = 0;
+      for (int64_t i = 0; i < n; i++) out[i] = 0;
   }
   return ok;
 }

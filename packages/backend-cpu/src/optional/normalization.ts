@@ -30,9 +30,11 @@ export function normalizationKernels(engine: Engine): Record<string, OptionalKer
   const layerNormGrad: OptionalKernel = {
     accepts: arePlain,
     run([g, x, mean, rstd, weight], [dx, dWeight, dBias]) {
+      const rows = mean.count;
+      const columns = rows === 0 ? 0 : x.count / rows;
       command.begin(gradId);
-      command.number(mean.count);
-      command.number(mean.count === 0 ? 0 : x.count / mean.count);
+      command.number(rows);
+      command.number(columns);
       for (const input of [g, x, mean, rstd]) command.address(input);
       if (weight === undefined) command.number(0);
       else command.address(weight);
@@ -41,6 +43,10 @@ export function normalizationKernels(engine: Engine): Record<string, OptionalKer
       else command.address(dWeight);
       if (dBias === undefined) command.number(0);
       else command.address(dBias);
+      // Threads share parts of 32 rows and more.
+      const parts = Math.min(16, Math.max(1, rows >> 5));
+      command.number(parts);
+      command.scratch(4 * parts * 2 * columns);
       engine.run('layerNorm');
     },
   };
