@@ -5,6 +5,39 @@
 
 namespace FLAMBEAU_NAMESPACE {
 
+// The loops of Adam are functions of their own: what a lambda captures would be read again for each element, since the elements written might be
+// it, and g++ would make no vectors of that.
+
+/** The numbers of a step of Adam, as `adamSteps` describes them. */
+struct Adam {
+  float sign, decay, shrink, beta1, rest1, beta2, rest2, eps, rate, rootScale;
+};
+
+static void adamRun(Adam of, int64_t n, float* p, const float* g, float* m, float* v) {
+  FLAMBEAU_INDEPENDENT
+  for (int64_t i = 0; i < n; i++) {
+    const float slope = of.sign * g[i] + of.decay * p[i];
+    m[i] = of.beta1 * m[i] + of.rest1 * slope;
+    v[i] = of.beta2 * v[i] + of.rest2 * (slope * slope);
+    p[i] = of.shrink * p[i] - of.rate * (m[i] / (__builtin_sqrtf(v[i]) * of.rootScale + of.eps));
+  }
+}
+
+static void amsgradRun(Adam of, int64_t n, float* p, const float* g, float* m, float* v, float* largest) {
+#if defined(__wasm__)
+  FLAMBEAU_SCALAR  // seldom asked for, and its vectors would take a kilobyte
+#else
+  FLAMBEAU_INDEPENDENT
+#endif
+  for (int64_t i = 0; i < n; i++) {
+    const float slope = of.sign * g[i] + of.decay * p[i], top = largest[i];
+    m[i] = of.beta1 * m[i] + of.rest1 * slope;
+    v[i] = of.beta2 * v[i] + of.rest2 * (slope * slope);
+    largest[i] = top != top || top > v[i] ? top : v[i];
+    p[i] = of.shrink * p[i] - of.rate * (m[i] / (__builtin_sqrtf(largest[i]) * of.rootScale + of.eps));
+  }
+}
+
 /**
  * Adam and AdamW: m = b1·m + (1 - b1)·g, v = b2·v + (1 - b2)·g², p = p - rate·m / (sqrt(v)·rootScale + eps), with v's largest so far under amsgrad.
  * `shrink` multiplies p first (decoupled decay); `decay` adds decay·p to g; `sign` is -1 when climbing.
@@ -14,8 +47,8 @@ namespace FLAMBEAU_NAMESPACE {
 int adamSteps(const double* command, ErrorSlot& slot) {
   Reader read(command);
   const int64_t parameters = read.integer();
-  const float sign = (float)read.number(), decay = (float)read.number(), shrink = (float)read.number(), beta1 = (float)read.number();
-  const float rest1 = (float)read.number(), beta2 = (float)read.number(), rest2 = (float)read.number(), eps = (float)read.number();
+  const auto number = [&] { return (float)read.number(); };
+  Adam of = {number(), number(), number(), number(), number(), number(), number(), number(), 0, 0};
   for (int64_t parameter = 0; parameter < parameters; parameter++) {
     const int64_t n = read.integer();
     float* p = read.pointer<float>();
@@ -23,26 +56,11 @@ int adamSteps(const double* command, ErrorSlot& slot) {
     float* m = read.pointer<float>();
     float* v = read.pointer<float>();
     float* largest = read.pointer<float>();
-    const float rate = (float)read.number(), rootScale = (float)read.number();
-    shareElements(slot, n, 48, [=](int64_t from, int64_t end) {
-      if (largest == nullptr) {
-        FLAMBEAU_INDEPENDENT
-        for (int64_t i = from; i < end; i++) {
-          const float slope = sign * g[i] + decay * p[i];
-          m[i] = beta1 * m[i] + rest1 * slope;
-          v[i] = beta2 * v[i] + rest2 * (slope * slope);
-          p[i] = shrink * p[i] - rate * (m[i] / (__builtin_sqrtf(v[i]) * rootScale + eps));
-        }
-        return;
-      }
-      FLAMBEAU_INDEPENDENT
-      for (int64_t i = from; i < end; i++) {
-        const float slope = sign * g[i] + decay * p[i];
-        m[i] = beta1 * m[i] + rest1 * slope;
-        v[i] = beta2 * v[i] + rest2 * (slope * slope);
-        largest[i] = largest[i] != largest[i] || largest[i] > v[i] ? largest[i] : v[i];
-        p[i] = shrink * p[i] - rate * (m[i] / (__builtin_sqrtf(largest[i]) * rootScale + eps));
-      }
+    of.rate = number();
+    of.rootScale = number();
+    shareElements(slot, n, 48, [&](int64_t from, int64_t end) {
+      if (largest == nullptr) adamRun(of, end - from, p + from, g + from, m + from, v + from);
+      else amsgradRun(of, end - from, p + from, g + from, m + from, v + from, largest + from);
     });
   }
   return ok;
