@@ -168,11 +168,9 @@ function pullBack(node: Node, cotangents: readonly (Tensor | undefined)[], walk:
     if (needs[i]) needed = true;
   }
   if (!needed || op?.vjp === undefined) return;
-  const part = op.part?.(node.attrs);
-  const [edge] = edges;
-  if (part !== undefined && edge !== undefined && cotangents[0] !== undefined) {
+  if (op.part !== undefined && edges[0] !== undefined && cotangents[0] !== undefined) {
     if (isAnomalyDetected()) checkNaN(node, cotangents);
-    waitAsPart(edge, part, cotangents[0]);
+    waitAsPart(edges[0], op.part(node.attrs), cotangents[0]);
     return;
   }
   const context: VjpContext<unknown> = { needs, cotangents, saved, attrs: node.attrs, scalars: node.scalars, inputs: node.inputs };

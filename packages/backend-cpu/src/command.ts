@@ -10,6 +10,7 @@ const scalarSlot = 4;
 const maxRank = 64;
 
 const dtypeIds = Object.fromEntries(dtypeNames.map((name, i) => [name, i])) as Record<DType, number>;
+const float32Id = dtypeIds.float32;
 
 /**
  * Writes the command of a kernel into the buffer that is shared with native code: `begin(id)`, then the values in the order in which the kernel
@@ -52,7 +53,7 @@ export class CommandWriter {
 
   /** Writes the id of a dtype: enum DType of native/command.h. */
   dtype(dtype: DType): void {
-    this.view[this.at++] = dtypeIds[dtype];
+    this.view[this.at++] = dtype === 'float32' ? float32Id : dtypeIds[dtype];
   }
 
   /** Writes the address of an operand's first element, or of another one `shift` elements on. */

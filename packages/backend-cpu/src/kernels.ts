@@ -171,12 +171,14 @@ export function requiredKernels(engine: Engine): RequiredKernels {
       command.operand(out);
       command.operand(x);
       command.number(rank - dims.length);
-      for (let d = 0; d < rank; d++) if (!dims.includes(d)) command.number(x.shape[d]);
-      for (let d = 0; d < rank; d++) if (!dims.includes(d)) command.number(out.strides[d]);
-      for (let d = 0; d < rank; d++) if (!dims.includes(d)) command.number(x.strides[d]);
+      if (dims.length < rank) {
+        for (let d = 0; d < rank; d++) if (!dims.includes(d)) command.number(x.shape[d]);
+        for (let d = 0; d < rank; d++) if (!dims.includes(d)) command.number(out.strides[d]);
+        for (let d = 0; d < rank; d++) if (!dims.includes(d)) command.number(x.strides[d]);
+      }
       command.number(dims.length);
-      for (const d of dims) command.number(x.shape[d]);
-      for (const d of dims) command.number(x.strides[d]);
+      for (let i = 0; i < dims.length; i++) command.number(x.shape[dims[i]]);
+      for (let i = 0; i < dims.length; i++) command.number(x.strides[dims[i]]);
       engine.run(name);
     },
 

@@ -44,9 +44,10 @@ export function readCall<Options>(
     });
   }
   const read: Record<string, unknown> = {};
-  const missing = (name: string, value: unknown): boolean => value === undefined || (value === null && !nullable.includes(name));
-  for (let i = 0; i < count; i++) if (!missing(names[i], args[i])) read[names[i]] = args[i];
-  for (const [name, value] of Object.entries(options ?? {})) {
+  for (let i = 0; i < count; i++) if (!isMissing(names[i], args[i], nullable)) read[names[i]] = args[i];
+  if (options === undefined) return read as Options;
+  for (const name of Object.keys(options)) {
+    const value = options[name];
     if (!names.includes(name) && !keywords.includes(name)) {
       throw new ArgumentError({
         op,
@@ -54,13 +55,16 @@ export function readCall<Options>(
         received: describe(name),
       });
     }
-    if (missing(name, value)) continue;
+    if (isMissing(name, value, nullable)) continue;
     if (Object.hasOwn(read, name))
       throw new ArgumentError({ op, expected: `${name} once`, received: 'it as an argument and as an option' });
     read[name] = value;
   }
   return read as Options;
 }
+
+const isMissing = (name: string, value: unknown, nullable: readonly string[]): boolean =>
+  value === undefined || (value === null && !nullable.includes(name));
 
 /**
  * Reads an argument that is an options object, or nothing.

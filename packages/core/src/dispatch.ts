@@ -77,8 +77,8 @@ function checkInputs(op: Op, inputs: readonly Tensor[]): Device | undefined {
   if (inputs.length === 0) return undefined;
   // A number or a forgotten argument gets here from JavaScript, where nothing checks types.
   const device = (inputs[0] as Partial<Tensor> | undefined)?.storage?.device;
-  for (const x of inputs as readonly (Partial<Tensor> | undefined)[]) {
-    const storage = x?.storage;
+  for (let i = 0; i < inputs.length; i++) {
+    const storage = (inputs[i] as Partial<Tensor> | undefined)?.storage;
     if (storage === undefined || device === undefined) {
       throw new ArgumentError({
         op: op.name,
@@ -215,8 +215,8 @@ function bumpVersions(op: Op, inputs: readonly Tensor[]): void {
 }
 
 function computesAll(device: Device, inputs: readonly Tensor[], specs: readonly Spec[]): boolean {
-  for (const { dtype } of inputs) if (!device.computes(dtype)) return false;
-  for (const { dtype } of specs) if (!device.computes(dtype)) return false;
+  for (let i = 0; i < inputs.length; i++) if (!device.computes(inputs[i].dtype)) return false;
+  for (let i = 0; i < specs.length; i++) if (!device.computes(specs[i].dtype)) return false;
   return true;
 }
 

@@ -43,9 +43,10 @@ export type DType = keyof typeof dtypes;
 
 export const dtypeNames: readonly DType[] = Object.keys(dtypes) as DType[];
 
+// Asked several times in each call: the dtype of most tensors is compared before a table is searched by name.
 /** Bytes of one element. */
-export const bytesOf = (dtype: DType): number => (dtypes[dtype] ?? unknownDType(dtype)).bytes;
-export const isFloat = (dtype: DType): boolean => (dtypes[dtype] ?? unknownDType(dtype)).kind === 'float';
+export const bytesOf = (dtype: DType): number => (dtype === 'float32' ? 4 : (dtypes[dtype] ?? unknownDType(dtype)).bytes);
+export const isFloat = (dtype: DType): boolean => dtype === 'float32' || (dtypes[dtype] ?? unknownDType(dtype)).kind === 'float';
 /** True for integers without bool. */
 export const isInteger = (dtype: DType): boolean => dtypes[dtype].kind === 'integer';
 export const isBool = (dtype: DType): boolean => dtype === 'bool';

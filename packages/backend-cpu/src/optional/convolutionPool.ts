@@ -41,15 +41,17 @@ export function convolutionPoolKernels(engine: Engine): Record<string, OptionalK
     pool.kernel.every((k, i) => k === pool.stride[i] && pool.padding[i] === 0 && pool.dilation[i] === 1) &&
     pool.kernel[0] * pool.kernel[1] <= largestWindow;
 
+  /** Places of the convolution's windows along one dimension. */
+  const placesOf = (x: Operand, weight: Operand, { stride, padding, dilation }: ConvPoolAttrs, i: number): number =>
+    Math.floor((x.shape[2 + i] + 2 * padding[i] - dilation[i] * (weight.shape[2 + i] - 1) - 1) / stride[i]) + 1;
+
   /** The geometry of the convolution; with ceilMode a window could hang over its edge, and is then refused. */
   const geometry = (x: Operand, weight: Operand, attrs: ConvPoolAttrs): Geometry => {
-    const out = [0, 1].map(
-      (i) => Math.floor((x.shape[2 + i] + 2 * attrs.padding[i] - attrs.dilation[i] * (weight.shape[2 + i] - 1) - 1) / attrs.stride[i]) + 1,
-    );
-    return geometryOf(x.shape, weight.shape, [x.shape[0], weight.shape[0], ...out], attrs);
+    const out = [placesOf(x, weight, attrs, 0), placesOf(x, weight, attrs, 1)];
+    return geometryOf(x.shape, weight.shape, [x.shape[0], weight.shape[0], out[0], out[1]], attrs);
   };
-  const fits = ({ places }: Geometry, { kernel, output }: ConvPoolAttrs['pool']): boolean =>
-    output.every((n, i) => n * kernel[i] <= places[i]);
+  const fits = (x: Operand, weight: Operand, attrs: ConvPoolAttrs): boolean =>
+    attrs.pool.output.every((n, i) => n * attrs.pool.kernel[i] <= placesOf(x, weight, attrs, i));
 
   const write = (q: Geometry, pool: ConvPoolAttrs['pool']): void => {
     writeGeometry(command, q);
@@ -62,7 +64,7 @@ export function convolutionPoolKernels(engine: Engine): Record<string, OptionalK
       const attrs = given as ConvPoolAttrs;
       return (
         isFloat32(x) && isFloat32(weight) && accepts(attrs) &&
-        (bias === undefined || bias.count <= 1 || bias.strides[0] === 1) && fits(geometry(x, weight, attrs), attrs.pool)
+        (bias === undefined || bias.count <= 1 || bias.strides[0] === 1) && fits(x, weight, attrs)
       ); // prettier-ignore
     },
     run([x, weight, bias], [values, places], given) {
@@ -92,7 +94,7 @@ export function convolutionPoolKernels(engine: Engine): Record<string, OptionalK
       const attrs = given as ConvPoolGradAttrs;
       return (
         isPlain(g) && isPlain(values) && places.dtype === 'int32' && places.strides.every((s, i) => s === values.strides[i]) &&
-        isFloat32(x) && isFloat32(weight) && accepts(attrs) && fits(geometry(x, weight, attrs), attrs.pool)
+        isFloat32(x) && isFloat32(weight) && accepts(attrs) && fits(x, weight, attrs)
       ); // prettier-ignore
     },
     run([g, values, places, x, weight], outputs, given) {

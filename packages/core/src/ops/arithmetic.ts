@@ -5,7 +5,7 @@ import { isFloat, type DType } from '../dtype.ts';
 import { ArgumentError, DTypeError, describe } from '../errors.ts';
 import { defineOp, type Op, type Spec, type VjpContext } from '../op.ts';
 import type { BinaryName } from '../seam.ts';
-import { broadcastShapes } from '../shape.ts';
+import { broadcastShapes, sameShape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
 import { cast, resultType } from './cast.ts';
 import { expandTo } from './views.ts';
@@ -39,8 +39,10 @@ export function defineBinary(name: BinaryName, options: { result?: DType; rule?:
     name,
     pointwise: true,
     constant: options.constant ?? false,
-    infer: ([x]): Spec[] => [result === undefined ? x : { shape: x.shape, dtype: result }],
-    kernel(k, inputs, [out], { scalar }, scalars) {
+    infer: (inputs): Spec[] => [result === undefined ? inputs[0] : { shape: inputs[0].shape, dtype: result }],
+    // Read by index, as in everything that runs at each call of a small op: taking arrays apart goes through their iterators.
+    kernel(k, inputs, outputs, { scalar }, scalars) {
+      const out = outputs[0];
       if (scalar === 'none') k.binary(name, inputs[0], inputs[1], out);
       else if (scalar === 'right') k.binary(name, inputs[0], scalars[0], out);
       else k.binary(name, scalars[0], inputs[0], out);
@@ -53,7 +55,7 @@ export function defineBinary(name: BinaryName, options: { result?: DType; rule?:
 function derivative(rule: BinaryRule): Pick<Parameters<typeof defineOp<BinaryAttrs>>[0], 'save' | 'vjp'> {
   const used = { none: usedOperands(rule, 'none'), left: usedOperands(rule, 'left'), right: usedOperands(rule, 'right') };
   return {
-    save: (inputs, [out], { scalar }) => saveOperands(used[scalar], inputs, out),
+    save: (inputs, outputs, { scalar }) => saveOperands(used[scalar], inputs, outputs[0]),
     vjp: (context) => binaryVjp(rule, used[context.attrs.scalar], context),
   };
 }
@@ -126,11 +128,11 @@ export function binary(op: Op<BinaryAttrs>, a: TensorOrNumber, b: TensorOrNumber
   if (!(b instanceof Tensor)) return dispatchOne(op, [cast(a, float && !isFloat(a.dtype) ? 'float32' : a.dtype)], scalarRight, [Number(b)]);
   let dtype = a.dtype === b.dtype ? a.dtype : resultType(a, b);
   if (float && !isFloat(dtype)) dtype = 'float32';
-  if (a.shape !== b.shape) {
-    const shape = broadcastShapes(op.name, a.shape, b.shape);
-    return dispatchOne(op, [expandTo(cast(a, dtype), shape), expandTo(cast(b, dtype), shape)], tensorTensor);
-  }
-  return dispatchOne(op, [cast(a, dtype), cast(b, dtype)], tensorTensor);
+  const shape = a.shape === b.shape || sameShape(a.shape, b.shape) ? undefined : broadcastShapes(op.name, a.shape, b.shape);
+  const left = a.dtype === dtype ? a : cast(a, dtype);
+  const right = b.dtype === dtype ? b : cast(b, dtype);
+  if (shape === undefined) return dispatchOne(op, [left, right], tensorTensor);
+  return dispatchOne(op, [expandTo(left, shape), expandTo(right, shape)], tensorTensor);
 }
 
 const refuseBool = (op: string, a: TensorOrNumber, b: TensorOrNumber): void => {

@@ -21,10 +21,10 @@ function defineUnary(name: UnaryName, rule: Rule | 'constant', result?: 'bool'):
     name,
     pointwise: true,
     constant: rule === 'constant',
-    infer: ([x]) => [result === undefined ? x : { shape: x.shape, dtype: result }],
-    kernel: (k, [x], [out]) => k.unary(name, x, out),
+    infer: (inputs) => [result === undefined ? inputs[0] : { shape: inputs[0].shape, dtype: result }],
+    kernel: (k, inputs, outputs) => k.unary(name, inputs[0], outputs[0]),
     ...(rule !== 'constant' && {
-      save: ([x], [y]) => (rule.saves === 'x' ? [x] : rule.saves === 'y' ? [y] : []),
+      save: (inputs, outputs) => (rule.saves === 'x' ? [inputs[0]] : rule.saves === 'y' ? [outputs[0]] : []),
       vjp: ({ cotangents: [g], saved: [saved] }) => [g && rule.gradient(g, saved)],
     }),
   });

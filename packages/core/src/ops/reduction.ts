@@ -55,8 +55,11 @@ function checkOptions(op: string, options: ReduceOptions): ReduceOptions {
 function defineReduce(name: ReduceName, definition: Pick<Parameters<typeof defineOp<ReduceAttrs>>[0], 'save' | 'vjp'>): Op<ReduceAttrs> {
   return defineOp<ReduceAttrs>({
     name: name === 'max' || name === 'min' ? `a${name}` : name,
-    infer: ([x], { dims, keepdim }) => [{ shape: reducedShape(x.shape, dims, keepdim !== false), dtype: x.dtype }],
-    kernel: (k, [x], [out], { dims, keepdim }) => k.reduce(name, x, keepdim === false ? withDims(out, x.shape, dims) : out, dims),
+    infer: (inputs, { dims, keepdim }) => [{ shape: reducedShape(inputs[0].shape, dims, keepdim !== false), dtype: inputs[0].dtype }],
+    kernel(k, inputs, outputs, { dims, keepdim }) {
+      const x = inputs[0];
+      k.reduce(name, x, keepdim === false ? withDims(outputs[0], x.shape, dims) : outputs[0], dims);
+    },
     ...definition,
   });
 }

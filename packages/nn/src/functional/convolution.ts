@@ -31,8 +31,13 @@ interface ConvGradAttrs extends ConvAttrs {
 }
 
 /** The spatial size that a convolution gives. */
-const outputSize = (x: Shape, kernel: Shape, { stride, padding, dilation }: ConvAttrs): number[] =>
-  kernel.slice(2).map((k, i) => Math.floor((x[2 + i] + 2 * padding[i] - dilation[i] * (k - 1) - 1) / stride[i]) + 1);
+function outputSize(x: Shape, kernel: Shape, { stride, padding, dilation }: ConvAttrs): number[] {
+  const out = new Array<number>(stride.length);
+  for (let i = 0; i < out.length; i++) {
+    out[i] = Math.floor((x[2 + i] + 2 * padding[i] - dilation[i] * (kernel[2 + i] - 1) - 1) / stride[i]) + 1;
+  }
+  return out;
+}
 
 /**
  * Windows of a padded x [N, C, ...S] as [groups, N·O, C/groups·K]: a row for each output place, a column for each weight.
@@ -198,10 +203,8 @@ interface PreparedConvolution {
   readonly output: readonly number[];
 }
 
-/** Checks the arguments of a convolution and reads them; x gets a batch dimension where it has none. */
-export function prepareConvolution(dims: 1 | 2 | 3, x: Tensor, args: readonly unknown[]): PreparedConvolution {
-  const op = `conv${dims}d`;
-  const options = readCall<ConvArguments>(op, args, convNames);
+/** Checks the arguments of a convolution; x gets a batch dimension where it has none. */
+export function prepareConvolution(op: string, dims: 1 | 2 | 3, x: Tensor, options: ConvArguments): PreparedConvolution {
   const { weight, bias, groups = 1 } = options;
   checkConvolutionTensors(op, dims, x, weight, bias, groups);
   const input = x.ndim === dims + 1 ? x.unsqueeze(0) : x;
@@ -218,7 +221,7 @@ export function prepareConvolution(dims: 1 | 2 | 3, x: Tensor, args: readonly un
   const { padded, padding } = resolvePadding(op, input, weight, options.padding ?? 0, stride, dilation);
   const attrs: ConvAttrs = { stride, padding, dilation, groups };
   const output = outputSize(padded.shape, weight.shape, attrs);
-  if (output.some((n) => n < 1) || weight.shape.slice(2).includes(0)) {
+  if (output.some((n) => n < 1) || weight.shape.includes(0, 2)) {
     throw new ShapeError({
       op,
       expected: 'a kernel that fits into the padded input',
@@ -229,7 +232,8 @@ export function prepareConvolution(dims: 1 | 2 | 3, x: Tensor, args: readonly un
 }
 
 function convolve(dims: 1 | 2 | 3, x: Tensor, args: readonly unknown[]): Tensor {
-  const { inputs, attrs } = prepareConvolution(dims, x, args);
+  const op = `conv${dims}d`;
+  const { inputs, attrs } = prepareConvolution(op, dims, x, readCall<ConvArguments>(op, args, convNames));
   const y = dispatchOne(convolutions[dims].conv, inputs, attrs);
   return x.ndim === dims + 1 ? y.squeeze(0) : y;
 }

@@ -63,7 +63,7 @@ export const convReluMaxPool2dGradOp: Op<ConvPoolGradAttrs> = /* @__PURE__ */ de
 export function convReluMaxPool2d(x: Tensor, conv: ConvArguments, pool: MaxPoolOptions): Tensor | undefined {
   const kernel = x.device.optional[convReluMaxPool2dOp.name];
   if (kernel === undefined || x.ndim !== 4) return undefined;
-  const { inputs, attrs, output } = prepareConvolution(2, x, [conv]);
+  const { inputs, attrs, output } = prepareConvolution('conv2d', 2, x, conv);
   const shape = [x.shape[0], conv.weight.shape[0], ...output];
   const poolings = poolAttrs('maxPool2d', 2, { ndim: 4, shape }, pool);
   const both = { ...attrs, pool: poolings };

@@ -69,9 +69,9 @@ export function poolAttrs(
       expected: 'padding of at most half the kernel',
       received: `padding ${padding.join(', ')} for a kernel ${kernel.join(', ')}`,
     });
-  const spatial = x.shape.slice(x.ndim - dims);
-  const output = spatial.map((n, i) => windowCount(n, kernel[i], stride[i], padding[i], dilation[i], options.ceilMode ?? false));
-  if (output.some((n) => n < 1) || x.shape.slice(x.ndim - dims - 1).includes(0)) {
+  const first = x.ndim - dims;
+  const output = kernel.map((k, i) => windowCount(x.shape[first + i], k, stride[i], padding[i], dilation[i], options.ceilMode ?? false));
+  if (output.some((n) => n < 1) || x.shape.includes(0, first - 1)) {
     throw new ShapeError({
       op,
       expected: 'a window that fits into the padded input',

@@ -17,7 +17,8 @@ abstract class NumberedModules<M extends Module> extends Module {
 
   /** The modules as an array. */
   protected list(): M[] {
-    return Array.from(this.ownModules(), ([, module]) => module as M);
+    // Not by the names and the iterator of ownModules, for Sequential asks at each call.
+    return Object.values(this).filter((value) => value instanceof Module) as M[];
   }
 
   /** Takes all modules out and puts these in, numbered from 0. */
@@ -132,7 +133,7 @@ export class Sequential extends NumberedModules<Module> {
         out = fused === undefined ? modules[i].forward(out) : fused.output;
         i += fused?.count ?? 1;
       }
-      return [out].flat() as Tensor[]; // a pooling may give its indices too
+      return (Array.isArray(out) ? out : [out]) as Tensor[]; // a pooling may give its indices too
     });
     return out as Tensor;
   }

@@ -32,8 +32,10 @@ function fuseLinear({ weight, bias }: Linear, next: Module | undefined, x: Tenso
  * ran. @returns undefined where nothing fits
  */
 export function fuseModules(modules: readonly Module[], at: number, x: unknown): Fused | undefined {
-  const [conv, relu, pool] = [modules[at], modules[at + 1], modules[at + 2]];
+  const conv = modules[at];
+  const relu = modules[at + 1];
   if (conv instanceof Linear && x instanceof Tensor) return fuseLinear(conv, relu, x);
+  const pool = modules[at + 2];
   if (!(conv instanceof Conv2d) || !(relu instanceof ReLU) || !(pool instanceof MaxPool2d)) return undefined;
   if (pool.returnIndices || conv.paddingMode !== 'zeros') return undefined;
   const { weight, bias, stride, padding, dilation, groups } = conv;
