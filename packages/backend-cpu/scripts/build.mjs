@@ -28,12 +28,14 @@ const small = new Set(['convert', 'copy', 'create', 'indexing', 'matmul', 'scan'
  * g++ makes half as much code with -O2 as with -O3, which copies loops for every case. Vectors are switched on again by hand, without further
  * loops for their ends. clang needs none of this.
  */
-const codeSize = (compiler, file) =>
+const codeSize = (compiler, file, set) =>
   /clang/i.test(compiler.version)
     ? ['-fno-asynchronous-unwind-tables']
-    : small.has(file)
-      ? ['-O2', '-fno-asynchronous-unwind-tables']
-      : ['-O2', '-fno-asynchronous-unwind-tables', '-ftree-vectorize', '-fvect-cost-model=dynamic', '--param', 'vect-epilogues-nomask=0'];
+    : set === 'base' && arch === 'x64'
+      ? ['-Os', '-fno-asynchronous-unwind-tables', '-ftree-vectorize'] // for processors from before 2013
+      : small.has(file)
+        ? ['-O2', '-fno-asynchronous-unwind-tables']
+        : ['-O2', '-fno-asynchronous-unwind-tables', '-ftree-vectorize', '-fvect-cost-model=dynamic', '--param', 'vect-epilogues-nomask=0'];
 
 /** Builds what is not up to date; returns a sentence about it. */
 export async function build() {
@@ -68,7 +70,7 @@ export async function build() {
         `-DFLAMBEAU_NAMESPACE=flambeau_${set}`,
         `-DFLAMBEAU_LANES=${lanes}`,
         ...flags,
-        ...codeSize(compiler, file),
+        ...codeSize(compiler, file, set),
       ]);
     }
   }
