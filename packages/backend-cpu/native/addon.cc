@@ -169,11 +169,15 @@ napi_value Unwatch(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-/** collected() of a watchlist: the slots of what was collected. */
+/** collected(all) of a watchlist: the slots of what was collected. */
 napi_value Collected(napi_env env, napi_callback_info info) {
   void* data;
-  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
-  return static_cast<flambeau_addon::Watchlist*>(data)->collected();
+  size_t count = 1;
+  napi_value argument;
+  napi_get_cb_info(env, info, &count, &argument, nullptr, &data);
+  bool all = false;
+  napi_get_value_bool(env, argument, &all);
+  return static_cast<flambeau_addon::Watchlist*>(data)->collected(all);
 }
 
 /** watchlist(): a new one. */

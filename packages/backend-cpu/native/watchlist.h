@@ -14,52 +14,85 @@ class Watchlist {
 
   /** Watches an object from now on; returns its slot. */
   int32_t watch(napi_value object) {
-    napi_ref reference = nullptr;
-    napi_create_reference(env, object, 0, &reference);
+    int32_t slot = static_cast<int32_t>(slots.size());
     if (vacant.empty()) {
-      slots.push_back(reference);
-      return static_cast<int32_t>(slots.size()) - 1;
+      slots.push_back({});
+    } else {
+      slot = vacant.back();
+      vacant.pop_back();
     }
-    const int32_t slot = vacant.back();
-    vacant.pop_back();
-    slots[slot] = reference;
+    napi_create_reference(env, object, 0, &slots[slot].reference);
+    list(slot, 0);
     return slot;
   }
 
-  /** Ends the watch of an object that is not collected yet; its slot is free for another. */
+  /** Ends the watch of an object; its slot is free for another. */
   void unwatch(int32_t slot) {
-    napi_delete_reference(env, slots[slot]);
-    slots[slot] = nullptr;
+    napi_delete_reference(env, slots[slot].reference);
+    // The last of its list takes its place.
+    std::vector<int32_t>& peers = ofAge[slots[slot].age];
+    peers[slots[slot].place] = peers.back();
+    slots[peers.back()].place = slots[slot].place;
+    peers.pop_back();
     vacant.push_back(slot);
   }
 
-  /** The slots whose objects were collected since the last call, as an array; they are free for others from here on. */
-  napi_value collected() {
+  /**
+   * The slots of collected objects, as an array; they are free for others from here on. With `all` every object is looked at. Without, those
+   * that have outlived two such calls are passed over in seven of eight: what was not collected young is not collected soon.
+   */
+  napi_value collected(bool all) {
     napi_value found;
     napi_create_array(env, &found);
-    uint32_t count = 0;
     napi_handle_scope scope;
     napi_open_handle_scope(env, &scope);
-    for (size_t slot = 0; slot < slots.size(); slot++) {
-      if (slots[slot] == nullptr) continue;
-      napi_value object = nullptr;
-      napi_get_reference_value(env, slots[slot], &object);
-      if (object != nullptr) continue;
-      napi_delete_reference(env, slots[slot]);
-      slots[slot] = nullptr;
-      vacant.push_back(static_cast<int32_t>(slot));
-      napi_value number;
-      napi_create_int32(env, static_cast<int32_t>(slot), &number);
-      napi_set_element(env, found, count++, number);
+    uint32_t count = gather(0, found, gather(1, found, 0));
+    if (all || ++calls % 8 == 0) gather(oldest, found, count);
+    if (!all) {
+      for (const int32_t slot : ofAge[1]) list(slot, oldest);
+      ofAge[1].clear();
+      for (const int32_t slot : ofAge[0]) list(slot, 1);
+      ofAge[0].clear();
     }
     napi_close_handle_scope(env, scope);
     return found;
   }
 
  private:
+  struct Slot {
+    napi_ref reference;
+    /** Calls that it has outlived, up to `oldest`, and its place in the list of that age. */
+    int age;
+    size_t place;
+  };
+
+  void list(int32_t slot, int age) {
+    slots[slot].age = age;
+    slots[slot].place = ofAge[age].size();
+    ofAge[age].push_back(slot);
+  }
+
+  /** Appends the slots of an age whose objects are gone to an array that has `count` elements; returns how many it has then. */
+  uint32_t gather(int age, napi_value found, uint32_t count) {
+    for (size_t i = ofAge[age].size(); i-- > 0;) {
+      const int32_t slot = ofAge[age][i];
+      napi_value object = nullptr;
+      napi_get_reference_value(env, slots[slot].reference, &object);
+      if (object != nullptr) continue;
+      unwatch(slot);
+      napi_value number;
+      napi_create_int32(env, slot, &number);
+      napi_set_element(env, found, count++, number);
+    }
+    return count;
+  }
+
+  static constexpr int oldest = 2;
   napi_env env;
-  std::vector<napi_ref> slots;
+  std::vector<Slot> slots;
+  std::vector<int32_t> ofAge[oldest + 1];
   std::vector<int32_t> vacant;
+  uint32_t calls = 0;
 };
 
 }  // namespace flambeau_addon

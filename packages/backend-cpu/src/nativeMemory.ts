@@ -138,15 +138,15 @@ export class NativeMemory implements Memory {
   private lookForUnreached(): void {
     collectYoung();
     this.looks++;
-    const found = this.takeUnreached();
+    const found = this.takeUnreached(false);
     if (found < this.handedOut / 2) this.budget = Math.min(largestBudget, 2 * this.budget);
     else if (found > (this.handedOut * 3) / 4 && this.handedOut >= this.budget) this.budget = leastBudget;
     this.handedOut = 0;
   }
 
-  /** Takes back the blocks that V8 has collected; returns their bytes. */
-  private takeUnreached(): number {
-    const slots = this.watchlist.collected();
+  /** Takes back the blocks that V8 has collected, of the young ones at least; returns their bytes. */
+  private takeUnreached(all: boolean): number {
+    const slots = this.watchlist.collected(all);
     if (slots.length === 0) return 0;
     // All are looked up before the first is watched anew, for that takes their slots.
     const unreached = slots.map((slot) => this.places[slot]);
@@ -190,7 +190,7 @@ export class NativeMemory implements Memory {
   }
 
   get liveBytes(): number {
-    this.takeUnreached();
+    this.takeUnreached(true);
     return this.heap.liveBytes;
   }
 
@@ -199,7 +199,7 @@ export class NativeMemory implements Memory {
   }
 
   get liveCount(): number {
-    this.takeUnreached();
+    this.takeUnreached(true);
     return this.heap.liveCount;
   }
 

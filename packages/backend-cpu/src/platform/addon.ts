@@ -4,8 +4,11 @@ export interface Watchlist {
   watch(object: object): number;
   /** Ends the watch of an object that is not collected yet. */
   unwatch(slot: number): void;
-  /** The slots whose objects were collected since the last call, also within a synchronous loop; others get them from here on. */
-  collected(): readonly number[];
+  /**
+   * The slots whose objects were collected, also within a synchronous loop; others get them from here on. Unless it looks at `all`, objects that
+   * have outlived two calls are passed over in most.
+   */
+  collected(all: boolean): readonly number[];
 }
 
 /** What native/addon.cc exports. */
