@@ -32,7 +32,7 @@ class NativeBlock implements Block {
   }
 }
 
-/** Bytes that the pool holds at most; what is released beyond goes to V8's collector. */
+/** Bytes that the pool holds at most; beyond, the blocks of sizes that were asked for longest ago go to V8's collector. */
 const poolLimit = 256 * 2 ** 20;
 /** Bytes of large blocks that are handed out between two looks at who is still reached: few enough that they stay in a shared third cache. */
 const leastBudget = 8 * 2 ** 20;
@@ -51,6 +51,9 @@ export class NativeMemory implements Memory {
   private readonly addressOf: (buffer: ArrayBuffer) => number;
   private readonly heap: HostHeap;
   private readonly pool: NativeBlock[][] = [];
+  /** When each size class was last asked for: the number of the request, of those that were not small. */
+  private readonly asked: number[] = [];
+  private requests = 0;
   private readonly watchlist: Watchlist;
   /** The places of large blocks, by their slots in the watchlist. */
   private readonly places: (Place | undefined)[] = [];
@@ -89,7 +92,10 @@ export class NativeMemory implements Memory {
       const { buffer, byteOffset, home } = heap;
       block = this.blockAt({ buffer, byteOffset, home, index });
     }
-    if (index > largestSmallClass) this.handedOut += block.capacity;
+    if (index > largestSmallClass) {
+      this.handedOut += block.capacity;
+      this.asked[index] = ++this.requests;
+    }
     return block;
   }
 
@@ -108,11 +114,8 @@ export class NativeMemory implements Memory {
     const { capacity, place } = block as NativeBlock;
     place.home.outstanding--;
     if (place.index > largestSmallClass) this.handedOut = Math.max(0, this.handedOut - capacity);
-    if (this.hasRoomFor(place)) this.putAside(block as NativeBlock);
-    else {
-      this.heap.outstanding--;
-      this.unwatch(block as NativeBlock);
-    }
+    if (place.index === 0) this.heap.outstanding--;
+    else this.putAside(block as NativeBlock);
   }
 
   private unwatch({ slot }: NativeBlock): void {
@@ -121,13 +124,23 @@ export class NativeMemory implements Memory {
     this.places[slot] = undefined;
   }
 
-  private hasRoomFor({ index }: Place): boolean {
-    return index > 0 && this.heap.asideBytes + classBytes(index) <= poolLimit;
-  }
-
   private putAside(block: NativeBlock): void {
     this.heap.setAside(block.capacity);
     (this.pool[block.place.index] ??= []).push(block);
+    if (this.heap.asideBytes > poolLimit) this.shrinkPool();
+  }
+
+  /** Lets go of a quarter of the pool: whole size classes, those first that were asked for longest ago, and small ones last. */
+  private shrinkPool(): void {
+    const age = (index: number): number => (index > largestSmallClass ? (this.asked[index] ?? 0) : this.requests + 1);
+    for (const index of [...this.pool.keys()].sort((a, b) => age(a) - age(b))) {
+      for (const block of this.pool[index]?.splice(0) ?? []) {
+        this.heap.setAside(-block.capacity);
+        this.heap.outstanding--;
+        this.unwatch(block);
+      }
+      if (this.heap.asideBytes <= (poolLimit * 3) / 4) return;
+    }
   }
 
   reclaim(): void {
@@ -156,8 +169,7 @@ export class NativeMemory implements Memory {
       if (place === undefined) continue;
       bytes += classBytes(place.index);
       place.home.outstanding--;
-      if (this.hasRoomFor(place)) this.putAside(this.blockAt(place));
-      else this.heap.outstanding--;
+      this.putAside(this.blockAt(place));
     }
     return bytes;
   }

@@ -126,6 +126,20 @@ describe.skipIf(native === undefined)('unreached memory of the native engine', (
   });
 });
 
+describe.skipIf(native === undefined)('the pool of the native engine', () => {
+  it('lets go of sizes that nobody asks for any more, and goes on to serve those that are asked for', () => {
+    const { device } = createCpuDevice('native');
+    // 60 sizes of 4 to 8 MB: more than the pool's 256 MB.
+    for (let i = 0; i < 60; i++) full([megabyte + i * 16_384], i, { device }).dispose();
+    expect(memory(device).pooledBytes).toBeLessThan(256 * megabyte);
+    const before = memory(device).pooledBytes;
+    const again = full([megabyte + 59 * 16_384], 1, { device });
+    expect(memory(device).pooledBytes).toBeLessThan(before);
+    again.dispose();
+    expect(memory(device).pooledBytes).toBe(before);
+  });
+});
+
 describe('the arena of the WASM engine', () => {
   const small = (): Device => createCpuDevice('wasm', { arenaBytes: 8 * megabyte }).device;
 

@@ -5,7 +5,14 @@
 
 namespace FLAMBEAU_NAMESPACE {
 
-// The loops of Adam are functions of their own: what a lambda captures would be read again for each element, since the elements written might be
+// Loops that WASM has no room for as vectors.
+#if defined(__wasm__)
+#define FLAMBEAU_ROOMY FLAMBEAU_SCALAR
+#else
+#define FLAMBEAU_ROOMY FLAMBEAU_INDEPENDENT
+#endif
+
+// The loops are functions of their own: what a lambda captures would be read again for each element, since the elements written might be
 // it, and g++ would make no vectors of that.
 
 /** The numbers of a step of Adam, as `adamSteps` describes them. */
@@ -24,11 +31,7 @@ static void adamRun(Adam of, int64_t n, float* p, const float* g, float* m, floa
 }
 
 static void amsgradRun(Adam of, int64_t n, float* p, const float* g, float* m, float* v, float* largest) {
-#if defined(__wasm__)
-  FLAMBEAU_SCALAR  // seldom asked for, and its vectors would take a kilobyte
-#else
-  FLAMBEAU_INDEPENDENT
-#endif
+  FLAMBEAU_ROOMY
   for (int64_t i = 0; i < n; i++) {
     const float slope = of.sign * g[i] + of.decay * p[i], top = largest[i];
     m[i] = of.beta1 * m[i] + of.rest1 * slope;
@@ -66,6 +69,26 @@ int adamSteps(const double* command, ErrorSlot& slot) {
   return ok;
 }
 
+/** The numbers of a step of SGD, as `sgdSteps` describes them. */
+struct Sgd {
+  float sign, decay, momentum, keep, rate;
+};
+
+static void sgdRun(Sgd of, int64_t n, float* p, const float* g) {
+  FLAMBEAU_INDEPENDENT
+  for (int64_t i = 0; i < n; i++) p[i] -= of.rate * (of.sign * g[i] + of.decay * p[i]);
+}
+
+template <bool first, bool nesterov> static void momentumRun(Sgd of, int64_t n, float* p, const float* g, float* buffer) {
+  FLAMBEAU_ROOMY
+  for (int64_t i = 0; i < n; i++) {
+    const float slope = of.sign * g[i] + of.decay * p[i];
+    const float moved = first ? slope : of.momentum * buffer[i] + of.keep * slope;
+    buffer[i] = moved;
+    p[i] -= of.rate * (nesterov ? slope + of.momentum * moved : moved);
+  }
+}
+
 /**
  * d = sign·g + decay·p; with a buffer b = momentum·b + keep·d (or d in the first step), d = nesterov ? d + momentum·b : b; p = p - rate·d.
  *
@@ -75,26 +98,17 @@ int sgdSteps(const double* command, ErrorSlot& slot) {
   Reader read(command);
   const int64_t parameters = read.integer();
   const bool first = read.flag(), nesterov = read.flag();
-  const float sign = (float)read.number(), decay = (float)read.number(), momentum = (float)read.number(), keep = (float)read.number();
-  const float rate = (float)read.number();
+  const auto number = [&] { return (float)read.number(); };
+  const Sgd of = {number(), number(), number(), number(), number()};
+  const auto moving = first ? (nesterov ? momentumRun<true, true> : momentumRun<true, false>) : nesterov ? momentumRun<false, true> : momentumRun<false, false>;
   for (int64_t parameter = 0; parameter < parameters; parameter++) {
     const int64_t n = read.integer();
     float* p = read.pointer<float>();
     const float* g = read.pointer<const float>();
     float* buffer = read.pointer<float>();
-    shareElements(slot, n, 16, [=](int64_t from, int64_t end) {
-      if (buffer == nullptr) {
-        FLAMBEAU_INDEPENDENT
-        for (int64_t i = from; i < end; i++) p[i] -= rate * (sign * g[i] + decay * p[i]);
-        return;
-      }
-      FLAMBEAU_INDEPENDENT
-      for (int64_t i = from; i < end; i++) {
-        const float slope = sign * g[i] + decay * p[i];
-        const float moved = first ? slope : momentum * buffer[i] + keep * slope;
-        buffer[i] = moved;
-        p[i] -= rate * (nesterov ? slope + momentum * moved : moved);
-      }
+    shareElements(slot, n, 16, [&](int64_t from, int64_t end) {
+      if (buffer == nullptr) sgdRun(of, end - from, p + from, g + from);
+      else moving(of, end - from, p + from, g + from, buffer + from);
     });
   }
   return ok;
