@@ -1,6 +1,6 @@
 // The works in TensorFlow.js, with its layers and its optimizers.
 
-/** @param tf the package @tensorflow/tfjs, with webgpu as its backend */
+/** @param tf the package @tensorflow/tfjs, with its backend chosen */
 export function works(tf) {
   /** A whole training step of a net of layers. */
   const step = (net, optimizer, lossOf, x) => {
@@ -12,14 +12,25 @@ export function works(tf) {
   };
   const digits = (n) => tf.oneHot(tf.randomUniform([n], 0, 10, 'int32'), 10);
 
+  /** Computes a tensor, and reads it. */
+  const read = (compute) => async () => {
+    const result = compute();
+    await result.data();
+    result.dispose();
+  };
+
+  const matmul = (n) => {
+    const [a, b] = [tf.randomNormal([n, n]), tf.randomNormal([n, n])];
+    return read(() => a.matMul(b));
+  };
+
   return {
-    'matmul 512'() {
-      const [a, b] = [tf.randomNormal([512, 512]), tf.randomNormal([512, 512])];
-      return async () => {
-        const product = a.matMul(b);
-        await product.data();
-        product.dispose();
-      };
+    'matmul 256': () => matmul(256),
+    'matmul 512': () => matmul(512),
+
+    'exp 1e6'() {
+      const x = tf.randomNormal([1e6]);
+      return read(() => x.exp());
     },
 
     'tiny net step'() {

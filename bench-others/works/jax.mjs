@@ -1,6 +1,6 @@
 // The works in jax-js, with each whole step in one jit. It counts references: what is used again is used as `x.ref`.
 
-/** @param jax the package @jax-js/jax, with webgpu as its default device */
+/** @param jax the package @jax-js/jax, with its default device chosen */
 export function works(jax) {
   const { numpy: np, nn, lax, random, tree } = jax;
   let seed = 0;
@@ -39,10 +39,18 @@ export function works(jax) {
     };
   };
 
+  const matmul = (n) => {
+    const [a, b] = [normal(n, n), normal(n, n)];
+    return () => np.matmul(a.ref, b.ref).data();
+  };
+
   return {
-    'matmul 512'() {
-      const [a, b] = [normal(512, 512), normal(512, 512)];
-      return () => np.matmul(a.ref, b.ref).data();
+    'matmul 256': () => matmul(256),
+    'matmul 512': () => matmul(512),
+
+    'exp 1e6'() {
+      const x = normal(1e6);
+      return () => np.exp(x.ref).data();
     },
 
     'tiny net step'() {

@@ -1,6 +1,6 @@
 // The works in Flambeau. Each gives a function that runs it once and waits for its value.
 
-/** @param fb the package flambeau @param device what `webgpu()` gave */
+/** @param fb the package flambeau @param device `cpu`, or what `webgpu()` gave */
 export function works(fb, device) {
   const { nn, optim } = fb;
 
@@ -16,14 +16,25 @@ export function works(fb, device) {
     };
   };
 
+  /** Computes a tensor, and reads it. */
+  const read = (compute) => async () => {
+    const result = fb.noGrad(compute);
+    await result.data();
+    result.dispose();
+  };
+
+  const matmul = (n) => {
+    const [a, b] = [fb.randn(n, n, { device }), fb.randn(n, n, { device })];
+    return read(() => a.matmul(b));
+  };
+
   return {
-    'matmul 512'() {
-      const [a, b] = [fb.randn(512, 512, { device }), fb.randn(512, 512, { device })];
-      return async () => {
-        const product = fb.noGrad(() => a.matmul(b));
-        await product.data();
-        product.dispose();
-      };
+    'matmul 256': () => matmul(256),
+    'matmul 512': () => matmul(512),
+
+    'exp 1e6'() {
+      const x = fb.randn(1e6, { device });
+      return read(() => x.exp());
     },
 
     'tiny net step'() {
