@@ -12,6 +12,17 @@ FLAMBEAU_INLINE Vf nearest(Vf x) {
 }
 /** 2^n for whole n in [-126, 127]. */
 FLAMBEAU_INLINE Vf powerOfTwo(Vi n) { return floats((n + 127) << 23); }
+/** p·2ⁿ, rounded once where it is subnormal, for whole n in [-252, 254]; a NaN in either stays. */
+FLAMBEAU_INLINE Vf scaled(Vf p, Vf n) {
+#if defined(__AVX512F__) && !defined(__clang__)
+  return (Vf)__builtin_ia32_scalefps512_mask(p, n, Vf{}, (unsigned short)-1, 4);
+#else
+  // In two steps, for 2^n alone would overflow, or be subnormal.
+  const Vi whole = toInt(select(n == n, n, Vf{}));
+  const Vi half = whole >> 1;
+  return (p * powerOfTwo(half)) * powerOfTwo(whole - half);
+#endif
+}
 
 constexpr float ln2High = 0.693359375f;       // 9 bits: n · ln2High is exact
 constexpr float ln2Low = -2.12194440e-4f;
@@ -28,22 +39,16 @@ FLAMBEAU_INLINE Vf expTail(Vf r) {
 
 /** eˣ: x = n·ln2 + r. 1 ulp. */
 FLAMBEAU_INLINE Vf vexp(Vf x) {
-  // Written so that NaN passes through both bounds.
-  Vf bounded = select(x > splat(89.0f), splat(89.0f), x);
-  bounded = select(bounded < splat(-104.0f), splat(-104.0f), bounded);
+  // NaN passes through both bounds.
+  const Vf bounded = larger(splat(-104.0f), smaller(splat(89.0f), x));
   const Vf n = nearest(bounded * 1.44269504f);
   const Vf r = (bounded - n * ln2High) - n * ln2Low;
-  const Vf p = (expTail(r) * (r * r) + r) + 1.0f;
-  // In two steps, for 2^n alone would overflow, or be subnormal.
-  const Vi whole = toInt(select(n == n, n, Vf{}));
-  const Vi half = whole >> 1;
-  return (p * powerOfTwo(half)) * powerOfTwo(whole - half);
+  return scaled((expTail(r) * (r * r) + r) + 1.0f, n);
 }
 
 /** eˣ - 1, accurate near 0: 2ⁿ·(eʳ - 1) + (2ⁿ - 1). */
 FLAMBEAU_INLINE Vf vexpm1(Vf x) {
-  Vf bounded = select(x > splat(89.0f), splat(89.0f), x);
-  bounded = select(bounded < splat(-20.0f), splat(-20.0f), bounded);
+  const Vf bounded = larger(splat(-20.0f), smaller(splat(89.0f), x));
   const Vf n = nearest(bounded * 1.44269504f);
   const Vf r = (bounded - n * ln2High) - n * ln2Low;
   const Vf p = expTail(r) * (r * r) + r;
@@ -53,25 +58,49 @@ FLAMBEAU_INLINE Vf vexpm1(Vf x) {
   return select(n == 0.0f, select(x == 0.0f, x, p), y);
 }
 
-/** The natural logarithm: x = 2ᵉ·(1 + f), s = f / (2 + f), log(1 + f) = f - (f²/2 - s·(f²/2 + R(s²))). 1 ulp. */
-FLAMBEAU_INLINE Vf vlog(Vf x) {
+/** x = 2ᵉ·(1 + f) with 1 + f from √½ to √2. For 0, ∞ and NaN e or f is -∞, ∞ or NaN, and so it is for negative numbers. */
+struct Mantissa {
+  Vf f, e;
+};
+FLAMBEAU_INLINE Mantissa split(Vf x) {
+#if defined(__AVX512F__) && !defined(__clang__)
+  constexpr unsigned short all = (unsigned short)-1;
+  const Vf positive = x + 0.0f;  // -0 is 0
+  // From 1 to 2, and NaN for what is negative.
+  const Vf m = (Vf)__builtin_ia32_getmantps512_mask(positive, 0b1000, Vf{}, all, 4);
+  const Vf e = (Vf)__builtin_ia32_getexpps512_mask(positive, Vf{}, all, 4);
+  const Vi upper = m > splat(1.41421354f);
+  return {select(upper, m * 0.5f, m) - 1.0f, select(upper, e + 1.0f, e)};
+#else
   const Vi tiny = x < splat(1.17549435e-38f);
-  const Vf scaled = select(tiny, x * 8388608.0f, x);
+  const Vf normal = select(tiny, x * 8388608.0f, x);
   // Subtracting the bits of √½ makes the exponent that of a mantissa in [√½, √2).
-  const Vi word = bits(scaled) - 0x3f3504f3;
-  const Vi exponent = (word >> 23) - (tiny & 23);
+  const Vi word = bits(normal) - 0x3f3504f3;
+  const Vf e = toFloat((word >> 23) - (tiny & 23));
   const Vf f = floats((word & 0x007fffff) + 0x3f3504f3) - 1.0f;
-  const Vf s = f / (f + 2.0f);
-  const Vf z = s * s;
-  const Vf R = z * (6.666678322e-01f + z * (3.997661215e-01f + z * 2.989865889e-01f));
-  const Vf halfSquare = f * f * 0.5f;
-  const Vf e = toFloat(exponent);
-  const Vf y = e * ln2High - ((halfSquare - (s * (halfSquare + R) + e * ln2Low)) - f);
   const Vf infinity = splat(__builtin_inff());
-  // 0 gives -∞, a negative number NaN; NaN and ∞ stay.
-  Vf out = select((x == infinity) | (x != x), x, y);
-  out = select(x == 0.0f, -infinity, out);
-  return select(x < 0.0f, splat(__builtin_nanf("")), out);
+  return {f, select((x == infinity) | (x != x), x, select(x == 0.0f, -infinity, select(x < 0.0f, splat(__builtin_nanf("")), e)))};
+#endif
+}
+
+constexpr float ln2Upper = 0.693145751953125f;  // 15 bits, and both parts are positive: e = ±∞ makes no difference of infinities
+constexpr float ln2Lower = 1.42860677e-6f;
+
+/** The natural logarithm: x = 2ᵉ·(1 + f), log(1 + f) = f - f²/2 + f³·P(f), P as in Cephes. 1 ulp. */
+FLAMBEAU_INLINE Vf vlog(Vf x) {
+  const Mantissa of = split(x);
+  const Vf f = of.f, z = f * f;
+  Vf p = splat(7.0376836292e-2f);
+  p = p * f + -1.1514610310e-1f;
+  p = p * f + 1.1676998740e-1f;
+  p = p * f + -1.2420140846e-1f;
+  p = p * f + 1.4249322787e-1f;
+  p = p * f + -1.6668057665e-1f;
+  p = p * f + 2.0000714765e-1f;
+  p = p * f + -2.4999993993e-1f;
+  p = p * f + 3.3333331174e-1f;
+  const Vf y = (z * f * p + of.e * ln2Lower) - 0.5f * z;
+  return (f + y) + of.e * ln2Upper;
 }
 
 /** log(1 + x): log of the rounded sum u, corrected by what the rounding lost. */

@@ -85,12 +85,16 @@ template <Vf (*f)(Vf)>
 void vectorRow(const void* input, const void*, const void*, void* result, int64_t count) {
   const float* x = (const float*)input;
   float* out = (float*)result;
-  // One call of f for whole vectors and the last part: it is inlined, and large.
-  for (int64_t i = 0; i < count; i += W) {
-    const int64_t rest = count - i;
-    const Vf y = f(rest >= W ? load(x + i) : loadPart(x + i, rest));
-    if (rest >= W) store(out + i, y);
-    else storePart(out + i, y, rest);
+  float last[W];
+  // First the whole vectors, then what is left, as one: so f, which is inlined and large, stands there once, in a loop whose registers keep its
+  // constants.
+  for (int64_t n = count / W * W, rest = count - n;; n = W) {
+    for (int64_t i = 0; i < n; i += W) store(out + i, f(load(x + i)));
+    if (x == last) memcpy((float*)result + count - rest, last, (size_t)rest * 4);
+    if (x == last || rest == 0) return;
+    const Vf part = loadPart(x + n, rest);
+    store(last, part);
+    x = out = last;
   }
 }
 
