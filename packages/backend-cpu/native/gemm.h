@@ -18,8 +18,13 @@ inline Blocks blocksFor(Index m, Index n, Index k) {
 
 /** Whether rows of b can be read where they lie. Packing pays from a few tiles on. */
 template <typename T> inline bool readsInPlace(const Matrix<T>& b, Index m) { return b.column == 1 && m <= 56; }
-template <typename T> inline bool packsLeft(Index m, Index n, Index k) {
+/** Whether rows of a are taken in blocks that stay in the second cache while the panels of b go by. */
+template <typename T> inline bool inBlocks(Index m, Index n, Index k) {
   return n > 128 && m * k * (Index)sizeof(T) > 32768 && m > 2 * rowsOfTile<T>;
+}
+/** Whether such a block is packed: not where its rows lie as a tile reads them, unless whole pages apart, which sends them all to the same few lines of the first cache. */
+template <typename T> inline bool packsLeft(const Matrix<T>& a, Index m, Index n, Index k) {
+  return inBlocks<T>(m, n, k) && (a.column != 1 || a.row * (Index)sizeof(T) % 4096 == 0);
 }
 
 /** Bytes of scratch that `product` needs. */
@@ -45,8 +50,8 @@ FLAMBEAU_NOINLINE void generalProduct(const Blocks& blocks, Index m, Index n, In
     copyRun(bias, packedBias, n);
     fillRun(packedBias + n, T(0), padded - n);
   }
-  const bool inPlace = readsInPlace(b, m), packing = packsLeft<T>(m, n, k);
-  const Index mStep = packing ? blocks.m : m;
+  const bool inPlace = readsInPlace(b, m), packing = packsLeft(a, m, n, k);
+  const Index mStep = inBlocks<T>(m, n, k) ? blocks.m : m;
   for (Index k0 = 0; k0 < k || k0 == 0; k0 += blocks.k) {
     const Index kc = k - k0 < blocks.k ? k - k0 : blocks.k;
     const bool adds = accumulate || k0 > 0;

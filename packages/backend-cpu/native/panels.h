@@ -97,10 +97,10 @@ template <typename T> inline void fillRun(T* to, T value, Index n) {
   for (Index i = 0; i < n; i++) to[i] = value;
 }
 
-/** Asks for a run before it is read: rows that lie apart are too short for the processor to see them coming. */
-template <typename T> inline void fetchRun(const T* from, Index n) {
+/** Asks for a run before it is read, or written: rows that lie apart are too short for the processor to see them coming. */
+template <int written = 0, typename T> inline void fetchRun(const T* from, Index n) {
 #if !defined(__wasm__)
-  for (Index i = 0; i < n; i += 64 / (Index)sizeof(T)) __builtin_prefetch(from + i);
+  for (Index i = 0; i < n; i += 64 / (Index)sizeof(T)) __builtin_prefetch(from + i, written);
 #else
   (void)from;
   (void)n;
@@ -185,6 +185,8 @@ template <typename T> FLAMBEAU_NOINLINE void runPanel(Tile<T> tile, Index m, Ind
       tile.a = origin + row * tile.am;
       tile.c = c + row * cm;
       tile.start = accumulate ? tile.c : bias != nullptr ? bias : zeros;
+      // A new result is not in the near caches: it comes there while the tile is computed.
+      for (Index r = 0; r <= base; r++) fetchRun<1>(tile.c + r * cm, width);
       if (i < larger) large(tile), row += base + 1;
       else small(tile), row += base;
     }

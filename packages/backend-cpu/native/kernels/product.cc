@@ -8,15 +8,19 @@ namespace FLAMBEAU_NAMESPACE {
 template void runPanel<float>(Tile<float>, Index, Index, Index, float*, Index, const float*, bool);
 template void product<float>(Index, Index, Index, Matrix<float>, Matrix<float>, float*, Index, const float*, bool, float*);
 
-/** One product in parts of rows or of columns, whichever are more, for as many threads; each part is computed as the whole would have computed it. */
+/**
+ * One product in parts for as many threads; each part is computed as the whole would have computed it. The parts are of rows or of columns,
+ * whichever are more; of columns too where a is not much higher and its rows stay where they lie, for these then pack nothing twice.
+ */
 template <typename T>
 static void sharedProduct(const ErrorSlot& slot, double work, Index m, Index n, Index k, const Matrix<T>& a, const Matrix<T>& b, T* c, const T* bias, T* scratch, Index each) {
   const bool row = m == 1 && n > 1 && b.column == 1;
   const Index width = row ? 8 * LanesOf<T>::count : tileVectors * LanesOf<T>::count;
-  const bool byRows = !row && m >= n;
+  const Index threads = work < worthSharing ? 1 : threadsOf(slot);
+  const bool byRows = !row && m >= n && (m > 2 * n || packsLeft(a, m, n, k) || n < 4 * threads * width);
   const Index unit = byRows ? rowsOfTile<T> : width, units = ((byRows ? m : n) + unit - 1) / unit;
   // Larger products are cut finer, and those of a row, which pack nothing: a thread that comes late finds something to do.
-  const Index threads = work < worthSharing ? 1 : threadsOf(slot), wanted = threads > 1 && (row || work > 4e8) ? (row ? 4 : 2) * threads : threads;
+  const Index wanted = threads > 1 && (row || work > 4e8) ? (row ? 4 : 2) * threads : threads;
   const Index parts = units < wanted ? units : wanted;
   if (parts < 2 || n == 1 || (!row && takesDots(m, n, k, a, b))) {
     product(m, n, k, a, b, c, n, bias, false, scratch);
