@@ -1,21 +1,33 @@
 // Layer normalization and its gradient, in float32.
 #include "../command.h"
 #include "../parallel.h"
-#include "../simd.h"
+#include "../tile.h"
 
 namespace FLAMBEAU_NAMESPACE {
 
-/** Σ f(vector) over a row; f gets what lies beyond the row as zeros, and how many lanes are inside. */
-template <class F> FLAMBEAU_INLINE float sumOver(int64_t n, F f) {
-  Vf p = Vf{}, q = Vf{};
+/** Rows that are normalized at once: sums of one wait for each other, those of several do not. In WASM, where size counts, one. */
+#if defined(__wasm__)
+constexpr int rowsAtOnce = 1;
+#else
+constexpr int rowsAtOnce = 4;
+#endif
+
+/** sums[r] = Σ f(r, i, count) over rows of n, by vectors of which `count` lanes are inside; f gives zeros beyond the row. */
+template <int rows, class F> FLAMBEAU_INLINE void sumOver(int64_t n, float* sums, F f) {
+  Vf p[rows] = {}, q[rows] = {};
   int64_t i = 0;
   for (; i + 2 * W <= n; i += 2 * W) {
-    p += f(i, W);
-    q += f(i + W, W);
+    UNROLL for (int r = 0; r < rows; r++) {
+      p[r] += f(r, i, W);
+      q[r] += f(r, i + W, W);
+    }
   }
-  for (; i + W <= n; i += W) p += f(i, W);
-  if (i < n) q += f(i, n - i);
-  return sumLanes(p + q);
+  for (; i + W <= n; i += W)
+    UNROLL for (int r = 0; r < rows; r++) p[r] += f(r, i, W);
+  if (i < n) {
+    UNROLL for (int r = 0; r < rows; r++) q[r] += f(r, i, n - i);
+  }
+  UNROLL for (int r = 0; r < rows; r++) sums[r] = sumLanes(p[r] + q[r]);
 }
 
 /** The first `count` lanes from memory, zeros in the others. */
@@ -36,45 +48,76 @@ FLAMBEAU_INLINE Vf inside(Vf v, int64_t count) {
   return v;
 }
 
-/** y = (x - mean)·rstd·weight + bias for a row. */
-template <bool weighted, bool biased>
-static void normalizeRow(const float* x, const float* weight, const float* bias, float* y, int64_t n, float mean, float rstd) {
+/** What layerNorm reads and writes. */
+struct Norm {
+  int64_t n;
+  float eps;
+  const float* x;
+  /** Either may be null. */
+  const float* weight;
+  const float* bias;
+  float* y;
+  float* means;
+  float* rstds;
+};
+
+/** y = (x - mean)·rstd·weight + bias for `rows` rows from `first`. */
+template <int rows, bool weighted, bool biased>
+static void scaleRows(const Norm& at, int64_t first) {
+  const int64_t n = at.n;
+  const float* x = at.x + first * n;
+  float* y = at.y + first * n;
+  float mean[rows], rstd[rows];
+  UNROLL for (int r = 0; r < rows; r++) mean[r] = at.means[first + r], rstd[r] = at.rstds[first + r];
   const auto step = [=](int64_t i, int64_t count) __attribute__((always_inline)) {
-    Vf v = (loadZeros(x + i, count) - mean) * rstd;
-    if (weighted) v *= loadZeros(weight + i, count);
-    if (biased) v += loadZeros(bias + i, count);
-    storeSome(y + i, v, count);
+    const Vf weight = weighted ? loadZeros(at.weight + i, count) : Vf{}, bias = biased ? loadZeros(at.bias + i, count) : Vf{};
+    UNROLL for (int r = 0; r < rows; r++) {
+      Vf v = (loadZeros(x + r * n + i, count) - mean[r]) * rstd[r];
+      if (weighted) v *= weight;
+      if (biased) v += bias;
+      storeSome(y + r * n + i, v, count);
+    }
   };
   int64_t i = 0;
   for (; i + W <= n; i += W) step(i, W);
   if (i < n) step(i, n - i);
 }
 
-/** rows, n, eps; x, weight or 0, bias or 0; y, mean, rstd. The variance is of differences from the mean: nothing cancels. */
+/** The variance is of differences from the mean: nothing cancels. */
+template <int rows> static void normalizeRows(const Norm& at, int64_t first) {
+  const int64_t n = at.n;
+  const float* x = at.x + first * n;
+  float sums[rows], mean[rows];
+  sumOver<rows>(n, sums, [=](int r, int64_t i, int64_t count) { return loadZeros(x + r * n + i, count); });
+  UNROLL for (int r = 0; r < rows; r++) at.means[first + r] = mean[r] = sums[r] / (float)n;
+  sumOver<rows>(n, sums, [=](int r, int64_t i, int64_t count) {
+    const Vf d = inside(loadZeros(x + r * n + i, count) - mean[r], count);
+    return d * d;
+  });
+  UNROLL for (int r = 0; r < rows; r++) at.rstds[first + r] = 1 / __builtin_sqrtf(sums[r] / (float)n + at.eps);
+  if (at.weight != nullptr && at.bias != nullptr) scaleRows<rows, true, true>(at, first);
+  else if (at.weight != nullptr) scaleRows<rows, true, false>(at, first);
+  else scaleRows<rows, false, false>(at, first);
+}
+
+/** rows, n, eps; x, weight or 0, bias or 0; y, mean, rstd. */
 int layerNorm(const double* command, ErrorSlot& slot) {
   Reader read(command);
-  const int64_t rows = read.integer(), n = read.integer();
-  const double eps = read.number();
-  const float* xs = read.pointer<const float>();
-  const float* weight = read.pointer<const float>();
-  const float* bias = read.pointer<const float>();
-  float* ys = read.pointer<float>();
-  float* means = read.pointer<float>();
-  float* rstds = read.pointer<float>();
-  share(slot, rows, 32.0 * (double)(rows * n), [=](int64_t r, int) {
-    const float* x = xs + r * n;
-    float* y = ys + r * n;
-    const float mean = sumOver(n, [=](int64_t i, int64_t count) { return loadZeros(x + i, count); }) / (float)n;
-    const float squares = sumOver(n, [=](int64_t i, int64_t count) {
-      const Vf d = inside(loadZeros(x + i, count) - mean, count);
-      return d * d;
-    });
-    const float rstd = 1 / __builtin_sqrtf(squares / (float)n + (float)eps);
-    means[r] = mean;
-    rstds[r] = rstd;
-    if (weight != nullptr && bias != nullptr) normalizeRow<true, true>(x, weight, bias, y, n, mean, rstd);
-    else if (weight != nullptr) normalizeRow<true, false>(x, weight, bias, y, n, mean, rstd);
-    else normalizeRow<false, false>(x, weight, bias, y, n, mean, rstd);
+  const int64_t rows = read.integer();
+  Norm at;
+  at.n = read.integer();
+  at.eps = (float)read.number();
+  at.x = read.pointer<const float>();
+  at.weight = read.pointer<const float>();
+  at.bias = read.pointer<const float>();
+  at.y = read.pointer<float>();
+  at.means = read.pointer<float>();
+  at.rstds = read.pointer<float>();
+  share(slot, (rows + rowsAtOnce - 1) / rowsAtOnce, 32.0 * (double)(rows * at.n), [=](int64_t group, int) {
+    int64_t r = group * rowsAtOnce;
+    if (r + rowsAtOnce <= rows) normalizeRows<rowsAtOnce>(at, r);
+    else
+      for (; r < rows; r++) normalizeRows<1>(at, r);
   });
   return ok;
 }
