@@ -103,4 +103,21 @@ FLAMBEAU_INLINE Vf loadPart(const float* p, int64_t count) {
 /** Writes the first `count` lanes. */
 FLAMBEAU_INLINE void storePart(float* p, Vf v, int64_t count) { memcpy(p, &v, (size_t)count * 4); }
 
+/** out[i] = f(a[i], b[i]) for a whole number of vectors. */
+typedef void (*VectorLoop)(const float* a, const float* b, float* out, int64_t count);
+/**
+ * Runs a loop over any number of elements: over the whole vectors, then over one that has what is left. The loop itself calls nothing, and so keeps the
+ * constants of f in registers.
+ */
+FLAMBEAU_NOINLINE inline void runVectors(VectorLoop loop, const float* a, const float* b, float* out, int64_t count) {
+  const int64_t rest = count % W, whole = count - rest;
+  if (whole > 0) loop(a, b, out, whole);
+  if (rest == 0) return;
+  float left[W], right[W];
+  store(left, loadPart(a + whole, rest));
+  store(right, loadPart(b + whole, rest));
+  loop(left, right, left, W);
+  memcpy(out + whole, left, (size_t)rest * 4);
+}
+
 }  // namespace FLAMBEAU_NAMESPACE

@@ -51,12 +51,7 @@ template <const Curve& curve> FLAMBEAU_INLINE Vf heightAt(Vf x) {
 
 /** x times the height, or g times the height where there is a g. */
 template <const Curve& curve> static void apply(const float* factor, const float* x, float* out, int64_t n) {
-  for (int64_t i = 0; i < n; i += W) {
-    const int64_t rest = n - i;
-    const Vf height = heightAt<curve>(rest >= W ? load(x + i) : loadPart(x + i, rest));
-    if (rest >= W) store(out + i, load(factor + i) * height);
-    else storePart(out + i, loadPart(factor + i, rest) * height, rest);
-  }
+  for (int64_t i = 0; i < n; i += W) store(out + i, load(factor + i) * heightAt<curve>(load(x + i)));
 }
 
 // A function of its own: in a lambda, whose captures it would have to read again after each element, g++ makes no vectors of the loop.
@@ -84,11 +79,9 @@ int gelu(const double* command, ErrorSlot& slot) {
   const float* g = read.pointer<const float>();
   const float* x = read.pointer<const float>();
   float* out = read.pointer<float>();
-  shareElements(slot, n, 32, [=](int64_t from, int64_t end) {
-    const int64_t count = end - from;
-    if (g == nullptr) approximate ? apply<tanhValue>(x + from, x + from, out + from, count) : apply<exactValue>(x + from, x + from, out + from, count);
-    else approximate ? apply<tanhSlope>(g + from, x + from, out + from, count) : apply<exactSlope>(g + from, x + from, out + from, count);
-  });
+  const VectorLoop loop = g == nullptr ? (approximate ? apply<tanhValue> : apply<exactValue>) : (approximate ? apply<tanhSlope> : apply<exactSlope>);
+  const float* factor = g == nullptr ? x : g;
+  shareElements(slot, n, 32, [=](int64_t from, int64_t end) { runVectors(loop, factor + from, x + from, out + from, end - from); });
   return ok;
 }
 

@@ -82,20 +82,13 @@ void scalarRow(const void* input, const void*, const void*, void* result, int64_
 
 /** A function of a vector of float32. */
 template <Vf (*f)(Vf)>
+void vectorLoop(const float* x, const float*, float* out, int64_t count) {
+  for (int64_t i = 0; i < count; i += W) store(out + i, f(load(x + i)));
+}
+template <Vf (*f)(Vf)>
 void vectorRow(const void* input, const void*, const void*, void* result, int64_t count) {
   const float* x = (const float*)input;
-  float* out = (float*)result;
-  float last[W];
-  // First the whole vectors, then what is left, as one: so f, which is inlined and large, stands there once, in a loop whose registers keep its
-  // constants.
-  for (int64_t n = count / W * W, rest = count - n;; n = W) {
-    for (int64_t i = 0; i < n; i += W) store(out + i, f(load(x + i)));
-    if (x == last) memcpy((float*)result + count - rest, last, (size_t)rest * 4);
-    if (x == last || rest == 0) return;
-    const Vf part = loadPart(x + n, rest);
-    store(last, part);
-    x = out = last;
-  }
+  runVectors(vectorLoop<f>, x, x, (float*)result, count);
 }
 
 double sigmoid64(double x) {
