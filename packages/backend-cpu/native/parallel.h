@@ -7,6 +7,8 @@ namespace FLAMBEAU_NAMESPACE {
 
 /** Floating-point operations, or bytes moved times four, from which sharing pays: some 50 µs of work. */
 constexpr double worthSharing = 4e6;
+/** What a thread takes at a time at least, some 2 µs: to take it costs a tenth of one. */
+constexpr double worthTaking = 2.5e5;
 
 /** Threads that may take part in the call, the caller among them: workers are numbered from 0 to below it. One while the pool rests. */
 FLAMBEAU_INLINE int threadsOf(const ErrorSlot& slot) {
@@ -39,8 +41,8 @@ FLAMBEAU_INLINE void share(const ErrorSlot& slot, int64_t chunks, double work, c
   };
   const int threads = chunks > 1 && work >= worthSharing ? threadsOf(slot) : 1;
   if (threads > 1) {
-    const int64_t most = 16 * threads;
-    Call call = {body, chunks, chunks < most ? chunks : most};
+    const int64_t most = 16 * threads, taken = (int64_t)(work / worthTaking), wanted = taken < 4 * threads ? 4 * threads : taken < most ? taken : most;
+    Call call = {body, chunks, chunks < wanted ? chunks : wanted};
     slot.parallel->run(slot.parallel, call.bundles, Call::run, &call);
   } else {
     Call::some(body, 0, chunks, 0);
