@@ -14,13 +14,13 @@ setDefaultDevice(cpu);
 const gpu = await open();
 
 // The long tests take the apps' own batches; a software adapter takes its time for them. `most` is what a step asks of the GPU today, with its
-// loss and accuracy read; the first submission after a read is small, so that the GPU begins early.
+// loss and accuracy read.
 describe.skipIf(gpu === undefined)('the losses on the GPU', () => {
   it.each([
-    [regression, { steps: 20 }, { dispatches: 9, submissions: 2 }],
-    [classification, { steps: 20 }, { dispatches: 15, submissions: 3 }],
-    [cnn, { steps: 4, batchSize: 4 }, { dispatches: 33, submissions: 4 }],
-    [lstm, { steps: 4, batchSize: 8 }, { dispatches: 38, submissions: 3 }],
+    [regression, { steps: 20 }, { dispatches: 8, submissions: 1 }],
+    [classification, { steps: 20 }, { dispatches: 15, submissions: 2 }],
+    [cnn, { steps: 5, batchSize: 4 }, { dispatches: 33, submissions: 3 }],
+    [lstm, { steps: 5, batchSize: 8 }, { dispatches: 38, submissions: 2 }],
   ])('follow those on the CPU, for few dispatches that do not grow ($name)', async (app, options, most) => {
     const onCpu = await lossesOf(app, cpu, options);
     expect(onCpu).toHaveLength(options.steps);
@@ -33,11 +33,10 @@ describe.skipIf(gpu === undefined)('the losses on the GPU', () => {
       submissions: now.submissions - counted[i].submissions,
     }));
     console.log(`${app.name}: ${steps.map(({ dispatches, submissions }) => `${dispatches}/${submissions}`).join(' ')} dispatches/submissions a step`); // prettier-ignore
-    // The first step compiles and makes the optimizer's state, and the last draws a chart.
-    for (const { dispatches, submissions } of steps.slice(1, -1)) {
-      expect(dispatches).toBeLessThanOrEqual(most.dispatches);
-      expect(submissions).toBeLessThanOrEqual(most.submissions);
-    }
+    // The first step makes the optimizer's state and fills the seed of the walks back; the second may still compile what it then needs, which
+    // splits its submission; the last draws a chart.
+    for (const { dispatches } of steps.slice(1, -1)) expect(dispatches).toBeLessThanOrEqual(most.dispatches);
+    for (const { submissions } of steps.slice(2, -1)) expect(submissions).toBeLessThanOrEqual(most.submissions);
   });
 });
 

@@ -5,8 +5,8 @@ import type { Region } from './pool.ts';
 export interface Binding {
   readonly region: Region;
   readonly access: Access;
-  readonly from?: number;
-  readonly size?: number;
+  readonly from: number | undefined;
+  readonly size: number | undefined;
 }
 
 /** A program with the numbers of one call, ready to be recorded. */

@@ -1,13 +1,14 @@
 import { OutOfMemoryError, type MemoryInfo } from '@flambeau/core';
 import { LimitError } from './errors.ts';
+import { Shelf } from './shelf.ts';
 
 /** A buffer on the GPU, of at least the bytes asked for. */
 export interface Region {
   readonly buffer: GPUBuffer;
   readonly size: number;
   readonly id: number;
-  /** The buffers that wait to be used again where this one came from. */
-  readonly home: Region[];
+  /** Where it waits to be used again. */
+  readonly home: Shelf;
 }
 
 /** What a tensor's memory is, and where: on the GPU, or on the host after it was moved out. */
@@ -73,8 +74,9 @@ const classOf = (byteLength: number): number => {
 export class BufferPool {
   private readonly source: BufferSource;
   private readonly budget: Budget;
-  /** Buffers that wait, by size; small ones by size and the op that they were made for. */
-  private readonly free = new Map<number | string, Region[]>();
+  /** Buffers that wait, by size; small ones by the op that they were made for and by size. */
+  private readonly large = new Map<number, Shelf>();
+  private readonly owned = new Map<string, Map<number, Shelf>>();
   /** Blocks of this turn that V8's collector is not yet asked to watch: most are released before. */
   private fresh: Block[] = [];
   /** Leases that have a buffer. */
@@ -136,10 +138,11 @@ export class BufferPool {
     return waiting ?? { buffer: this.source.createBuffer(size), size, id: this.made++, home };
   }
 
-  private homeOf(size: number, origin: string): Region[] {
-    const key = size <= ownedSize ? `${size} ${origin}` : size;
-    let home = this.free.get(key);
-    if (home === undefined) this.free.set(key, (home = []));
+  private homeOf(size: number, origin: string): Shelf {
+    let shelves = size > ownedSize ? this.large : this.owned.get(origin);
+    if (shelves === undefined) this.owned.set(origin, (shelves = new Map()));
+    let home = shelves.get(size);
+    if (home === undefined) shelves.set(size, (home = new Shelf()));
     return home;
   }
 
@@ -229,10 +232,12 @@ export class BufferPool {
 
   /** Destroys waiting buffers until at most `bytes` of them are left. */
   private trim(bytes: number): void {
-    for (const regions of this.free.values()) {
-      for (let region; this.pooledBytes > bytes && (region = regions.pop()) !== undefined; this.pooledBytes -= region.size)
-        this.source.destroy(region);
-      if (this.pooledBytes <= bytes) return;
+    for (const shelves of [this.large, ...this.owned.values()]) {
+      for (const shelf of shelves.values()) {
+        for (let region; this.pooledBytes > bytes && (region = shelf.pop()) !== undefined; this.pooledBytes -= region.size)
+          this.source.destroy(region);
+        if (this.pooledBytes <= bytes) return;
+      }
     }
   }
 

@@ -3,14 +3,14 @@ import { BindGroups } from './bindGroups.ts';
 import type { Binding, Command, Complaint, Counters, Dispatch, Piece } from './commands.ts';
 import { Complaints } from './complaints.ts';
 import { DeviceLostError } from './errors.ts';
-import { parameterBytes, PipelineCache } from './pipelines.ts';
+import { Parameters } from './parameters.ts';
+import { PipelineCache } from './pipelines.ts';
 import type { Region } from './pool.ts';
+import { Shelf } from './shelf.ts';
 import type { Timestamps } from './timing.ts';
 
 /** Dispatches of one submission, at most. */
 export const slots = 64;
-/** Commands after a read that are submitted by themselves: the GPU has nothing to do then, and begins while the rest is still being recorded. */
-const first = 4;
 
 /**
  * Records commands in the order in which they are asked for, and encodes them as soon as their pipelines are compiled. They are submitted
@@ -26,9 +26,8 @@ export class CommandQueue {
   private pending: Command[] = [];
   private waiting = false;
   private scheduled = false;
-  /** True once something was submitted since the last read. */
-  private begun = false;
-  private deferred: (() => void) | undefined;
+  /** What records the dispatch that was put off, and the run of the timer that it counts under. */
+  private deferred: { readonly emit: () => void; readonly run: number | undefined } | undefined;
   /** Called when what a task has recorded is submitted. */
   onTaskEnd: (() => void) | undefined;
   private encoder: GPUCommandEncoder | undefined;
@@ -36,8 +35,7 @@ export class CommandQueue {
   private recorded = 0;
   private dispatches = 0;
   private submissions = 0;
-  private readonly parameters = new Int32Array((slots * parameterBytes) / 4);
-  private readonly uniforms: GPUBuffer;
+  private readonly parameters: Parameters;
   private readonly flags: Region;
   private readonly complaints = new Complaints();
   private readonly bindGroups: BindGroups;
@@ -46,10 +44,10 @@ export class CommandQueue {
   constructor(device: GPUDevice) {
     this.device = device;
     this.pipelines = new PipelineCache(device, (error) => (this.failure ??= error));
-    // GPUBufferUsage: MAP_READ 1, COPY_SRC 4, COPY_DST 8, UNIFORM 64, STORAGE 128.
-    this.uniforms = device.createBuffer({ size: slots * parameterBytes, usage: 64 | 8 });
-    this.bindGroups = new BindGroups(device, this.uniforms);
-    this.flags = { buffer: device.createBuffer({ size: 256, usage: 4 | 8 | 128 }), size: 256, id: -1, home: [] };
+    this.parameters = new Parameters(device, slots);
+    this.bindGroups = new BindGroups(device, this.parameters.buffer);
+    // GPUBufferUsage: MAP_READ 1, COPY_SRC 4, COPY_DST 8, STORAGE 128.
+    this.flags = { buffer: device.createBuffer({ size: 256, usage: 4 | 8 | 128 }), size: 256, id: -1, home: new Shelf() };
     void device.lost.then(({ reason, message }) => {
       this.failure = new DeviceLostError({
         op: 'webgpu',
@@ -76,7 +74,7 @@ export class CommandQueue {
 
   /** The buffer in which kernels report them. */
   get flagBinding(): Binding {
-    return { region: this.flags, access: 'write' };
+    return { region: this.flags, access: 'write', from: undefined, size: undefined };
   }
 
   /** Throws what went wrong for good. */
@@ -145,38 +143,34 @@ export class CommandQueue {
   }
 
   /**
-   * Puts off the last dispatch, so that more of its kind can join it: `emit` is called before the next command of another kind, or when the
-   * task ends.
+   * Puts off the last dispatch, so that what follows can join it: `emit`, the same function for all that can join, is called before the next
+   * command that is recorded, before another dispatch is put off, or when the task ends.
    */
   defer(emit: () => void): void {
-    const { timestamps } = this;
-    const run = timestamps?.run ?? 0;
+    if (this.deferred !== undefined && this.deferred.emit !== emit) this.emitDeferred();
     // It counts under the op that asked for it, whichever runs when it is emitted.
-    this.deferred =
-      timestamps === undefined
-        ? emit
-        : () => {
-            const later = timestamps.run;
-            timestamps.run = run;
-            emit();
-            timestamps.run = later;
-          };
+    this.deferred = { emit, run: this.timestamps?.run };
     this.schedule();
   }
 
   private emitDeferred(): void {
-    const emit = this.deferred;
+    const { deferred, timestamps } = this;
     this.deferred = undefined;
-    emit?.();
+    if (deferred === undefined) return;
+    if (timestamps === undefined || deferred.run === undefined) {
+      deferred.emit();
+      return;
+    }
+    const later = timestamps.run;
+    timestamps.run = deferred.run;
+    deferred.emit();
+    timestamps.run = later;
   }
 
   private record(command: Command): void {
     if (this.deferred !== undefined) this.emitDeferred();
     this.pending.push(command);
-    if (this.pending.length >= (this.begun ? slots : first) && !this.waiting) {
-      this.begun = true;
-      this.flush();
-    }
+    if (this.pending.length >= slots && !this.waiting) this.flush();
     this.schedule();
   }
 
@@ -257,8 +251,7 @@ export class CommandQueue {
 
   private encodeDispatch({ pipeline, bindings, words, groups }: Dispatch, compiled: GPUComputePipeline, run: number | undefined): void {
     if (this.recorded === slots) this.submit();
-    const at = this.recorded * parameterBytes;
-    this.parameters.set(words, at / 4);
+    const at = this.parameters.set(this.recorded, words);
     this.encoder ??= this.device.createCommandEncoder();
     const { timestamps } = this;
     if (timestamps !== undefined && run !== undefined) {
@@ -276,7 +269,7 @@ export class CommandQueue {
     if (this.encoder === undefined) return;
     this.pass?.end();
     this.timestamps?.keep(this.encoder);
-    if (this.recorded > 0) this.device.queue.writeBuffer(this.uniforms, 0, this.parameters, 0, (this.recorded * parameterBytes) / 4);
+    this.parameters.write(this.recorded);
     this.device.queue.submit([this.encoder.finish()]);
     this.submissions++;
     this.encoder = undefined;
@@ -306,7 +299,6 @@ export class CommandQueue {
     const staging = await new Promise<GPUBuffer>((done) => {
       this.record({ kind: 'read', pieces, done });
       this.flush();
-      this.begun = false;
     });
     return this.take(staging, pieces);
   }

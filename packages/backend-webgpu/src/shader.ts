@@ -121,13 +121,23 @@ interface BoundOperand {
 }
 
 /** A binding with how its elements are declared. */
-type Bound = Binding & {
+interface Bound extends Binding {
+  access: Access;
   /** Words that threads share. */
-  readonly atomic: boolean;
+  atomic: boolean;
   /** Elements of 16 bits, as the shader knows them. */
   readonly half: boolean;
   readonly width: 1 | 4;
-};
+}
+
+const codes = new Map<DType, string[]>();
+
+/** What of an operand a program depends on, as a part of its key. */
+function codeOf(place: number, { x: { dtype }, write, width }: BoundOperand): string {
+  let known = codes.get(dtype);
+  if (known === undefined) codes.set(dtype, (known = []));
+  return (known[4 * place + (write ? 2 : 0) + (width === 4 ? 1 : 0)] ??= `,${place}${dtype}${write ? 'w' : ''}${width}`);
+}
 
 /** Where a layout's numbers lie among the words; its functions are written when a program is new. */
 interface WordLayout {
@@ -215,7 +225,7 @@ export class Program {
 
   /** Defines `nameK(i)`: where element i of a space of `shape` lies in layout K. */
   layout(name: string, shape: readonly number[], strides: readonly (readonly number[])[], offsets: readonly number[]): void {
-    const space = collapse(shape, strides);
+    const space = shape.length === 0 ? { shape, strides } : collapse(shape, strides);
     const rank = space.shape.length;
     this.layouts.push({ name, rank, count: offsets.length, first: this.words.length });
     for (const size of space.shape) this.words.push(size);
@@ -225,19 +235,20 @@ export class Program {
     }
   }
 
+  /** What is bound: one binding for operands that share a buffer. @returns for each operand also which it has, and what is taken off its places */
   private bindings(): { bindings: Bound[]; places: number[]; shifts: string[] } {
-    const { limits } = this.machine;
-    const bindings: (Omit<Bound, 'access' | 'atomic'> & { access: Access; atomic: boolean; x: Operand })[] = [];
-    const isHalf = (region: Region): boolean =>
-      this.machine.float16 && this.operands.every((o) => o.region !== region || o.x.dtype === 'float16');
+    const { operands, machine } = this;
+    const most = machine.limits.maxStorageBufferBindingSize;
+    const bindings: Bound[] = [];
+    const places: number[] = [];
     const shifts: string[] = [];
-    const places = this.operands.map(({ x, region, write, width }) => {
+    for (const { x, region, write, width } of operands) {
       // Elements smaller than a word share it with those of other threads.
-      const half = isHalf(region);
-      const small = write && wordBits[x.dtype] !== undefined && !half;
+      const half = machine.float16 && x.dtype === 'float16' && operands.every((o) => o.region !== region || o.x.dtype === 'float16');
+      const atomic = write && wordBits[x.dtype] !== undefined && !half;
       let [from, size]: [number | undefined, number | undefined] = [undefined, undefined];
       let shift = '';
-      if (region.size > limits.maxStorageBufferBindingSize) {
+      if (region.size > most) {
         const [low, high] = reachOf(x);
         const bytes = bytesOf(x.dtype);
         from = Math.floor((low * bytes) / 256) * 256;
@@ -245,14 +256,19 @@ export class Program {
         shift = ` - ${this.word(from / bytes)}`;
       }
       shifts.push(shift);
-      const known = bindings.findIndex((b) => b.region === region && b.from === from && b.size === size && b.width === width);
-      if (known >= 0) {
-        if (write) bindings[known].access = 'write';
-        if (small) bindings[known].atomic = true;
-        return known;
+      let place = 0;
+      while (place < bindings.length) {
+        const other = bindings[place];
+        if (other.region === region && other.from === from && other.size === size && other.width === width) break;
+        place++;
       }
-      return bindings.push({ region, access: write ? 'write' : 'read', atomic: small, half, x, width, ...(from !== undefined && size !== undefined && { from, size }) }) - 1; // prettier-ignore
-    });
+      places.push(place);
+      if (place === bindings.length) bindings.push({ region, from, size, width, half, access: write ? 'write' : 'read', atomic });
+      else {
+        if (write) bindings[place].access = 'write';
+        if (atomic) bindings[place].atomic = true;
+      }
+    }
     return { bindings, places, shifts };
   }
 
@@ -268,11 +284,17 @@ export class Program {
     this.launch(Math.ceil(threads / 64), 64, main, '', typeof body === 'string' ? '' : `${way} ${this.words.length}`);
   }
 
-  /** Runs `body` in workgroups of `size` threads: `group` counts them, `local` the threads of one. What they share is declared in `shared`. */
-  runGroups(groups: number, size: number, shared: string, body: string): void {
+  /**
+   * Runs `body` in workgroups of `size` threads: `group` counts them, `local` the threads of one. What they share is declared in `shared`; a
+   * function and its `way` are as for `run`.
+   */
+  runGroups(groups: number, size: number, shared: string, body: string | (() => string), way = ''): void {
     if (groups === 0) return;
     const count = this.word(groups);
-    this.launch(groups, size, (across) => `let group = i32(wid.x + wid.y * ${across}u);\n  if (group >= ${count}) { return; }\n  let local = i32(lid.x);\n  ${body}`, shared); // prettier-ignore
+    const text = (): string => (typeof body === 'string' ? body : body());
+    const main = (across: number): string =>
+      `let group = i32(wid.x + wid.y * ${across}u);\n  if (group >= ${count}) { return; }\n  let local = i32(lid.x);\n  ${text()}`;
+    this.launch(groups, size, main, shared, typeof body === 'string' ? '' : `${way} ${this.words.length}`);
   }
 
   private launch(groups: number, size: number, body: (across: number) => string, shared = '', way = ''): void {
@@ -288,11 +310,11 @@ export class Program {
       });
     }
     const main = way === '' ? body(widest) : '';
-    let key = `${this.name}|${size}|${this.flagged ? 1 : 0}|`;
-    for (const { access, atomic, half, width } of bindings) key += access[0] + (atomic ? 'a' : '') + (half ? 'h' : '') + width;
-    this.operands.forEach(({ x, write }, k) => (key += `,${places[k]}${x.dtype}${write ? 'w' : ''}${shifts[k]}`));
+    // How a binding is declared follows from its operands; where `way` says what the code depends on, it says so of the helpers too.
+    let key = this.flagged ? `${this.name}|${size}!` : `${this.name}|${size}`;
+    for (let k = 0; k < places.length; k++) key += codeOf(places[k], this.operands[k]) + shifts[k];
     for (const { name, rank, count, first } of this.layouts) key += `|${name}${rank}x${count}at${first}`;
-    key += `|${this.helpers}|${shared}|${way}|${main}`;
+    key += `|${shared}|${way === '' ? this.helpers + main : way}`;
     const all = this.flagged ? [...bindings, queue.flagBinding] : bindings;
     const pipeline =
       queue.pipelines.find(key) ??

@@ -1,6 +1,6 @@
 import { bytesOf, contiguousStrides, isFloat, numel, Storage, ValueError, type DType, type Operand, type RequiredKernels } from '@flambeau/core'; // prettier-ignore
 import { comparisons, floatBinary, floatUnary, integerBinary, integerUnary } from '../functions.ts';
-import { convert, isBindable, Program, type Machine } from '../shader.ts';
+import { convert, isBindable, Program, typeOf, type Machine } from '../shader.ts';
 
 /** Kernels that compute each element from the same place of their inputs, and what writes values alone. */
 export type ElementwiseKernels = Pick<RequiredKernels, 'fill' | 'iota' | 'copy' | 'unary' | 'binary' | 'where'>;
@@ -38,10 +38,9 @@ export function widened(machine: Machine, out: Operand, use: (wide: Operand) => 
     return;
   }
   temporary('float32', out.shape, out, (wide) => {
-    const copy = (from: Operand, to: Operand): void => elementwise(machine, 'copy', to, [from], (_, value) => `STORE(PLACE, ${value(0)});`);
-    copy(out, wide);
+    copyElements(machine, out, wide);
     use(wide);
-    copy(wide, out);
+    copyElements(machine, wide, out);
   });
 }
 
@@ -55,13 +54,17 @@ export const narrowed = (x: Operand, dim: number, from: number, length: number):
   count: (x.count / x.shape[dim]) * length,
 });
 
-/** One value for each element of `out`, from the same place of the operands. The body writes STORE(PLACE, value) and reads value(k). */
+/**
+ * One value for each element of `out`, from the same place of the operands. `body` names the numbers of the call and returns what writes the code,
+ * which is called for a new program alone: it has STORE(PLACE, value) and value(k), and depends on nothing but the name, the operands and `way`.
+ */
 export function elementwise(
   machine: Machine,
   name: string,
   out: Operand,
   inputs: readonly Operand[],
-  body: (program: Program, value: (k: number) => string) => string,
+  body: (program: Program, value: (k: number) => string) => () => string,
+  way = '',
 ): void {
   if (out.count === 0) return;
   const all = [...inputs, out];
@@ -70,7 +73,7 @@ export function elementwise(
     const dim = out.shape.indexOf(Math.max(...out.shape));
     const half = Math.ceil(out.shape[dim] / 2);
     const part = (x: Operand, second: boolean): Operand => (second ? narrowed(x, dim, half, x.shape[dim] - half) : narrowed(x, dim, 0, half)); // prettier-ignore
-    for (const second of [false, true]) elementwise(machine, name, part(out, second), inputs.map((x) => part(x, second)), body); // prettier-ignore
+    for (const second of [false, true]) elementwise(machine, name, part(out, second), inputs.map((x) => part(x, second)), body, way); // prettier-ignore
     return;
   }
   const program = new Program(machine, name);
@@ -82,8 +85,22 @@ export function elementwise(
     all.map((x) => x.offset),
   );
   const code = body(program, (k) => `load${k}(at${k}(i))`);
-  program.run(out.count, code.replaceAll('STORE', `store${inputs.length}`).replaceAll('PLACE', `at${inputs.length}(i)`));
+  const text = (): string => code().replaceAll('STORE', `store${inputs.length}`).replaceAll('PLACE', `at${inputs.length}(i)`);
+  program.run(out.count, text, way);
 }
+
+/** Copies elements to a tensor that has no byte in common with theirs. */
+export function copyElements(machine: Machine, x: Operand, out: Operand): void {
+  elementwise(machine, 'copy', out, [x], (_, value) => () => `STORE(PLACE, ${convert(value(0), x.dtype, out.dtype)});`);
+}
+
+/** Writes zeros. */
+export function clearElements(machine: Machine, out: Operand): void {
+  elementwise(machine, 'zero', out, [], () => () => `STORE(PLACE, ${typeOf(out.dtype)}(0));`);
+}
+
+/** Which of two operands are numbers, of which the code depends. */
+const sidesOf = (a: Operand | number, b: Operand | number): string => `${typeof a === 'number'} ${typeof b === 'number'}`;
 
 /** The elementwise kernels on a machine. */
 export function elementwiseKernels(machine: Machine): ElementwiseKernels {
@@ -96,11 +113,14 @@ export function elementwiseKernels(machine: Machine): ElementwiseKernels {
       });
       return;
     }
-    elementwise(machine, 'copy', out, [x], (_, value) => `STORE(PLACE, ${convert(value(0), x.dtype, out.dtype)});`);
+    copyElements(machine, x, out);
   }
 
   const fill = (out: Operand, value: number | bigint): void =>
-    elementwise(machine, 'fill', out, [], (program) => `STORE(PLACE, ${program.scalar(Number(value), out.dtype)});`);
+    elementwise(machine, 'fill', out, [], (program) => {
+      const number = program.scalar(Number(value), out.dtype);
+      return () => `STORE(PLACE, ${number});`;
+    });
 
   return {
     fill,
@@ -120,7 +140,7 @@ export function elementwiseKernels(machine: Machine): ElementwiseKernels {
     },
 
     unary(name, x, out) {
-      elementwise(machine, name, out, [x], (_, value) => {
+      elementwise(machine, name, out, [x], (_, value) => () => {
         if (x.dtype === 'bool' && name === 'bitwiseNot') return `STORE(PLACE, 1 - ${value(0)});`;
         const integer = isFloat(x.dtype) ? undefined : integerUnary[name];
         const made: DType = flags.includes(name) ? 'bool' : integer === undefined ? 'float32' : 'int32';
@@ -148,33 +168,38 @@ export function elementwiseKernels(machine: Machine): ElementwiseKernels {
           return;
         }
       }
-      elementwise(machine, name, out, tensors, (program, value) => {
+      const numbers = (program: Program, value: (k: number) => string): (() => string) => {
         let next = 0;
         const sides = [a, b].map((x) => (typeof x === 'number' ? program.scalar(x, dtype === 'bool' ? 'int32' : dtype) : value(next++)));
-        const expression =
-          sign === undefined
-            ? (floating ? floatBinary : integerBinary)[name]
-            : `select(0, 1, a ${sign} b${name === 'ne' && floating ? ' || isNan(a) || isNan(b)' : ''})`;
-        // Integers that have no function of their own are computed as floats.
-        const cast = expression === undefined && !floating;
-        const made: DType = flags.includes(name) ? 'bool' : floating || cast ? 'float32' : 'int32';
-        const [p, q] = cast ? sides.map((side) => `f32(${side})`) : sides;
-        let code = `let a = ${p}; let b = ${q};`;
-        if (divides) code += ` if (b == 0) { complain(${program.complaint({ kind: 'division', op, expected })}, 0); return; }`;
-        return `${code} STORE(PLACE, ${convert(expression ?? floatBinary[name] ?? 'a', made, out.dtype)});`;
-      });
+        const refusal = divides ? program.complaint({ kind: 'division', op, expected }) : '';
+        return () => {
+          const expression =
+            sign === undefined
+              ? (floating ? floatBinary : integerBinary)[name]
+              : `select(0, 1, a ${sign} b${name === 'ne' && floating ? ' || isNan(a) || isNan(b)' : ''})`;
+          // Integers that have no function of their own are computed as floats.
+          const cast = expression === undefined && !floating;
+          const made: DType = flags.includes(name) ? 'bool' : floating || cast ? 'float32' : 'int32';
+          const [p, q] = cast ? sides.map((side) => `f32(${side})`) : sides;
+          let code = `let a = ${p}; let b = ${q};`;
+          if (divides) code += ` if (b == 0) { complain(${refusal}, 0); return; }`;
+          return `${code} STORE(PLACE, ${convert(expression ?? floatBinary[name] ?? 'a', made, out.dtype)});`;
+        };
+      };
+      elementwise(machine, name, out, tensors, numbers, sidesOf(a, b));
     },
 
     where(condition, a, b, out) {
       const tensors = [condition, ...[a, b].filter((x) => typeof x !== 'number')];
-      elementwise(machine, 'where', out, tensors, (program, value) => {
+      const numbers = (program: Program, value: (k: number) => string): (() => string) => {
         let next = 1;
         const [p, q] = [a, b].map((x) => {
           if (typeof x === 'number') return program.scalar(x, out.dtype);
           return convert(value(next++), x.dtype, out.dtype);
         });
-        return `if (${convert(value(0), condition.dtype, 'bool')} != 0) { STORE(PLACE, ${p}); } else { STORE(PLACE, ${q}); }`;
-      });
+        return () => `if (${convert(value(0), condition.dtype, 'bool')} != 0) { STORE(PLACE, ${p}); } else { STORE(PLACE, ${q}); }`;
+      };
+      elementwise(machine, 'where', out, tensors, numbers, sidesOf(a, b));
     },
   };
 }

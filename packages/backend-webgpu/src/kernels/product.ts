@@ -1,7 +1,7 @@
 import { isFloat, numel, type DType, type Operand } from '@flambeau/core';
 import { floatUnary } from '../functions.ts';
 import { isBindable, Program, typeOf, type Machine } from '../shader.ts';
-import { elementwise, narrowed, temporary } from './elementwise.ts';
+import { clearElements, elementwise, narrowed, temporary } from './elementwise.ts';
 import { reduce } from './reduction.ts';
 import { isSmall, smallProduct } from './smallProduct.ts';
 import { runTiled, usesTiles } from './tiles.ts';
@@ -170,7 +170,8 @@ function splitProduct(machine: Machine, product: Product): void {
     matrixProduct(machine, { a: narrowed(a, rank - 1, 0, first), b: narrowed(b, rank - 2, 0, first), out, bias });
     temporary(sumsOf(out), out.shape, out, (more) => {
       matrixProduct(machine, { a: narrowed(a, rank - 1, first, second), b: narrowed(b, rank - 2, first, second), out: more, bias: undefined }); // prettier-ignore
-      elementwise(machine, 'add', out, [more], () => activate('load1(at1(i)) + load0(at0(i))', activation, (v) => `STORE(PLACE, ${v});`));
+      const added = (): string => activate('load1(at1(i)) + load0(at0(i))', activation, (v) => `STORE(PLACE, ${v});`);
+      elementwise(machine, 'add', out, [more], () => added, `to itself ${activation}`);
     });
   } else registerProduct(machine, product);
 }
@@ -182,7 +183,7 @@ export function matrixProduct(machine: Machine, product: Product): void {
   const rank = out.shape.length;
   const inner = a.shape[rank - 1];
   if (inner === 0) {
-    elementwise(machine, 'fill', out, [], () => `STORE(PLACE, ${typeOf(out.dtype)}(0));`);
+    clearElements(machine, out);
     return;
   }
   if (![a, b, out].every((x) => isBindable(x, machine.limits))) {

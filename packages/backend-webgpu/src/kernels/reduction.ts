@@ -12,6 +12,7 @@ function reduceOnce(machine: Machine, name: ReduceName, x: Operand, out: Operand
   // `out` is contiguous, with one more dimension of chunks inside when there are any.
   program.layout('outer', without(x.shape, dims), [without(x.strides, dims)], [x.offset]);
   program.layout('inner', only(x.shape, dims), [only(x.strides, dims)], [0]);
+  const to = program.word(out.offset);
   const total =
     name === 'any' || name === 'all'
       ? convert('total', 'bool', out.dtype)
@@ -19,14 +20,12 @@ function reduceOnce(machine: Machine, name: ReduceName, x: Operand, out: Operand
   const take = (value: string): string => combine(name, x.dtype, 'total', value);
   if (chunks > 1) {
     const [n, parts, size] = [program.word(length), program.word(chunks), program.word(Math.ceil(length / chunks))];
-    program.run(
-      out.count,
-      `let first = (i % ${parts}) * ${size};
+    const text = (): string => `let first = (i % ${parts}) * ${size};
   let base = outer0(i / ${parts});
   var total = ${identity(name, x.dtype)};
   for (var r = first; r < min(first + ${size}, ${n}); r++) { let v = load0(base + inner0(r)); total = ${take('v')}; }
-  store1(i + ${program.word(out.offset)}, ${total});`,
-    );
+  store1(i + ${to}, ${total});`;
+    program.run(out.count, text, 'chunks');
     return;
   }
   // What is found in one thread's part is combined as it is: it has been tested against zero already.
@@ -35,7 +34,7 @@ function reduceOnce(machine: Machine, name: ReduceName, x: Operand, out: Operand
   var total = ${identity(name, x.dtype)};
   ${code.each(`let v = load0(base + inner0(k)); total = ${take('v')};`)}
   ${code.share('total', partly)}
-  ${code.once(`store1(row + ${program.word(out.offset)}, ${total});`)}`); // prettier-ignore
+  ${code.once(`store1(row + ${to}, ${total});`)}`, 'whole'); // prettier-ignore
 }
 
 /** Reduces dimensions of x into `out`. On a software adapter, few long lanes are cut into chunks, which a second pass puts together. */

@@ -10,10 +10,19 @@ export interface RowCode {
   once(code: string): string;
 }
 
+/** Work of another kind in the same dispatch: `count` threads of their own, which are `at`. */
+export interface Beside {
+  readonly count: number;
+  code(at: string): string;
+}
+
 /** Threads that share a row: on a real GPU as many as its hardware runs together, on a software adapter one. */
 const width = 64;
 
-/** Runs a body for each row, which is `row`, of `length` elements. With `way` as for `Program.run`, the body is written only for a new program. */
+/**
+ * Runs a body for each row, which is `row`, of `length` elements. With `way` as for `Program.run`, the body is written only for a new program.
+ * What runs `beside` follows the rows.
+ */
 export function runRows(
   program: Program,
   machine: Machine,
@@ -22,16 +31,19 @@ export function runRows(
   type: 'f32' | 'i32',
   body: (code: RowCode) => string,
   way = '',
+  beside?: Beside,
 ): void {
   const n = program.word(length);
+  const [all, more] = beside === undefined ? ['', ''] : [program.word(rows), program.word(beside.count)];
   if (machine.software || length < width / 2) {
     const alone: RowCode = {
       each: (code) => `for (var k = 0; k < ${n}; k++) { ${code} }`,
       share: () => '',
       once: (code) => code,
     };
-    const text = (): string => `let row = i;\n  ${body(alone)}`;
-    program.run(rows, way === '' ? text() : text, way);
+    const others = (): string => (beside === undefined ? '' : `if (i >= ${all}) { ${beside.code(`(i - ${all})`)} return; }\n  `);
+    const text = (): string => `${others()}let row = i;\n  ${body(alone)}`;
+    program.run(rows + (beside?.count ?? 0), way === '' ? text() : text, way);
     return;
   }
   const together: RowCode = {
@@ -46,5 +58,11 @@ export function runRows(
   workgroupBarrier();`,
     once: (code) => `if (local == 0) { ${code} }`,
   };
-  program.runGroups(rows, width, `var<workgroup> between: array<${type}, ${width}>;`, `let row = group;\n  ${body(together)}`);
+  const others = (): string =>
+    beside === undefined
+      ? ''
+      : `if (group >= ${all}) { let at = (group - ${all}) * ${width} + local; if (at < ${more}) { ${beside.code('at')} } return; }\n  `;
+  const text = (): string => `${others()}let row = group;\n  ${body(together)}`;
+  const groups = rows + Math.ceil((beside?.count ?? 0) / width);
+  program.runGroups(groups, width, `var<workgroup> between: array<${type}, ${width}>;`, way === '' ? text() : text, way);
 }

@@ -10,10 +10,17 @@ export function activationKernels(machine: Machine): Record<string, OptionalKern
   const pointwise = (name: string, code: (attrs: unknown) => string): OptionalKernel => ({
     accepts: float32,
     run: (inputs, [out], attrs) =>
-      elementwise(machine, name, out, inputs, (_, value) => {
-        const names = inputs.length === 1 ? ['x'] : ['g', 'x'];
-        return `${names.map((n, k) => `let ${n} = ${value(k)};`).join(' ')} ${code(attrs)}`;
-      }),
+      elementwise(
+        machine,
+        name,
+        out,
+        inputs,
+        (_, value) => () => {
+          const names = inputs.length === 1 ? ['x'] : ['g', 'x'];
+          return `${names.map((n, k) => `let ${n} = ${value(k)};`).join(' ')} ${code(attrs)}`;
+        },
+        (attrs as { readonly approximate?: string } | undefined)?.approximate,
+      ),
   });
   const tanh = (attrs: unknown): boolean => (attrs as { readonly approximate: string }).approximate === 'tanh';
   return {

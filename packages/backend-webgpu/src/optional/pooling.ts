@@ -1,5 +1,5 @@
 import type { Operand, OptionalKernel } from '@flambeau/core';
-import { elementwise } from '../kernels/elementwise.ts';
+import { clearElements } from '../kernels/elementwise.ts';
 import { Program, type Machine } from '../shader.ts';
 import { isPlain, isRowMajor } from './operands.ts';
 
@@ -59,7 +59,7 @@ export function poolingKernels(machine: Machine): Record<string, OptionalKernel>
 
   /** Without the windows of a place: each plane by one thread, which adds in the order of the results. */
   function addByPlane(g: Operand, indices: Operand, out: Operand, dims: 1 | 2): void {
-    elementwise(machine, 'zero', out, [], () => 'STORE(PLACE, 0.0);');
+    clearElements(machine, out);
     const size = ([a, b]: readonly [number, number]): number => a * b;
     const [places, results] = [size(plane(out.shape, dims)), size(plane(g.shape, dims))];
     const program = new Program(machine, 'maxPoolGradByPlane');

@@ -1,5 +1,5 @@
 import type { Operand, OptionalKernel } from '@flambeau/core';
-import { elementwise, narrowed, temporary } from '../kernels/elementwise.ts';
+import { copyElements, elementwise, narrowed, temporary } from '../kernels/elementwise.ts';
 import { matrixProduct } from '../kernels/product.ts';
 import { reduce } from '../kernels/reduction.ts';
 import { Program, type Machine } from '../shader.ts';
@@ -26,14 +26,16 @@ const sigmoid = (x: string): string => `(1.0 / (1.0 + exp_(-(${x}))))`;
 
 /** LSTM over a whole sequence, and its gradient: the products of all steps together, and one kernel with the loop over time inside. */
 export function recurrentKernels(machine: Machine): Record<string, OptionalKernel> {
-  const copy = (x: Operand, out: Operand): void => elementwise(machine, 'copy', out, [x], (_, value) => `STORE(PLACE, ${value(0)});`);
-
   /** W_hh [4H, H] as quads of the four gates, [read, made]: for the forward pass from unit to unit, for the gradient the other way. */
   function packed(weight: Operand, size: number, turned: boolean, use: (weights: Operand) => void): void {
     temporary('float32', [size, size, 4], weight, (weights) => {
       const gates = { storage: weight.storage, dtype: weight.dtype, count: weight.count, offset: weight.offset };
       const [out, into] = [size, 1];
-      copy({ ...gates, shape: [size, size, 4], strides: turned ? [out, into, size * size] : [into, out, size * size] }, weights);
+      copyElements(
+        machine,
+        { ...gates, shape: [size, size, 4], strides: turned ? [out, into, size * size] : [into, out, size * size] },
+        weights,
+      );
       use(weights);
     });
   }
@@ -56,7 +58,7 @@ export function recurrentKernels(machine: Machine): Record<string, OptionalKerne
       if (biasIh === undefined || biasHh === undefined) project(undefined);
       else
         temporary('float32', [4 * size], x, (bias) => {
-          elementwise(machine, 'add', bias, [biasIh, biasHh], (_, value) => `STORE(PLACE, ${value(0)} + ${value(1)});`);
+          elementwise(machine, 'add', bias, [biasIh, biasHh], (_, value) => () => `STORE(PLACE, ${value(0)} + ${value(1)});`, 'plain');
           project(bias);
         });
       packed(weightHh, size, false, (weights) => {
@@ -116,8 +118,8 @@ export function recurrentKernels(machine: Machine): Record<string, OptionalKerne
       const [dh0, dc0, dWeightIh, dWeightHh] = outputs;
       const dBias = biasIh === undefined ? undefined : outputs[4];
       const dx = input ? outputs[outputs.length - 1] : undefined;
-      copy(gH, dh0);
-      copy(gC, dc0);
+      copyElements(machine, gH, dh0);
+      copyElements(machine, gC, dc0);
       const rows = steps * batch;
       temporary('float32', [rows, 4 * size], x, (sums) => {
         packed(weightHh, size, true, (weights) => {
@@ -165,13 +167,14 @@ export function recurrentKernels(machine: Machine): Record<string, OptionalKerne
         if (isRowMajor(x)) product(turned, reshaped(x, [rows, features]), dWeightIh);
         else
           temporary('float32', x.shape, x, (flat) => {
-            copy(x, flat);
+            copyElements(machine, x, flat);
             product(turned, reshaped(flat, [rows, features]), dWeightIh);
           });
         // The hidden state that each step began with: h0, then the outputs of the steps before.
         temporary('float32', [steps, batch, size], x, (previous) => {
-          copy(reshaped(h0, [1, batch, size]), narrowed(previous, 0, reverse ? steps - 1 : 0, 1));
-          if (steps > 1) copy(narrowed(output, 0, reverse ? 1 : 0, steps - 1), narrowed(previous, 0, reverse ? 0 : 1, steps - 1));
+          copyElements(machine, reshaped(h0, [1, batch, size]), narrowed(previous, 0, reverse ? steps - 1 : 0, 1));
+          if (steps > 1)
+            copyElements(machine, narrowed(output, 0, reverse ? 1 : 0, steps - 1), narrowed(previous, 0, reverse ? 0 : 1, steps - 1));
           product(turned, reshaped(previous, [rows, size]), dWeightHh);
         });
         if (dBias !== undefined) reduce(machine, 'sum', sums, reshaped(dBias, [1, 4 * size]), [0]);

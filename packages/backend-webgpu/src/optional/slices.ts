@@ -1,5 +1,5 @@
 import { type Operand, type OptionalKernel } from '@flambeau/core';
-import { elementwise } from '../kernels/elementwise.ts';
+import { clearElements, copyElements } from '../kernels/elementwise.ts';
 import { indexComplaint } from '../kernels/indexing.ts';
 import { Program, type Machine } from '../shader.ts';
 import { isPlain, isRowMajor } from './operands.ts';
@@ -84,7 +84,7 @@ export function sliceKernels(machine: Machine): Record<string, OptionalKernel> {
   const indexAdd: OptionalKernel = {
     accepts: ([x, index, source]) => isPlain(x) && isIndex(index) && isPlain(source),
     run([x, index, source], [out], attrs) {
-      elementwise(machine, 'copy', out, [x], (_, value) => `STORE(PLACE, ${value(0)});`);
+      copyElements(machine, x, out);
       add(index, source, out, (attrs as DimAttrs).dim);
     },
   };
@@ -92,7 +92,7 @@ export function sliceKernels(machine: Machine): Record<string, OptionalKernel> {
   const indexSelectGrad: OptionalKernel = {
     accepts: ([index, g]) => isIndex(index) && isPlain(g),
     run([index, g], [out], attrs) {
-      elementwise(machine, 'zero', out, [], () => 'STORE(PLACE, 0.0);');
+      clearElements(machine, out);
       add(index, g, out, (attrs as DimAttrs).dim);
     },
   };

@@ -1,6 +1,21 @@
-import { cat, dispatch, explain, manualSeed, ones, profile, rand, randn, setDefaultDevice, type Device, type Tensor } from '@flambeau/core';
+import {
+  arange,
+  cat,
+  dispatch,
+  explain,
+  manualSeed,
+  ones,
+  profile,
+  rand,
+  randn,
+  setDefaultDevice,
+  tensor,
+  zeros,
+  type Device,
+  type Tensor,
+} from '@flambeau/core';
 import { reference } from '@flambeau/backend-reference';
-import '@flambeau/autograd';
+import { noGrad } from '@flambeau/autograd';
 import * as nn from '@flambeau/nn';
 import * as optim from '@flambeau/optim';
 import { describe, expect, it } from 'vitest';
@@ -45,29 +60,94 @@ describe.skipIf(gpu === undefined)('kernels of the GPU that stand for several op
     },
   );
 
-  it('a training step of a small net takes seven dispatches, and no more as it goes on', async () => {
+  it('a training step of a small net takes six dispatches in one submission, and no more as it goes on', async () => {
     if (gpu === undefined) return;
     const net = new nn.Sequential(new nn.Linear(1, 10), new nn.ReLU(), new nn.Linear(10, 1)).to(gpu);
     const optimizer = new optim.SGD(net.parameters(), { lr: 0.2 });
     const lossFunction = new nn.MSELoss();
     const [x, y] = [rand(100, 1, { device: gpu }), rand(100, 1, { device: gpu })];
-    const counts: number[] = [];
+    const counts: [number, number][] = [];
     for (let i = 0; i < 5; i++) {
-      const before = gpu.counters.dispatches;
+      const before = gpu.counters;
       const loss = lossFunction.forward(net.forward(x) as Tensor, y);
       optimizer.zeroGrad();
       loss.backward();
       optimizer.step();
       await loss.item();
-      counts.push(gpu.counters.dispatches - before);
+      const { dispatches, submissions } = gpu.counters;
+      counts.push([dispatches - before.dispatches, submissions - before.submissions]);
     }
-    expect(counts.slice(1)).toEqual([7, 7, 7, 7]);
+    // The first two compile: the seed of the first walk is filled between the loss and its gradient.
+    expect(counts.slice(2)).toEqual([[6, 1], [6, 1], [6, 1]]); // prettier-ignore
   });
 
   it.each(['mean', 'sum'])('the squared error and its gradient, as a %s', async (reduction) => {
     if (gpu === undefined) return;
     await check(gpu, 'mseLoss', [plain([13, 7]), plain([13, 7], 2)], { reduction });
     await check(gpu, 'mseLossGrad', [plain([]), plain([13, 7]), plain([13, 7], 2)], { reduction });
+  });
+
+  it('the squared error joins its gradient where that follows, and is its own where something comes between', async () => {
+    for (const kernels of ['threads', 'workgroups'] as const) {
+      const device = await open({ kernels });
+      if (device === undefined) return;
+      // d = x - y = [1, 2, 3, ...]: the loss is Σ d² / n = (n + 1)(2n + 1) / 6, its gradient 2·d / n.
+      const n = 70;
+      const x = arange(1, n + 1, { device }).requiresGrad_();
+      const y = zeros([n], { device });
+      const expected = ((n + 1) * (2 * n + 1)) / 6;
+      const slopes = Array.from({ length: n }, (_, i) => (2 * (i + 1)) / n);
+      const dispatched = async (use: () => Promise<unknown>): Promise<number> => {
+        const before = device.counters.dispatches;
+        await use();
+        return device.counters.dispatches - before;
+      };
+      const gradientOf = (loss: Tensor, gradient?: Tensor): Tensor => {
+        x.grad = undefined;
+        loss.backward(gradient);
+        return x.grad as unknown as Tensor;
+      };
+      const expectNear = async (got: Tensor, want: number | number[]): Promise<void> =>
+        expectSame(got, tensor(want), 1e-6, 'the squared error');
+      // The first walk fills its seed in between.
+      await expectNear(gradientOf(nn.functional.mseLoss(x, y)), slopes);
+      for (let i = 0; i < 2; i++) {
+        const joined = await dispatched(async () => {
+          const loss = nn.functional.mseLoss(x, y);
+          const gradient = gradientOf(loss);
+          await expectNear(loss, expected);
+          await expectNear(gradient, slopes);
+        });
+        expect(joined).toBe(1);
+      }
+      // Its own value is what it is multiplied by, so it has to be there before.
+      const own = nn.functional.mseLoss(x, y);
+      await expectNear(
+        gradientOf(own, own.detach()),
+        slopes.map((v) => v * expected),
+      );
+      // x changes after the loss and before it is read.
+      const before = noGrad(() => {
+        const loss = nn.functional.mseLoss(x, y);
+        x.mul_(2);
+        return loss;
+      });
+      await expectNear(before, expected);
+      // Two losses, of which the second is walked back from.
+      const [first, second] = [nn.functional.mseLoss(x, y), nn.functional.mseLoss(x, y, 'sum')];
+      await expectNear(
+        gradientOf(second),
+        slopes.map((v) => v * 2 * n),
+      );
+      await expectNear(first, 4 * expected);
+      await expectNear(second, 4 * n * expected);
+      // A step of the optimizer waits too, and comes after the loss that was asked for before it.
+      const optimizer = new optim.SGD([x], { lr: 1 });
+      const last = noGrad(() => nn.functional.mseLoss(x, y));
+      optimizer.step();
+      await expectNear(last, 4 * expected);
+      device.destroy();
+    }
   });
 
   it('a convolution, relu and max pooling', async () => {
