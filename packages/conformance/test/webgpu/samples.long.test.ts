@@ -5,8 +5,6 @@ import { superviseFile } from '../../src/supervise.ts';
 import { open } from './open.ts';
 
 const gpu = await open();
-// The cases run in processes of their own, whose loader of shared libraries looks here.
-process.env.LD_LIBRARY_PATH = [process.env.LD_LIBRARY_PATH, '/usr/lib/chromium'].filter(Boolean).join(':');
 
 describe.skipIf(gpu === undefined)('PyTorch’s samples pass on webgpu', () => {
   const known = knownAmong(ownCases, 'webgpu');
