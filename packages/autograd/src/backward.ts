@@ -21,7 +21,7 @@ import { accumulated, leavesEarly, withCallbacks } from './accumulation.ts';
 import { isAnomalyDetected } from './anomaly.ts';
 import { AutogradError } from './error.ts';
 import { isGradEnabled, withRecording } from './mode.ts';
-import { dropWaiting, joinWaiting, waitAsPart } from './parts.ts';
+import { dropWaiting, joinWaiting, passBelow, takeSlice, waitAsPart } from './parts.ts';
 import { edgeOf } from './record.ts';
 import { tapeOf, type Edge, type GradHook, type Node } from './tape.ts';
 
@@ -142,8 +142,32 @@ interface Walk {
   readonly capture?: (node: Node, cotangents: readonly (Tensor | undefined)[]) => void;
 }
 
+/** Whether nobody looks at the gradients that arrive at a node, which then need not be whole. */
+const unseen = ({ hooks, retained }: Node, { capture }: Walk): boolean =>
+  hooks === undefined && retained === undefined && capture === undefined;
+
 function visit(node: Node, walk: Walk): void {
-  if (node.parts !== undefined) joinWaiting(node, node.parts).forEach((sum, index) => sum && arrive({ node, index }, sum));
+  let sliceStart: number | undefined;
+  if (node.parts !== undefined) {
+    const { op, parts } = node;
+    if (unseen(node, walk) && node.pending === undefined && op?.partBelow !== undefined) {
+      node.restore();
+      passBelow(node, parts);
+      dropWaiting(node);
+      if (!walk.retainGraph) node.free();
+      return;
+    }
+    if (unseen(node, walk) && node.pending?.[0] === undefined && op?.sliceable !== undefined) {
+      const slice = takeSlice(node, parts, op.sliceable);
+      if (slice !== undefined) {
+        const { part, gradient } = slice;
+        sliceStart = part.start;
+        arrive({ node, index: 0 }, part.drops ? gradient.unsqueeze(part.dim) : gradient);
+        gradient.storage.unpin();
+      }
+    }
+    joinWaiting(node, node.parts).forEach((sum, index) => sum && arrive({ node, index }, sum));
+  }
   const { pending } = node;
   node.pending = undefined;
   if (pending === undefined) return;
@@ -151,12 +175,12 @@ function visit(node: Node, walk: Walk): void {
   walk.capture?.(node, cotangents);
   if (node.leaf !== undefined) {
     if (cotangents[0] !== undefined) walk.reach(node, cotangents[0]);
-  } else pullBack(node, cotangents, walk);
+  } else pullBack(node, cotangents, walk, sliceStart);
   for (let i = 0; i < pending.length; i++) pending[i]?.storage.unpin();
   if (!walk.retainGraph) node.free();
 }
 
-function pullBack(node: Node, cotangents: readonly (Tensor | undefined)[], walk: Walk): void {
+function pullBack(node: Node, cotangents: readonly (Tensor | undefined)[], walk: Walk, sliceStart: number | undefined): void {
   const saved = node.restore();
   const { edges, op } = node;
   const count = edges.length;
@@ -173,7 +197,8 @@ function pullBack(node: Node, cotangents: readonly (Tensor | undefined)[], walk:
     waitAsPart(edges[0], op.part(node.attrs), cotangents[0]);
     return;
   }
-  const context: VjpContext<unknown> = { needs, cotangents, saved, attrs: node.attrs, scalars: node.scalars, inputs: node.inputs };
+  const { attrs, scalars, inputs } = node;
+  const context: VjpContext<unknown> = { needs, cotangents, saved, attrs, scalars, inputs, sliceStart };
   const { vjp } = op;
   const gradients = internalScope(() => vjp.call(op, context), true);
   if (isAnomalyDetected()) checkNaN(node, gradients);

@@ -10,6 +10,26 @@ export function waitAsPart({ node, index }: Edge, part: Part, gradient: Tensor):
   (node.parts ??= []).push({ index, part, gradient });
 }
 
+/** Hands gradients of parts of a view that only reorders to its input, as gradients of parts of that. */
+export function passBelow({ op, attrs, scalars, inputs, edges: [edge] }: Node, waiting: readonly PartGradient[]): void {
+  for (const { part, gradient } of waiting) {
+    const [moved] = internalScope(() => {
+      const g = part.drops ? gradient.unsqueeze(part.dim) : gradient;
+      return op?.vjp?.({ needs: [true], cotangents: [g], saved: [], attrs, scalars, inputs }) ?? [];
+    }, true);
+    if (edge !== undefined && moved !== undefined && op?.partBelow !== undefined)
+      waitAsPart(edge, op.partBelow({ ...part, drops: false }, attrs), moved);
+  }
+}
+
+/** What waits for the first output, where it is one slice along a dimension; it waits no more. */
+export function takeSlice(node: Node, waiting: readonly PartGradient[], dim: number): PartGradient | undefined {
+  const [first, ...others] = waiting.filter(({ index }) => index === 0);
+  if (first === undefined || others.length > 0 || first.part.dim !== dim || first.part.step !== 1) return undefined;
+  node.parts = waiting.filter((one) => one !== first);
+  return first;
+}
+
 /** Takes what waits, and gives the gradient of each output that has parts. */
 export function joinWaiting(node: Node, waiting: readonly PartGradient[]): (Tensor | undefined)[] {
   const sums = internalScope(

@@ -60,6 +60,31 @@ describe('the gradients of parts of a tensor', () => {
     expect(values(g)).toEqual([[0, 4, 8], [0, 16, 20]]); // prettier-ignore
   });
 
+  it('pass through views that only reorder, and meet those of other parts below', () => {
+    const x = leaf(3, 2);
+    const seen = calls(() => {
+      const doubled = x.mul(2);
+      const turned = doubled.t().at(':'); // [2, 3], and an alias of it
+      return turned.select(1, 0).mul(3).add(turned.at(':', -1)).add(doubled.select(0, 1).mul(5));
+    });
+    // rows of 2x: the first times 3, the second times 5, the last once
+    expect(values(x.grad)).toEqual([[6, 6], [10, 10], [2, 2]]); // prettier-ignore
+    expect([seen.embedSlice, seen.add]).toEqual([1, undefined]);
+  });
+
+  it('are whole where a hook or a caller sees them', () => {
+    const x = leaf(2, 3);
+    const turned = x.mul(2).t();
+    const shapes: unknown[] = [];
+    turned.registerHook((g) => void shapes.push(g.shape));
+    turned.retainGrad();
+    turned.select(0, 1).sum().backward();
+    expect(shapes).toEqual([[3, 2]]);
+    expect(values(turned.grad)).toEqual([[0, 0], [1, 1], [0, 0]]); // prettier-ignore
+    const again = x.mul(2).t();
+    expect(values(grad(again.select(0, 2).sum(), [again])[0])).toEqual([[0, 0], [0, 0], [1, 1]]); // prettier-ignore
+  });
+
   it('have gradients themselves', () => {
     const x = tensor([1, 2, 3]).requiresGrad_();
     const [a, b, c] = x.unbind(0);

@@ -22,6 +22,8 @@ export interface VjpContext<Attrs> {
   readonly scalars: readonly number[];
   /** Shape and dtype of the inputs. */
   readonly inputs: readonly Spec[];
+  /** For a `sliceable` op whose first cotangent is a slice: the index at which that begins. */
+  readonly sliceStart?: number | undefined;
 }
 
 /** Which part of a tensor a view is: the indices `start`, `start + step`, ... of one dimension. */
@@ -45,12 +47,16 @@ export interface OpDefinition<Attrs> {
   view?(x: Tensor, attrs: Attrs): Layout;
   /** For a view of a part: which one. A walk joins the gradients of all parts of a tensor at once, instead of filling up and adding each. */
   part?(attrs: Attrs): Part;
+  /** For a view that only reorders: which part of its input a part of it is. Gradients of parts pass through it as such. */
+  partBelow?(part: Part, attrs: Attrs): Part;
   kernel?(kernels: RequiredKernels, inputs: readonly Tensor[], outputs: readonly Tensor[], attrs: Attrs, scalars: readonly number[]): void;
   compose?(inputs: readonly Tensor[], attrs: Attrs, scalars: readonly number[]): Tensor[];
   /** What the derivative keeps alive, and nothing else. */
   save?(inputs: readonly Tensor[], outputs: readonly Tensor[], attrs: Attrs): readonly Tensor[];
   /** One gradient for each input. */
   vjp?(context: VjpContext<Attrs>): (Tensor | undefined)[];
+  /** A dimension of the first output: `vjp` may be given a slice along it, of a cotangent that is zero everywhere else. */
+  readonly sliceable?: number | undefined;
   /** Indices of inputs whose content the op changes. */
   readonly mutates?: readonly number[];
   /** True for a kernel that computes each element from the same element of its inputs, so that it may write over one of them. */
@@ -79,17 +85,35 @@ export function defineOp<Attrs = undefined>(definition: OpDefinition<Attrs>): Op
     infer = undefined,
     view = undefined,
     part = undefined,
+    partBelow = undefined,
     kernel = undefined,
     compose = undefined,
     save = undefined,
     vjp = undefined,
+    sliceable = undefined,
     mutates = undefined,
     pointwise = false,
     moves = false,
     constant = false,
   } = definition;
   // One literal, so that every op has the same hidden class and dispatch stays monomorphic.
-  const op = { name, infer, view, part, kernel, compose, save, vjp, mutates, pointwise, moves, constant, id: registry.size } as Op<Attrs>;
+  const op = {
+    name,
+    infer,
+    view,
+    part,
+    partBelow,
+    kernel,
+    compose,
+    save,
+    vjp,
+    sliceable,
+    mutates,
+    pointwise,
+    moves,
+    constant,
+    id: registry.size,
+  } as Op<Attrs>;
   registry.set(name, op as Op);
   return op;
 }

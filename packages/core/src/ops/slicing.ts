@@ -166,6 +166,7 @@ export const embedSliceOp: Op<EmbedAttrs> = defineOp<EmbedAttrs>({
 export const aliasOp: Op = defineOp<unknown>({
   name: 'alias',
   view: (x): Layout => x,
+  partBelow: (part) => part,
   vjp: ({ cotangents: [g] }) => [g],
 });
 

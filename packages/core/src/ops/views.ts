@@ -145,6 +145,7 @@ export function sumToShape(g: Tensor, shape: Shape): Tensor {
 export const permuteOp: Op<{ dims: readonly number[] }> = defineOp({
   name: 'permute',
   view: (x, { dims }): Layout => ({ shape: dims.map((d) => x.shape[d]), strides: dims.map((d) => x.strides[d]), offset: x.offset }),
+  partBelow: (part, { dims }) => ({ ...part, dim: dims[part.dim] }),
   vjp: ({ cotangents: [g], attrs: { dims } }) => {
     const inverse = new Array<number>(dims.length);
     dims.forEach((d, i) => (inverse[d] = i));
