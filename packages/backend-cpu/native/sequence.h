@@ -42,21 +42,31 @@ struct Layer {
   }
   /** The step that runs as number s. */
   Index at(Index s) const { return reverse ? steps - 1 - s : s; }
-  /** Calls body(first sample, samples) for groups of samples, for the steps that run as numbers begin to end. `width` is how many sums a sample has in a step. */
-  template <class Body> void overSamples(const ErrorSlot& slot, Index width, Index begin, Index end, const Body& body) const {
-    const Index groups = (batch + 31) / 32;
-    share(slot, groups, 2.0 * (double)(end - begin) * (double)batch * (double)width * (double)(size + features), [&](int64_t group, int) {
-      const Index first = batch * (Index)group / groups;
-      body(first, batch * ((Index)group + 1) / groups - first);
+  /** Samples run through the steps in groups of some 32, which depend on the batch alone. */
+  Index groups() const { return (batch + 31) / 32; }
+  Index firstOf(Index group) const { return batch * group / groups(); }
+  /**
+   * Calls body(first sample, samples, group) for the groups from `from` to `to`, for so many steps. `width` is how many sums a sample has in a step.
+   */
+  template <class Body> void overSamples(const ErrorSlot& slot, Index width, Index count, Index from, Index to, const Body& body) const {
+    share(slot, to - from, 2.0 * (double)count * (double)(firstOf(to) - firstOf(from)) * (double)width * (double)(size + features), [&](int64_t i, int) {
+      const Index group = from + (Index)i, first = firstOf(group);
+      body(first, firstOf(group + 1) - first, group);
     });
   }
 };
 
-/** Calls step(i, lanes) for the vectors of a row, the last of which may be a part. `step` is to be inlined: its code for whole vectors has no branch. */
+/** Whether whole vectors have code of their own, without a branch: not where size counts more. */
+#if defined(__wasm__)
+constexpr bool wholeApart = false;
+#else
+constexpr bool wholeApart = true;
+#endif
+/** Calls step(i, lanes) for the vectors of a row, the last of which may be a part. `step` is to be inlined. */
 template <class Step> FLAMBEAU_INLINE void overRow(Index size, Step step) {
   Index i = 0;
-  for (; i + W <= size; i += W) step(i, Index(W));
-  if (i < size) step(i, size - i);
+  for (; wholeApart && i + W <= size; i += W) step(i, Index(W));
+  for (; i < size; i += W) step(i, size - i < W ? size - i : Index(W));
 }
 #define FLAMBEAU_STEP __attribute__((always_inline))
 FLAMBEAU_INLINE Vf some(const float* p, Index count) { return count == W ? load(p) : loadPart(p, count); }
@@ -68,26 +78,65 @@ FLAMBEAU_INLINE void putSome(float* p, Vf v, Index count) {
 /** How far apart rows of n floats are to lie: whole panels, and not a power of two, which would send all rows to the same few lines of the cache. */
 static inline Index spread(Index n) { return wholePanels(n) + 16; }
 
+/** Rows of samples, for several steps: how far steps and samples are apart. */
+struct Rows {
+  const float* at;
+  Index step, sample;
+};
+
 /**
- * c [m, n] = aᵀ·b over k rows of a and of b, or c + aᵀ·b with `accumulate`: both are read where they lie, b up to the end of its last panel.
- * Threads share the columns.
+ * c [m, n] = aᵀ·b over the rows of a and of b, of so many steps and samples, or c + aᵀ·b with `accumulate`: both are read where they lie, b up to the
+ * end of its last panel. Threads share the columns.
  */
-static inline void addRowProducts(const ErrorSlot& slot, Index m, Index n, Index k, const float* a, Index aStep, const float* b, Index bStep, float* c, bool accumulate) {
+static inline void addRowProducts(const ErrorSlot& slot, Index m, Index n, Index steps, Index samples, const Rows& a, const Rows& b, float* c, bool accumulate) {
   constexpr Index panel = tileVectors * W, most = 256;
-  share(slot, wholePanels(n) / panel, 2.0 * (double)m * (double)n * (double)k, [&](int64_t part, int) {
+  const Index many = samples < most ? most / samples : 1; // steps at once
+  share(slot, wholePanels(n) / panel, 2.0 * (double)m * (double)n * (double)(steps * samples), [&](int64_t part, int) {
     const Index n0 = (Index)part * panel, left = n - n0, w = panelWidth<float>(left);
     Tile<float> tile = {};
-    tile.k1 = 1;
     tile.am = 1;
-    tile.a2 = aStep;
-    tile.b2 = bStep;
-    for (Index k0 = 0; k0 < k; k0 += most) {
-      tile.k2 = k - k0 < most ? k - k0 : most;
-      tile.a = a + k0 * aStep;
-      tile.b = b + k0 * bStep + n0;
-      runPanel(tile, m, left < w ? left : w, w, c + n0, n, (const float*)nullptr, accumulate || k0 > 0);
+    tile.a1 = a.step;
+    tile.a2 = a.sample;
+    tile.b1 = b.step;
+    tile.b2 = b.sample;
+    bool adds = accumulate;
+    for (Index s = 0; s < steps; s += many) {
+      tile.k1 = steps - s < many ? steps - s : many;
+      for (Index first = 0; first < samples; first += most) {
+        tile.k2 = samples - first < most ? samples - first : most;
+        tile.a = a.at + s * a.step + first * a.sample;
+        tile.b = b.at + s * b.step + first * b.sample + n0;
+        runPanel(tile, m, left < w ? left : w, w, c + n0, n, (const float*)nullptr, adds);
+        adds = true;
+      }
     }
   });
+}
+
+/** to [n] = from [n], or zeros where that is null. */
+static inline void copyOrZero(const float* from, float* to, Index n) {
+  if (from == nullptr) fillRun(to, 0.0f, n);
+  else copyRun(from, to, n);
+}
+
+/** The gradient of a layer's output: of so many steps from one on, zero at all others. */
+struct OutputSlope {
+  Sequence rows;
+  Index from, count;
+
+  explicit OutputSlope(Reader& read) : rows(read) {
+    from = read.integer();
+    count = read.integer();
+  }
+  /** That of samples from `first` at a step, all on `zeros` where there is none. */
+  Matrix<float> at(Index t, Index first, const float* zeros) const {
+    return t < from || t >= from + count ? Matrix<float>{zeros, 0, 1} : rows.rows(t - from, first);
+  }
+};
+
+/** to [n] += from [n]. */
+static inline void addRun(const float* from, float* to, Index n) {
+  overRow(n, [=](Index i, Index lanes) FLAMBEAU_STEP { putSome(to + i, some(to + i, lanes) + some(from + i, lanes), lanes); });
 }
 
 /** to [columns, rows] = the transposed of `from` [rows, columns]: in strips whose lines of the result stay in the nearest cache until they are whole. */

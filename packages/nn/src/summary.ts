@@ -13,6 +13,7 @@ import {
   type Shape,
 } from '@flambeau/core';
 import { noGrad } from '@flambeau/autograd';
+import type { RecurrentAttrs } from './functional/recurrent.ts';
 import { PackedSequence } from './utils/rnn.ts';
 import { Module } from './module.ts';
 
@@ -54,12 +55,12 @@ export interface ModelSummary {
   toString(): string;
 }
 
-type Cost = (inputs: readonly Tensor[], outputs: readonly Tensor[]) => number;
+type Cost = (inputs: readonly Tensor[], outputs: readonly Tensor[], attrs: unknown) => number;
 
 const recurrentCost =
   (states: number): Cost =>
-  ([x, ...rest]) => {
-    const [weightIh, weightHh] = rest.slice(states);
+  ([x, ...rest], _, attrs) => {
+    const [weightIh, weightHh] = rest.slice((attrs as RecurrentAttrs).fromZeros === true ? 0 : states);
     return x.shape[0] * x.shape[1] * (weightIh.count + weightHh.count);
   };
 const convolutionCost: Cost = ([, weight], [y]) => y.count * (weight.count / weight.shape[0]);
@@ -137,7 +138,7 @@ function observe(model: Module, inputs: readonly unknown[]): Map<Module, Running
       counting = false;
       try {
         const outputs = below(op, given, attrs, scalars);
-        for (const entry of new Set(stack)) entry.multiplyAdds += cost(given, outputs);
+        for (const entry of new Set(stack)) entry.multiplyAdds += cost(given, outputs, attrs);
         return outputs;
       } finally {
         counting = true;

@@ -164,6 +164,44 @@ it('recurrent modules print as in PyTorch', () => {
   expect(String(new nn.RNNCell(2, 3, { nonlinearity: 'relu', bias: false }))).toBe('RNNCell(2, 3, bias=False, nonlinearity=relu)');
 });
 
+describe.each(['LSTM', 'GRU', 'RNN'] as const)('an %s', (name) => {
+  /** Gradients of the parameters and of x, of a network that reads [2, 4, 3] with the batch first. */
+  const gradients = (lossOf: (net: Network, x: f.Tensor) => f.Tensor): unknown[] => {
+    f.manualSeed(3);
+    const net = new nn[name](3, 5, { batchFirst: true, numLayers: 2 });
+    const x = f.randn(2, 4, 3).requiresGrad_();
+    lossOf(net, x).backward();
+    return [x, ...net.parameters()].map((leaf) => leaf.grad?.mul(1e5).round().toArraySync());
+  };
+  const read = (net: Network, x: f.Tensor, given?: f.Tensor): [f.Tensor, f.Tensor] => {
+    const states = given === undefined || name !== 'LSTM' ? given : [given, given];
+    const [y, last] = (net.forward as (x: f.Tensor, states: unknown) => [f.Tensor, f.Tensor | f.Tensor[]]).call(net, x, states);
+    return [y, [last].flat()[0]];
+  };
+
+  it('without states is one with states of zeros, and its last step a part like any other', () => {
+    const mask = f.zeros(2, 4, 5);
+    mask.select(1, -1).fill_(2);
+    const whole = gradients((net, x) =>
+      read(net, x, f.zeros(2, 2, 5))[0]
+        .square()
+        .mul(mask)
+        .sum(),
+    );
+    expect(gradients((net, x) => read(net, x)[0].at(':', -1).square().mul(2).sum())).toEqual(whole);
+    expect(gradients((net, x) => read(net, x)[1].select(0, -1).square().mul(2).sum())).toEqual(whole);
+  });
+
+  it('may have its last state changed', () => {
+    const changed = gradients((net, x) => {
+      const [y, h] = read(net, x);
+      h.mul_(0);
+      return y.sum();
+    });
+    expect(changed).toEqual(gradients((net, x) => read(net, x)[0].sum()));
+  });
+});
+
 it('recurrent layers keep nothing of what they make for themselves', () => {
   const [net, x] = [new nn.LSTM(2, 3, 2, { bidirectional: true }), f.zeros(4, 2, 2)];
   const before = f.memory().liveCount;

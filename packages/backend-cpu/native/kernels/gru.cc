@@ -22,7 +22,7 @@ static void openGru(float* gates, const float* hidden, const float* biasHidden, 
 }
 
 /**
- * steps, batch, features, size, flag reverse; x and its strides of step and sample; h0, W_ih, W_hh, b_ih or 0, b_hh or 0;
+ * steps, batch, features, size, flag reverse; x and its strides of step and sample; h0 or 0, W_ih, W_hh, b_ih or 0, b_hh or 0;
  * output, last h, gates [steps, batch, 4·size]: r, z, n and the hidden state's part of n; scratch.
  */
 int gru(const double* command, ErrorSlot& slot) {
@@ -44,21 +44,23 @@ int gru(const double* command, ErrorSlot& slot) {
   float* packedIh = aligned(biasHidden + size + W);
   float* packedHh = aligned(packedIh + q.features * panels);
   float* hiddens = aligned(packedHh + size * panels); // h · W_hhᵀ of a step
+  float* zeros = aligned(hiddens + q.batch * width);
+  fillRun(zeros, 0.0f, h0 == nullptr ? states : 0);
   for (Index i = 0; i < panels; i++)
     bias[i] = i >= width ? 0 : (biasIh == nullptr ? 0 : biasIh[i]) + (biasHh == nullptr || i >= 2 * size ? 0 : biasHh[i]);
   for (Index i = 0; i < size; i++) biasHidden[i] = biasHh == nullptr ? 0 : biasHh[2 * size + i];
   packRight(Matrix<float>{weightIh, 1, q.features}, q.features, width, packedIh);
   packRight(Matrix<float>{weightHh, 1, size}, size, width, packedHh);
-  q.overSamples(slot, width, 0, q.steps, [&](Index first, Index samples) {
+  q.overSamples(slot, width, q.steps, 0, q.groups(), [&](Index first, Index samples, Index) {
     const Index shift = first * size;
     float* hidden = hiddens + first * width;
-    const float* h = h0 + shift;
+    const float* h = (h0 == nullptr ? zeros : h0) + shift;
     for (Index s = 0; s < q.steps; s++) {
-      const Index t = q.at(s);
+      const Index t = q.at(s), inner = s == 0 && h0 == nullptr ? 0 : size; // nothing comes from a state of zeros
       float* now = gates + (t * q.batch + first) * row;
       float* shown = output + t * states + shift;
       packedProduct(samples, width, q.features, x.rows(t, first), packedIh, now, row, bias, false); // x [N, I] · W_ihᵀ [I, 3H]
-      packedProduct(samples, width, size, Matrix<float>{h, size, 1}, packedHh, hidden, width, (const float*)nullptr, false); // h [N, H] · W_hhᵀ [H, 3H]
+      packedProduct(samples, width, inner, Matrix<float>{h, size, 1}, packedHh, hidden, width, (const float*)nullptr, false); // h [N, H] · W_hhᵀ [H, 3H]
       for (Index n = 0; n < samples; n++) openGru(now + n * row, hidden + n * width, biasHidden, h + n * size, shown + n * size, size);
       h = shown;
     }
@@ -84,13 +86,14 @@ static void closeGru(const float* gates, const float* before, float* dh, const f
 }
 
 /**
- * steps, batch, features, size, flag reverse; gradients of output (with its strides of step and sample, features together) and last h; x with its
- * strides; h0, W_ih, W_hh; output and gates of the forward pass; gradients of h0, W_ih, W_hh, b_ih or 0, b_hh or 0, x or 0; scratch.
+ * steps, batch, features, size, flag reverse; gradients of output (with its strides of step and sample, features together, its first step and how
+ * many) and of last h or 0; x with its strides; h0 or 0, W_ih, W_hh; output and gates of the forward pass; gradients of h0 or 0, W_ih, W_hh, b_ih or
+ * 0, b_hh or 0, x or 0; scratch.
  */
 int gruGrad(const double* command, ErrorSlot& slot) {
   Reader read(command);
   const Layer q(read);
-  const Sequence g(read);
+  const OutputSlope g(read);
   const float* gH = read.pointer<const float>();
   const Sequence x(read);
   const float* h0 = read.pointer<const float>();
@@ -120,16 +123,20 @@ int gruGrad(const double* command, ErrorSlot& slot) {
   const Index sumStep = spread(row), depth = q.features + size + 2, inputStep = spread(depth);
   float* sums = room; // gradients of the sums n, r, z and of the hidden part of n: [T, N, 4H]
   float* inputs = aligned(sums + all * sumStep); // what was multiplied to make the sums: x, 1 for the bias, the hidden state before, 1: [T, N, I + H + 2]
-  float* dWeights = aligned(inputs + all * inputStep); // the gradients of W_ih and b_ih, gates n, r, z, then of W_hh and b_hh, gates r, z, n, transposed
-  q.overSamples(slot, width, 0, q.steps, [&](Index first, Index samples) {
+  float* zeros = aligned(inputs + all * inputStep);
+  fillRun(zeros, 0.0f, states);
+  if (h0 == nullptr) h0 = zeros;
+  if (dh == nullptr) dh = aligned(zeros + states);
+  float* dWeights = aligned(zeros + 2 * states + 16); // the gradients of W_ih and b_ih, gates n, r, z, then of W_hh and b_hh, gates r, z, n, transposed
+  q.overSamples(slot, width, q.steps, 0, q.groups(), [&](Index first, Index samples, Index) {
     const Index shift = first * size;
     float* slopeH = dh + shift;
-    copyRun(gH + shift, slopeH, samples * size);
+    copyOrZero(gH == nullptr ? gH : gH + shift, slopeH, samples * size);
     for (Index s = q.steps - 1; s >= 0; s--) {
       const Index t = q.at(s);
       const float* before = (s == 0 ? h0 : output + q.at(s - 1) * states) + shift;
       float* now = sums + (s * q.batch + first) * sumStep;
-      const Matrix<float> slope = g.rows(t, first), given = x.rows(t, first);
+      const Matrix<float> slope = g.at(t, first, zeros), given = x.rows(t, first);
       for (Index n = 0; n < samples; n++) {
         closeGru(gates + (t * q.batch + first + n) * row, before + n * size, slopeH + n * size, slope.at + n * slope.row, now + n * sumStep, size);
         float* joined = inputs + (s * q.batch + first + n) * inputStep;
@@ -147,8 +154,8 @@ int gruGrad(const double* command, ErrorSlot& slot) {
   });
   const Index ofInput = q.features + (dBiasIh == nullptr ? 0 : 1), ofHidden = size + (dBiasHh == nullptr ? 0 : 1);
   float* dHidden = dWeights + (q.features + 1) * width;
-  addRowProducts(slot, ofInput, width, all, inputs, inputStep, sums, sumStep, dWeights, false);
-  addRowProducts(slot, ofHidden, width, all, inputs + q.features + 1, inputStep, sums + size, sumStep, dHidden, false);
+  addRowProducts(slot, ofInput, width, 1, all, {inputs, 0, inputStep}, {sums, 0, sumStep}, dWeights, false);
+  addRowProducts(slot, ofHidden, width, 1, all, {inputs + q.features + 1, 0, inputStep}, {sums + size, 0, sumStep}, dHidden, false);
   // b_ih and b_hh as the last rows; PyTorch's order of the gates is r, z, n.
   turn(dWeights + size, width, q.features, 2 * size, dWeightIh);
   turn(dWeights, width, q.features, size, dWeightIh + 2 * size * q.features);

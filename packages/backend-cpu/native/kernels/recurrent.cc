@@ -62,7 +62,7 @@ struct Opening {
   float* cell;
   float* hidden;
   float* next;
-  Index sumStep, nextStep, size;
+  Index sumStep, beforeStep, nextStep, size;
 };
 
 /** The gates i, f, g, o of W units, or of the `lanes` first of them, from sums to activations; the new cell and hidden state, the latter also for the next step. */
@@ -73,7 +73,7 @@ FLAMBEAU_INLINE void openGates(const Opening& to, Index samples, Index lanes) {
     float* gates = to.gates + n * 4 * size;
     const Vf input = quickSigmoid(load(sums)), forget = quickSigmoid(load(sums + W));
     const Vf fresh = quickTanh(load(sums + 2 * W)), output = quickSigmoid(load(sums + 3 * W));
-    const Vf c = forget * some(to.before + n * size, lanes) + input * fresh;
+    const Vf c = forget * some(to.before + n * to.beforeStep, lanes) + input * fresh;
     putSome(gates, input, lanes);
     putSome(gates + size, forget, lanes);
     putSome(gates + 2 * size, fresh, lanes);
@@ -88,7 +88,7 @@ FLAMBEAU_INLINE void openGates(const Opening& to, Index samples, Index lanes) {
 }
 
 /**
- * steps, batch, features, size, flag reverse; x and its strides of step and sample; h0, c0, W_ih, W_hh, b_ih or 0, b_hh or 0;
+ * steps, batch, features, size, flag reverse; x and its strides of step and sample; h0 and c0, or 0 for both; W_ih, W_hh, b_ih or 0, b_hh or 0;
  * output, last h, last c, gates [steps, batch, 4·size], cells [steps, batch, size]; scratch.
  */
 int lstm(const double* command, ErrorSlot& slot) {
@@ -121,18 +121,19 @@ int lstm(const double* command, ErrorSlot& slot) {
   weights.pack(weightIh, q.features, size, 0);
   weights.pack(weightHh, size, size, q.features);
   for (Index i = 0; single && i < size; i += W) weights.multiply(i, q.steps, q.features, x.at, x.step, 0, bias + 4 * i, sums + 4 * i, wide);
-  q.overSamples(slot, width, 0, q.steps, [&](Index first, Index samples) {
+  q.overSamples(slot, width, q.steps, 0, q.groups(), [&](Index first, Index samples, Index) {
     const Index shift = first * size, skipped = single ? q.features : 0;
-    const float* c = c0 + shift;
+    const float* c = c0 == nullptr ? zeroBlock : c0 + shift;
     float* inputs = joined + 2 * first * depth;
     float* next = inputs + samples * depth;
-    for (Index n = 0; n < samples; n++) copyRun(h0 + shift + n * size, inputs + n * depth + q.features, size);
+    for (Index n = 0; n < samples && h0 != nullptr; n++) copyRun(h0 + shift + n * size, inputs + n * depth + q.features, size);
     for (Index s = 0; s < q.steps; s++) {
-      const Index t = q.at(s);
+      const Index t = q.at(s), inner = s == 0 && h0 == nullptr ? q.features : depth; // nothing comes from states of zeros
       const Matrix<float> row = x.rows(t, first);
       for (Index n = 0; n < samples && !single; n++) copyRun(row.at + n * row.row, inputs + n * depth, q.features);
       Opening to = {};
       to.sumStep = unitSums;
+      to.beforeStep = s == 0 && c0 == nullptr ? 0 : size;
       to.nextStep = depth;
       to.size = size;
       for (Index v = 0; v < wide / 4; v += W) {
@@ -140,14 +141,14 @@ int lstm(const double* command, ErrorSlot& slot) {
         const Index i = s % 2 == 0 ? v : wide / 4 - W - v, lanes = size - i < W ? size - i : Index(W);
         float* sum = sums + (single ? t * wide + 4 * i : first * unitSums);
         // [x, h] [N, I + H] · [W_ih, W_hh]ᵀ [I + H, 4·W]
-        weights.multiply(i, samples, depth - skipped, inputs + skipped, depth, skipped, single ? nullptr : bias + 4 * i, sum, unitSums);
+        weights.multiply(i, samples, inner - skipped, inputs + skipped, depth, skipped, single ? nullptr : bias + 4 * i, sum, unitSums);
         to.sums = sum;
-        to.before = c + i;
+        to.before = to.beforeStep == 0 ? c : c + i;
         to.gates = gates + (t * q.batch + first) * width + i;
         to.cell = cells + t * states + shift + i;
         to.hidden = output + t * states + shift + i;
         to.next = next + q.features + i;
-        if (lanes == W) openGates(to, samples, W);
+        if (wholeApart && lanes == W) openGates(to, samples, W);
         else openGates(to, samples, lanes);
       }
       c = cells + t * states + shift;
@@ -161,33 +162,61 @@ int lstm(const double* command, ErrorSlot& slot) {
   return ok;
 }
 
+/** What `closeGates` reads and writes: pointers to what belongs to the first sample and the group of units, and how far samples are apart. */
+struct Closing {
+  const float* gates;
+  const float* before;
+  const float* hidden;
+  const float* shown;
+  const float* dh;
+  float* dc;
+  float* sums;
+  float* bias;
+  Index beforeStep, shownStep, sumStep, size;
+};
+
 /**
- * From the gradients of one sample's hidden state (of the next step, and of the output), and cell state to those of its gates' sums, and of the
- * cell state before. tanh(c) is what the output gate made the hidden state of: h / o.
+ * From the gradients of the hidden state of W units, or of the `lanes` first of them (those of the next step, and of the output), and of the cell
+ * state to those of the gates' sums, of the bias, and of the cell state before. tanh(c) is what the output gate made the hidden state of: h / o.
  */
-static void closeGates(const float* gates, const float* before, const float* hidden, const float* dh, const float* dShown, float* dc, float* out, Index size) {
-  overRow(size, [=](Index i, Index lanes) FLAMBEAU_STEP {
-    const Vf input = some(gates + i, lanes), forget = some(gates + size + i, lanes);
-    const Vf fresh = some(gates + 2 * size + i, lanes), output = some(gates + 3 * size + i, lanes);
-    const Vf h = some(hidden + i, lanes), slope = some(dh + i, lanes) + some(dShown + i, lanes);
-    const Vf inner = some(dc + i, lanes) + slope * (output - h * (h * quickReciprocal(output))); // o·(1 - tanh²(c))
-    putSome(out + i, inner * fresh * input * (1 - input), lanes);
-    putSome(out + size + i, inner * some(before + i, lanes) * forget * (1 - forget), lanes);
-    putSome(out + 2 * size + i, inner * input * (1 - fresh * fresh), lanes);
-    putSome(out + 3 * size + i, slope * h * (1 - output), lanes);
-    putSome(dc + i, inner * forget, lanes);
-  });
+FLAMBEAU_INLINE void closeGates(const Closing& to, Index samples, Index lanes) {
+  const Index size = to.size;
+  Vf bias[4] = {};
+  for (Index n = 0; n < samples; n++) {
+    const float* gates = to.gates + n * 4 * size;
+    float* sums = to.sums + n * to.sumStep;
+    const Vf input = some(gates, lanes), forget = some(gates + size, lanes);
+    const Vf fresh = some(gates + 2 * size, lanes), output = some(gates + 3 * size, lanes);
+    const Vf h = some(to.hidden + n * size, lanes), slope = some(to.dh + n * size, lanes) + some(to.shown + n * to.shownStep, lanes);
+    const Vf inner = some(to.dc + n * size, lanes) + slope * (output - h * (h * quickReciprocal(output))); // o·(1 - tanh²(c))
+    const Vf dInput = inner * fresh * input * (1 - input);
+    const Vf dForget = inner * some(to.before + n * to.beforeStep, lanes) * forget * (1 - forget);
+    const Vf dFresh = inner * input * (1 - fresh * fresh);
+    const Vf dOutput = slope * h * (1 - output);
+    putSome(sums, dInput, lanes);
+    putSome(sums + size, dForget, lanes);
+    putSome(sums + 2 * size, dFresh, lanes);
+    putSome(sums + 3 * size, dOutput, lanes);
+    putSome(to.dc + n * size, inner * forget, lanes);
+    bias[0] += dInput;
+    bias[1] += dForget;
+    bias[2] += dFresh;
+    bias[3] += dOutput;
+  }
+  for (Index gate = 0; gate < 4; gate++) putSome(to.bias + gate * size, some(to.bias + gate * size, lanes) + bias[gate], lanes);
 }
 
 /**
- * steps, batch, features, size, flag reverse; steps to run at once; gradients of output (with its strides of step and sample, features together), last h, last c;
- * x with its strides; h0, c0, W_ih, W_hh; output, gates, cells of the forward pass; gradients of h0 and c0 or 0 for both, of W_ih, W_hh, of both biases or 0, of x or 0; scratch.
+ * steps, batch, features, size, flag reverse; parts of the batch that have gradients of their own, and steps to run at once; gradients of output
+ * (with its strides of step and sample, features together, its first step and how many), of last h or 0, of last c or 0; x with its strides; h0 and
+ * c0, or 0 for both; W_ih, W_hh; output, gates, cells of the forward pass; gradients of h0 and c0 or 0 for both, of W_ih, W_hh, of b_ih and b_hh or
+ * 0 for both, of x or 0; scratch.
  */
 int lstmGrad(const double* command, ErrorSlot& slot) {
   Reader read(command);
   const Layer q(read);
-  const Index stretch = read.integer();
-  const Sequence g(read);
+  const Index parts = read.integer(), stretch = read.integer();
+  const OutputSlope g(read);
   const float* gH = read.pointer<const float>();
   const float* gC = read.pointer<const float>();
   const Sequence x(read);
@@ -202,7 +231,8 @@ int lstmGrad(const double* command, ErrorSlot& slot) {
   float* dc = read.pointer<float>();
   float* dWeightIh = read.pointer<float>();
   float* dWeightHh = read.pointer<float>();
-  float* dBias = read.pointer<float>();
+  float* dBiasIh = read.pointer<float>();
+  float* dBiasHh = read.pointer<float>();
   float* dx = read.pointer<float>();
   float* room = aligned(read.pointer<float>());
   const bool initial = dh != nullptr;
@@ -219,48 +249,84 @@ int lstmGrad(const double* command, ErrorSlot& slot) {
     packedIh = take(width * wholePanels(q.features));
     packRight(Matrix<float>{weightIh, q.features, 1}, width, q.features, packedIh);
   }
-  // Of a stretch, which is so short that the second cache keeps it for the weights' gradients: those of the gates' sums, [steps of it, N, 4H], and
-  // what was multiplied to make the sums, x, the hidden state before and 1 for the bias, [steps of it, N, I + H + 1].
-  const Index sumStep = spread(width), inputStep = spread(depth + 1);
+  // Of a stretch, which is so short that the second cache keeps it for the weights' gradients, the gradients of the gates' sums: [steps of it, N, 4H].
+  const Index sumStep = spread(width), weights = depth * width;
   float* sums = take(stretch * q.batch * sumStep);
-  float* inputs = take(stretch * q.batch * inputStep);
-  float* dWeights = take((depth + 1) * width); // the gradients of W_ih, W_hh and bias, transposed
+  float* dWeights = take(parts * weights); // of each part, the gradients of W_ih and W_hh, transposed
+  float* dBiases = take(q.groups() * width); // of each group of samples
   if (!initial) {
     dh = take(states);
     dc = take(states);
   }
-  copyRun(gH, dh, states);
-  copyRun(gC, dc, states);
-  for (Index end = q.steps; end > 0; end -= stretch) {
-    const Index begin = end > stretch ? end - stretch : 0;
-    q.overSamples(slot, width, begin, end, [&](Index first, Index samples) {
-      const Index shift = first * size;
-      float* slopeH = dh + shift;
-      float* slopeC = dc + shift;
-      for (Index s = end - 1; s >= begin; s--) {
-        const Index t = q.at(s), row = (s - begin) * q.batch + first;
-        const float* cellBefore = (s == 0 ? c0 : cells + q.at(s - 1) * states) + shift;
-        const float* before = (s == 0 ? h0 : output + q.at(s - 1) * states) + shift;
-        float* now = sums + row * sumStep;
-        const Matrix<float> slope = g.rows(t, first), given = x.rows(t, first);
-        for (Index n = 0; n < samples; n++) {
-          const Index one = n * size, sample = t * q.batch + first + n;
-          closeGates(gates + sample * width, cellBefore + one, output + sample * size, slopeH + one, slope.at + n * slope.row, slopeC + one, now + n * sumStep, size);
-          float* joined = inputs + (row + n) * inputStep;
-          copyRun(given.at + n * given.row, joined, q.features);
-          copyRun(before + one, joined + q.features, size);
-          joined[depth] = 1;
+  copyOrZero(gH, dh, states);
+  copyOrZero(gC, dc, states);
+  fillRun(dBiases, 0.0f, q.groups() * width);
+
+  const auto closeStep = [&](Index s, Index first, Index samples, float* now, float* bias) {
+    const Index t = q.at(s), shift = first * size;
+    const Matrix<float> slope = g.at(t, first, zeroBlock);
+    const float* before = s > 0 ? cells + q.at(s - 1) * states + shift : c0 == nullptr ? zeroBlock : c0 + shift;
+    Closing to = {};
+    to.beforeStep = before == zeroBlock ? 0 : size;
+    to.shownStep = slope.row;
+    to.sumStep = sumStep;
+    to.size = size;
+    for (Index i = 0; i < size; i += W) {
+      const Index lanes = size - i < W ? size - i : Index(W);
+      to.gates = gates + (t * q.batch + first) * width + i;
+      to.before = to.beforeStep == 0 ? before : before + i;
+      to.hidden = output + t * states + shift + i;
+      to.shown = to.shownStep == 0 ? slope.at : slope.at + i;
+      to.dh = dh + shift + i;
+      to.dc = dc + shift + i;
+      to.sums = now + i;
+      to.bias = bias + i;
+      if (wholeApart && lanes == W) closeGates(to, samples, W);
+      else closeGates(to, samples, lanes);
+    }
+  };
+  const ErrorSlot alone = {};
+  const auto runPart = [&](Index from, Index to, const ErrorSlot& slot, float* own) {
+    const Index shift = q.firstOf(from), count = q.firstOf(to) - shift;
+    float* rows = sums + stretch * shift * sumStep;
+    for (Index end = q.steps; end > 0; end -= stretch) {
+      const Index begin = end > stretch ? end - stretch : 0;
+      q.overSamples(slot, width, end - begin, from, to, [&](Index first, Index samples, Index group) {
+        for (Index s = end - 1; s >= begin; s--) {
+          float* now = rows + ((s - begin) * count + first - shift) * sumStep;
+          closeStep(s, first, samples, now, dBiases + group * width);
+          const Matrix<float> sum = {now, sumStep, 1};
+          if (s > 0 || initial) packedProduct(samples, size, width, sum, packedHh, dh + first * size, size, (const float*)nullptr, false); // [N, 4H] · W_hh [4H, H]
+          if (dx != nullptr) packedProduct(samples, q.features, width, sum, packedIh, dx + (q.at(s) * q.batch + first) * q.features, q.features, (const float*)nullptr, false);
         }
-        const Matrix<float> sum = {now, sumStep, 1};
-        if (s > 0 || initial) packedProduct(samples, size, width, sum, packedHh, slopeH, size, (const float*)nullptr, false); // [N, 4H] · W_hh [4H, H]
-        if (dx != nullptr) packedProduct(samples, q.features, width, sum, packedIh, dx + (t * q.batch + first) * q.features, q.features, (const float*)nullptr, false);
+      });
+      const Index steps = end - begin, back = q.reverse ? -1 : 1;
+      const Rows slopes = {rows, count * sumStep, sumStep};
+      addRowProducts(slot, q.features, width, steps, count, {x.rows(q.at(begin), shift).at, back * x.step, x.sample}, slopes, own, end < q.steps);
+      // The first step of all began with h0, each other one with the output of the step before.
+      float* hidden = own + q.features * width;
+      const Index skipped = begin == 0 ? 1 : 0;
+      if (steps > skipped) {
+        const Rows before = {output + q.at(begin + skipped - 1) * states + shift * size, back * states, size};
+        addRowProducts(slot, size, width, steps - skipped, count, before, {rows + skipped * count * sumStep, count * sumStep, sumStep}, hidden, end < q.steps);
       }
-    });
-    addRowProducts(slot, depth + (dBias == nullptr ? 0 : 1), width, (end - begin) * q.batch, inputs, inputStep, sums, sumStep, dWeights, end < q.steps);
-  }
+      if (begin > 0) continue;
+      if (h0 != nullptr) addRowProducts(slot, size, width, 1, count, {h0 + shift * size, 0, size}, slopes, hidden, q.steps > 1);
+      else if (q.steps == 1) fillRun(hidden, 0.0f, size * width);
+    }
+  };
+  share(slot, parts, 6.0 * (double)(q.steps * q.batch) * (double)weights, [&](int64_t part, int) {
+    const Index groups = q.groups();
+    runPart(groups * (Index)part / parts, groups * ((Index)part + 1) / parts, parts == 1 ? slot : alone, dWeights + part * weights);
+  });
+  for (Index part = 1; part < parts; part++) addRun(dWeights + part * weights, dWeights, weights);
   turn(dWeights, width, q.features, width, dWeightIh);
   turn(dWeights + q.features * width, width, size, width, dWeightHh);
-  if (dBias != nullptr) copyRun(dWeights + depth * width, dBias, width);
+  if (dBiasIh != nullptr) {
+    for (Index group = 1; group < q.groups(); group++) addRun(dBiases + group * width, dBiases, width);
+    copyRun(dBiases, dBiasIh, width);
+    copyRun(dBiases, dBiasHh, width);
+  }
   return ok;
 }
 

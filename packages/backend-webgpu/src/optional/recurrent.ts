@@ -1,5 +1,5 @@
 import type { Operand, OptionalKernel } from '@flambeau/core';
-import { copyElements, elementwise, narrowed, temporary } from '../kernels/elementwise.ts';
+import { clearElements, copyElements, elementwise, narrowed, temporary } from '../kernels/elementwise.ts';
 import { matrixProduct } from '../kernels/product.ts';
 import { reduce } from '../kernels/reduction.ts';
 import { Program, type Machine } from '../shader.ts';
@@ -7,13 +7,16 @@ import { isPlain, isRowMajor, reshaped, transposed } from './operands.ts';
 
 interface RecurrentAttrs {
   readonly reverse: boolean;
+  /** Without states among the inputs. */
+  readonly fromZeros?: boolean;
 }
 
-/** Which gradients are asked for, and whether any come from the inner values; see `lstmGrad` of nn. */
+/** Which gradients are asked for, whether any come from the inner values, and the first step of the output's; see `lstmGrad` of nn. */
 interface GradAttrs extends RecurrentAttrs {
   readonly input: boolean;
   readonly initial: boolean;
   readonly inner: boolean;
+  readonly from?: number;
 }
 
 /** Hidden units up to which a sample's state fits into the threads of a workgroup. */
@@ -24,8 +27,43 @@ const samples = 4;
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 const sigmoid = (x: string): string => `(1.0 / (1.0 + exp_(-(${x}))))`;
 
+/** The size of a layer's hidden state, by its inputs after x. */
+const hiddenSize = (others: readonly Operand[], { fromZeros = false }: RecurrentAttrs): number => others[fromZeros ? 1 : 3].shape[1];
+
 /** LSTM over a whole sequence, and its gradient: the products of all steps together, and one kernel with the loop over time inside. */
 export function recurrentKernels(machine: Machine): Record<string, OptionalKernel> {
+  /** A layer's inputs with zeros for the states that it begins without. */
+  function withStates(inputs: readonly Operand[], fromZeros: boolean, use: (inputs: readonly Operand[]) => void): void {
+    if (!fromZeros) {
+      use(inputs);
+      return;
+    }
+    const [x, weightIh, weightHh, ...biases] = inputs;
+    temporary('float32', [x.shape[1], weightHh.shape[1]], x, (zeros) => {
+      clearElements(machine, zeros);
+      use([x, zeros, zeros, weightIh, weightHh, ...biases]);
+    });
+  }
+
+  /** The gradient of a layer's output, with zeros at the steps that it has not. */
+  function withAllSteps(g: Operand, steps: number, from: number, use: (g: Operand) => void): void {
+    if (g.shape[0] === steps) {
+      use(g);
+      return;
+    }
+    temporary('float32', [steps, g.shape[1], g.shape[2]], g, (all) => {
+      clearElements(machine, all);
+      if (g.count > 0) copyElements(machine, g, narrowed(all, 0, from, g.shape[0]));
+      use(all);
+    });
+  }
+
+  /** Starts a state's gradient with what came from the last state, if anything did. */
+  const begin = (g: Operand, out: Operand): void => {
+    if (g.count === 0) clearElements(machine, out);
+    else copyElements(machine, g, out);
+  };
+
   /** W_hh [4H, H] as quads of the four gates, [read, made]: for the forward pass from unit to unit, for the gradient the other way. */
   function packed(weight: Operand, size: number, turned: boolean, use: (weights: Operand) => void): void {
     temporary('float32', [size, size, 4], weight, (weights) => {
@@ -41,9 +79,16 @@ export function recurrentKernels(machine: Machine): Record<string, OptionalKerne
   }
 
   const lstm: OptionalKernel = {
-    accepts: ([x, h0, ...others]) => x.dtype === 'float32' && x.count > 0 && [h0, ...others].every(isPlain) && h0.shape[1] <= mostUnits,
-    run([x, h0, c0, weightIh, weightHh, biasIh, biasHh], [output, hN, cN, gates, cells], attrs) {
-      const { reverse } = attrs as RecurrentAttrs;
+    accepts: ([x, ...others], attrs) =>
+      x.dtype === 'float32' && x.count > 0 && others.every(isPlain) && hiddenSize(others, attrs as RecurrentAttrs) <= mostUnits,
+    run(inputs, outputs, attrs) {
+      const { reverse, fromZeros = false } = attrs as RecurrentAttrs;
+      if (fromZeros) {
+        withStates(inputs, fromZeros, (all) => this.run(all, outputs, { reverse }, []));
+        return;
+      }
+      const [x, h0, c0, weightIh, weightHh, biasIh, biasHh] = inputs;
+      const [output, hN, cN, gates, cells] = outputs;
       const [steps, batch, features] = x.shape;
       const size = h0.shape[1];
       const project = (bias: Operand | undefined): void => {
@@ -99,11 +144,20 @@ export function recurrentKernels(machine: Machine): Record<string, OptionalKerne
   };
 
   const lstmGrad: OptionalKernel = {
-    accepts: ([gOutput, gH, gC, output, gates, cells, x, h0, ...others], attrs) =>
-      !(attrs as GradAttrs).inner && gOutput.dtype === 'float32' && x.dtype === 'float32' && x.count > 0 && h0.shape[1] <= mostUnits && [gH, gC].every(({ dtype }) => dtype === 'float32') && [output, gates, cells, h0, ...others].every(isPlain), // prettier-ignore
+    accepts: ([gOutput, gH, gC, output, gates, cells, x, ...others], attrs) =>
+      !(attrs as GradAttrs).inner && x.dtype === 'float32' && x.count > 0 && hiddenSize(others, attrs as GradAttrs) <= mostUnits && [gOutput, gH, gC].every(({ dtype }) => dtype === 'float32') && [output, gates, cells, ...others].every(isPlain), // prettier-ignore
     run(inputs, outputs, attrs) {
+      const { reverse, input, initial, inner, from = 0, fromZeros = false } = attrs as GradAttrs;
+      const [steps] = inputs[3].shape; // of the output
+      if (fromZeros || inputs[0].shape[0] !== steps) {
+        withAllSteps(inputs[0], steps, from, (gOutput) =>
+          withStates(inputs.slice(6), fromZeros, (layer) =>
+            this.run([gOutput, ...inputs.slice(1, 6), ...layer], outputs, { reverse, input, initial, inner }, []),
+          ),
+        );
+        return;
+      }
       const [gOutput, gH, gC, output, gates, cells, x, h0, c0, weightIh, weightHh, biasIh] = inputs;
-      const { reverse, input, initial } = attrs as GradAttrs;
       if (!initial) {
         // Nobody asks for the gradients of the initial state, which the kernel computes on the way.
         temporary('float32', h0.shape, x, (dh) =>
@@ -113,13 +167,13 @@ export function recurrentKernels(machine: Machine): Record<string, OptionalKerne
         );
         return;
       }
-      const [steps, batch, features] = x.shape;
+      const [, batch, features] = x.shape;
       const size = h0.shape[1];
       const [dh0, dc0, dWeightIh, dWeightHh] = outputs;
       const dBias = biasIh === undefined ? undefined : outputs[4];
       const dx = input ? outputs[outputs.length - 1] : undefined;
-      copyElements(machine, gH, dh0);
-      copyElements(machine, gC, dc0);
+      begin(gH, dh0);
+      begin(gC, dc0);
       const rows = steps * batch;
       temporary('float32', [rows, 4 * size], x, (sums) => {
         packed(weightHh, size, true, (weights) => {
@@ -177,7 +231,10 @@ export function recurrentKernels(machine: Machine): Record<string, OptionalKerne
             copyElements(machine, narrowed(output, 0, reverse ? 1 : 0, steps - 1), narrowed(previous, 0, reverse ? 0 : 1, steps - 1));
           product(turned, reshaped(previous, [rows, size]), dWeightHh);
         });
-        if (dBias !== undefined) reduce(machine, 'sum', sums, reshaped(dBias, [1, 4 * size]), [0]);
+        if (dBias !== undefined) {
+          reduce(machine, 'sum', sums, reshaped(dBias, [1, 4 * size]), [0]);
+          copyElements(machine, dBias, outputs[5]);
+        }
         if (dx !== undefined) product(sums, weightIh, reshaped(dx, [rows, features]));
       });
     },

@@ -15,6 +15,14 @@ const sizes: [number, number, number, number][] = [
   [5, 7, 6, 33],
   [8, 70, 3, 5],
   [6, 1, 5, 33],
+  [3, 40, 4, 20],
+];
+
+/** First step and number of steps whose output has a gradient: the last, those but the first, none. */
+const stretches = (steps: number): [number, number][] => [
+  [steps - 1, 1],
+  [steps > 1 ? 1 : 0, Math.max(1, steps - 1)],
+  [0, 0],
 ];
 
 describe.each(devices)('LSTM on $name', ({ device }) => {
@@ -43,6 +51,22 @@ describe.each(devices)('LSTM on $name', ({ device }) => {
         }
       },
     );
+
+    it.each(sizes)(
+      `runs %i steps of batch %i from %i features to %i without states, ${reverse ? 'backwards' : 'forwards'}, with gradients of some steps`,
+      (steps, batch, features, size) => {
+        const weights = [plain([4 * size, features], 4), plain([4 * size, size], 5), plain([4 * size], 6), plain([4 * size], 7)];
+        const inputs = [plain([steps, batch, features]), ...weights];
+        const asked = { reverse, fromZeros: true };
+        check(device, 'lstm', inputs, asked, [], 1e-5);
+        const trace = (i: number): Sample => ({ make: (on: Device) => dispatch(opNamed('lstm'), inputs.map((s) => s.make(on)), asked)[i] }); // prettier-ignore
+        const attrs = { ...asked, input: true, initial: false, inner: false };
+        for (const [from, count] of stretches(steps)) {
+          const slopes = [plain([count, batch, size], 8), plain([batch, size], 9), plain([0, size], 10)];
+          check(device, 'lstmGrad', [...slopes, trace(0), trace(3), trace(4), ...inputs], { ...attrs, from }, [], 2e-5);
+        }
+      },
+    );
   }
 });
 
@@ -63,6 +87,21 @@ describe.each(devices)('GRU on $name', ({ device }) => {
             for (const input of [false, true])
               check(device, 'gruGrad', [...slopes, trace(0), trace(2), ...inputs], { reverse, input, inner: false }, [], 2e-5);
           }
+        }
+      },
+    );
+
+    it.each(sizes)(
+      `runs %i steps of batch %i from %i features to %i without a state, ${reverse ? 'backwards' : 'forwards'}, with gradients of some steps`,
+      (steps, batch, features, size) => {
+        const weights = [plain([3 * size, features], 4), plain([3 * size, size], 5), plain([3 * size], 6), plain([3 * size], 7)];
+        const inputs = [plain([steps, batch, features]), ...weights];
+        const asked = { reverse, fromZeros: true };
+        check(device, 'gru', inputs, asked, [], 1e-5);
+        const trace = (i: number): Sample => ({ make: (on: Device) => dispatch(opNamed('gru'), inputs.map((s) => s.make(on)), asked)[i] }); // prettier-ignore
+        for (const [from, count] of stretches(steps)) {
+          const slopes = [plain([count, batch, size], 8), plain([0, size], 9)];
+          check(device, 'gruGrad', [...slopes, trace(0), trace(2), ...inputs], { ...asked, input: true, inner: false, from }, [], 2e-5);
         }
       },
     );

@@ -294,6 +294,12 @@ describe.skipIf(gpu === undefined).each(['threads', 'workgroups'] as const)('ker
           const slopes = [plain([steps, batch, size], 8), plain([batch, size], 9), plain([batch, size], 10)];
           for (const input of [false, true]) await check(device, 'lstmGrad', [...slopes, ...kept, ...inputs], { reverse, input }, [], 2e-5);
         }
+      // Without states, and with a gradient of the last step alone.
+      const [inputs, fromZeros] = [[plain([steps, batch, features]), ...weights, ...biases], { reverse, fromZeros: true }];
+      await check(device, 'lstm', inputs, fromZeros, [], 1e-5);
+      const kept = [0, 3, 4].map((i) => trace('lstm', inputs, fromZeros, i));
+      const slopes = [plain([1, batch, size], 8), plain([0, size], 9), plain([batch, size], 10)];
+      await check(device, 'lstmGrad', [...slopes, ...kept, ...inputs], { ...fromZeros, input: true, from: steps - 1 }, [], 2e-5);
     }
   });
 });

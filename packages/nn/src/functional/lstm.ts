@@ -1,5 +1,15 @@
 import { defineOp, dispatch, linear, stack, type Op, type Tensor } from '@flambeau/core';
-import { stepOrder, type RecurrentAttrs } from './recurrentAttrs.ts';
+import {
+  addStep,
+  outputGrad,
+  stateGrad,
+  stateShape,
+  stepOrder,
+  wholeGrad,
+  withStates,
+  type RecurrentAttrs,
+  type RecurrentGradAttrs,
+} from './recurrentAttrs.ts';
 
 /** What a forward pass leaves behind at each step: the gates after their functions, the cell and the hidden state. */
 interface Trace {
@@ -27,75 +37,75 @@ function unroll(x: Tensor, h0: Tensor, c0: Tensor, weights: readonly (Tensor | u
 }
 
 /**
- * A long short-term memory layer: inputs x, h0, c0, W_ih [4H, I], W_hh [4H, H] and, maybe, b_ih and b_hh [4H]; gates in the order i, f, g, o.
+ * A long short-term memory layer: inputs x, h0, c0 (but for `fromZeros`), W_ih [4H, I], W_hh [4H, H] and, maybe, b_ih and b_hh [4H]; gates in the
+ * order i, f, g, o.
  * Outputs: all hidden states [T, N, H], the last hidden state and the last cell state; then, for the derivative, the gates [T, N, 4H] and all
  * cell states [T, N, H].
  * @see Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000
  */
 export const lstmOp: Op<RecurrentAttrs> = /* @__PURE__ */ defineOp<RecurrentAttrs>({
   name: 'lstm',
-  infer([x, h]) {
-    const [steps, batch] = x.shape;
-    const [size, { dtype }] = [h.shape[1], x];
+  infer(inputs, { fromZeros }) {
+    const [{ shape, dtype }] = inputs;
+    const state = { shape: stateShape(inputs, 2, fromZeros), dtype };
+    const [steps, [batch, size]] = [shape[0], state.shape];
     const all = { shape: [steps, batch, size], dtype };
-    return [all, { shape: h.shape, dtype }, { shape: h.shape, dtype }, { shape: [steps, batch, 4 * size], dtype }, all];
+    return [all, state, state, { shape: [steps, batch, 4 * size], dtype }, all];
   },
-  compose([x, h0, c0, ...weights], { reverse }) {
+  compose(inputs, attrs) {
+    const [x, h0, c0, ...weights] = withStates(inputs, 2, attrs);
+    const { reverse } = attrs;
     const { gates, cells, hiddens } = unroll(x, h0, c0, weights, reverse);
     const last = reverse ? 0 : x.shape[0] - 1;
     const width = 4 * h0.shape[1];
     return [stack(hiddens), hiddens[last], cells[last], stack(gates.map((g) => stack(g, 1).reshape(h0.shape[0], width))), stack(cells)];
   },
   save: (inputs, [output, , , gates, cells]) => [output, gates, cells, ...inputs],
-  vjp({ needs, cotangents: [gOutput, gH, gC, gGates, gCells], saved: [output, gates, cells, ...inputs], attrs: { reverse } }) {
-    const [, h0, c0] = inputs;
-    const slopes = [gOutput ?? output.newZeros(output.shape), gH ?? h0.newZeros(h0.shape), gC ?? c0.newZeros(c0.shape)];
+  sliceable: 0,
+  vjp({ needs, cotangents: [gOutput, gH, gC, gGates, gCells], saved: [output, gates, cells, ...inputs], attrs, sliceStart: from = 0 }) {
+    const slopes = [outputGrad(gOutput, output), stateGrad(gH, cells), stateGrad(gC, cells)];
     const inner = gGates !== undefined || gCells !== undefined;
     if (inner) slopes.push(gGates ?? gates.newZeros(gates.shape), gCells ?? cells.newZeros(cells.shape));
-    const attrs = { reverse, input: needs[0], initial: needs[1] || needs[2], inner };
-    const rest = dispatch(lstmGradOp, [...slopes, output.detach(), gates.detach(), cells.detach(), ...inputs], attrs);
+    const initial = attrs.fromZeros !== true && (needs[1] || needs[2]);
+    const trace = [output.detach(), gates.detach(), cells.detach()];
+    const rest = dispatch(lstmGradOp, [...slopes, ...trace, ...inputs], { ...attrs, input: needs[0], initial, inner, from });
     const dx = needs[0] ? rest.pop() : undefined;
-    const [dh0, dc0] = attrs.initial ? rest.splice(0, 2) : [undefined, undefined];
-    const [dWeightIh, dWeightHh, dBias] = rest;
-    // Both biases are added to the same sums. Two gradients are two tensors, since each may be added to in place.
-    const biases = dBias === undefined ? [] : [dBias, dBias.clone()];
-    return [dx, dh0, dc0, dWeightIh, dWeightHh, ...biases].slice(0, needs.length);
+    if (initial) return [dx, ...rest];
+    return attrs.fromZeros === true ? [dx, ...rest] : [dx, undefined, undefined, ...rest];
   },
 });
 
-interface LstmGradAttrs extends RecurrentAttrs {
-  /** Whether the gradient of x is wanted. */
-  readonly input: boolean;
+interface LstmGradAttrs extends RecurrentGradAttrs {
   /** Whether the gradients of h0 and c0 are wanted. */
   readonly initial: boolean;
-  /** Whether there are gradients of the gates and the cells too; only a derivative of the derivative has some. */
-  readonly inner: boolean;
 }
 
 /**
- * Gradients of an LSTM layer: inputs the gradients of its output, last h and last c (and of its gates and cells); its output, gates and cells, from
- * which a kernel need not compute them again (the composition does, so that it has a derivative); then its inputs. Outputs: the gradients of h0 and c0
- * where they are wanted, of W_ih, W_hh, of a bias where there are biases, and of x where it is wanted.
+ * Gradients of an LSTM layer: inputs the gradients of its output (of some steps), last h and last c, each without rows where nothing depends on it
+ * (and of its gates and cells); its output, gates and cells, from which a kernel need not compute them again (the composition does, so that it has
+ * a derivative); then its inputs. Outputs: the gradients of h0 and c0 where they are wanted, of W_ih, W_hh, of b_ih and b_hh where there are biases
+ * (two tensors, since each may be added to in place), and of x where it is wanted.
  */
 export const lstmGradOp: Op<LstmGradAttrs> = /* @__PURE__ */ defineOp<LstmGradAttrs>({
   name: 'lstmGrad',
-  infer(inputs, { input, initial, inner }) {
-    const [x, h0, c0, weightIh, weightHh, bias] = inputs.slice(inner ? 8 : 6);
-    return [...(initial ? [h0, c0] : []), weightIh, weightHh, ...(bias === undefined ? [] : [bias]), ...(input ? [x] : [])];
+  infer(inputs, { fromZeros, input, initial, inner }) {
+    const [x, ...others] = inputs.slice(inner ? 8 : 6);
+    return [...(initial || fromZeros === true ? others : others.slice(2)), ...(input ? [x] : [])];
   },
-  compose(inputs, { reverse, input, initial, inner }) {
+  compose(inputs, attrs) {
+    const { reverse, input, initial, inner } = attrs;
     const [gOutput, gH, gC, gGates, gCells] = inputs;
-    const [x, h0, c0, ...weights] = inputs.slice(inner ? 8 : 6);
+    const [x, h0, c0, ...weights] = withStates(inputs.slice(inner ? 8 : 6), 2, attrs);
     const [weightIh, weightHh, bias] = weights;
     const { gates, cells, hiddens } = unroll(x, h0, c0, weights, reverse);
     const sums = new Array<Tensor>(x.shape[0]);
     const forward = stepOrder(x.shape[0], reverse);
-    let [dh, dc] = [gH, gC];
+    let [dh, dc] = [wholeGrad(gH, h0.shape), wholeGrad(gC, c0.shape)];
     for (let s = forward.length - 1; s >= 0; s--) {
       const t = forward[s];
       const [i, f, g, o] = gates[t];
       const shown = cells[t].tanh();
-      dh = dh.add(gOutput.select(0, t));
+      dh = addStep(dh, gOutput, t, attrs);
       dc = dc.add(dh.mul(o).mul(shown.square().neg().add(1)));
       if (inner) dc = dc.add(gCells.select(0, t));
       const before = s === 0 ? c0 : cells[forward[s - 1]];
@@ -115,7 +125,8 @@ export const lstmGradOp: Op<LstmGradAttrs> = /* @__PURE__ */ defineOp<LstmGradAt
       rows.t().matmul(x.reshape(rows.shape[0], x.shape[2])),
       rows.t().matmul(previous.reshape(rows.shape[0], h0.shape[1])),
     ];
-    if (bias !== undefined) results.push(rows.sum(0));
+    // Both biases are added to the same sums.
+    if (bias !== undefined) results.push(rows.sum(0), rows.sum(0));
     if (input) results.push(all.matmul(weightIh));
     return results;
   },

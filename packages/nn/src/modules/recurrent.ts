@@ -28,7 +28,7 @@ import {
   rnnTanhKind,
   runDense,
   runPacked,
-  zeroState,
+  zeroStates,
   type RecurrentKind,
 } from './recurrentLayer.ts';
 import { number } from './repr.ts';
@@ -157,9 +157,10 @@ export abstract class RNNBase extends Module {
       const { data, sizes, sortedIndices, unsortedIndices } = input;
       this.checkFeatures(data, [2]);
       this.checkDType(weights[0], data, given);
-      const initial = (): Tensor[] => this.initialStates(data, sizes[0], given).map((state) => permuteStates(state, sortedIndices));
+      this.checkStates(sizes[0], given);
+      const initial = (): Tensor[] | undefined => given?.map((state) => permuteStates(state, sortedIndices));
       const { output, states: last } = this.runLayers(data, weights, initial, (x, s, w, reverse) =>
-        runPacked(this.kind, x, sizes, s, w, reverse),
+        runPacked(this.kind, x, sizes, s ?? zeroStates(this.kind, x, sizes[0], w), w, reverse),
       );
       return { output: input.withData(output), states: last.map((state) => permuteStates(state, unsortedIndices)) };
     }
@@ -177,10 +178,13 @@ export abstract class RNNBase extends Module {
           received: showShape(state.shape),
         });
     }
-    const initial = (): Tensor[] =>
-      this.initialStates(input, sequence.shape[1], batched ? given : given?.map((state) => state.unsqueeze(1)));
-    const { output, states: last } = this.runLayers(sequence, weights, initial, (x, s, w, reverse) =>
-      runDense(this.kind, x, s, w, reverse),
+    const states = batched ? given : given?.map((state) => state.unsqueeze(1));
+    this.checkStates(sequence.shape[1], states);
+    const { output, states: last } = this.runLayers(
+      sequence,
+      weights,
+      () => states,
+      (x, s, w, reverse) => runDense(this.kind, x, s, w, reverse),
     );
     if (!batched) return { output: output.squeeze(1), states: last.map((state) => state.squeeze(1)) };
     return { output: this.batchFirst ? output.transpose(0, 1) : output, states: last };
@@ -214,46 +218,43 @@ export abstract class RNNBase extends Module {
     }
   }
 
-  private initialStates(like: Tensor, batch: number, given: readonly Tensor[] | undefined): Tensor[] {
+  private checkStates(batch: number, given: readonly Tensor[] | undefined): void {
     const rows = this.numLayers * (this.bidirectional ? 2 : 1);
-    return Array.from({ length: this.kind.states }, (_, k) => {
+    given?.forEach((state, k) => {
       const shape = [rows, batch, k === 0 && this.projSize > 0 ? this.projSize : this.hiddenSize];
-      const state = given?.[k];
-      if (state === undefined) return zeroState(like, shape);
       if (showShape(state.shape) !== showShape(shape))
         throw new ShapeError({ op: this.typeName, expected: `a state of shape ${showShape(shape)}`, received: showShape(state.shape) });
-      return state;
     });
   }
 
   private runLayers(
     sequence: Tensor,
     weights: readonly RecurrentWeights[],
-    initial: () => readonly Tensor[],
+    initial: () => readonly Tensor[] | undefined,
     layer: (
       x: Tensor,
-      states: readonly Tensor[],
+      states: readonly Tensor[] | undefined,
       weights: RecurrentWeights,
       reverse: boolean,
     ) => { output: Tensor; states: readonly Tensor[] },
   ): { output: Tensor; states: Tensor[] } {
-    // No caller sees the zeros that it begins with, and what lies between layers.
+    // No caller sees what lies between layers.
     const [output, ...states] = internalScope(() => {
       let x = sequence;
       const first = initial();
-      const finals: Tensor[][] = first.map(() => []);
+      const finals = Array.from({ length: this.kind.states }, (): Tensor[] => []);
       const directions = this.bidirectional ? 2 : 1;
       for (let i = 0; i < weights.length; i += directions) {
         const outputs: Tensor[] = [];
         for (let d = 0; d < directions; d++) {
-          const { output, states } = layer(x, first.map((s) => s.select(0, i + d)), weights[i + d], d === 1); // prettier-ignore
+          const { output, states } = layer(x, first?.map((s) => s.select(0, i + d)), weights[i + d], d === 1); // prettier-ignore
           outputs.push(output);
           states.forEach((state, k) => finals[k].push(state));
         }
         x = outputs.length === 1 ? outputs[0] : cat(outputs, -1);
         if (this.dropout > 0 && i + directions < weights.length) x = dropout(x, { p: this.dropout, training: this.training });
       }
-      return [x, ...finals.map((list) => (list.length === 1 ? list[0].clone().unsqueeze(0) : stack(list)))];
+      return [x, ...finals.map((list) => (list.length === 1 ? list[0].unsqueeze(0) : stack(list)))];
     }) as Tensor[];
     return { output, states };
   }

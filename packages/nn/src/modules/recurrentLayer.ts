@@ -19,31 +19,34 @@ export const gruKind: RecurrentKind = { gates: 3, states: 1, op: gruOp, step: gr
 export const rnnTanhKind: RecurrentKind = { gates: 1, states: 1, op: rnnTanhOp, step: rnnTanhStep };
 export const rnnReluKind: RecurrentKind = { gates: 1, states: 1, op: rnnReluOp, step: rnnReluStep };
 
-/** What one layer in one direction gives: the hidden states of all steps, and the last states. */
+/** What one layer in one direction gives: the hidden states of all steps, and the last states, which no derivative holds on to. */
 export interface LayerResult {
   readonly output: Tensor;
   readonly states: readonly Tensor[];
 }
 
-/** Sequences of one length: x [T, N, I], states [N, H]. */
+/** Sequences of one length: x [T, N, I], states [N, H], zeros where there are none. */
 export function runDense(
   kind: RecurrentKind,
   x: Tensor,
-  states: readonly Tensor[],
+  states: readonly Tensor[] | undefined,
   weights: RecurrentWeights,
   reverse: boolean,
 ): LayerResult {
   if (weights.weightHr) {
     const [steps, batch] = x.shape;
     const sizes = new Array<number>(steps).fill(batch);
-    const { output, states: last } = runPacked(kind, x.reshape(steps * batch, x.shape[2]), sizes, states, weights, reverse);
+    const [rows, begin] = [x.reshape(steps * batch, x.shape[2]), states ?? zeroStates(kind, x, batch, weights)];
+    const { output, states: last } = runPacked(kind, rows, sizes, begin, weights, reverse);
     return { output: output.reshape(steps, batch, weights.weightHr.shape[0]), states: last };
   }
   const { weightIh, weightHh, biasIh, biasHh } = weights;
-  const inputs = [x, ...states, weightIh, weightHh, biasIh, biasHh].filter((t) => t !== undefined && t !== null);
+  const inputs = [x, ...(states ?? []), weightIh, weightHh, biasIh, biasHh].filter((t) => t !== undefined && t !== null);
   // After the states may come what only the derivative needs.
-  const [output, ...last] = firstOutputs(1 + kind.states, () => dispatch(kind.op, inputs, { reverse }));
-  return { output, states: last };
+  const attrs = { reverse, fromZeros: states === undefined };
+  const [output, ...last] = firstOutputs(1 + kind.states, () => dispatch(kind.op, inputs, attrs));
+  // The last state of a layer that is made of steps belongs to the derivative of the last of them.
+  return { output, states: kind.op.vjp === undefined ? last.map((state) => state.clone()) : last };
 }
 
 /**
@@ -73,7 +76,7 @@ export function runPacked(
       current = kind.step(projected[t], current, weights);
       hiddens[t] = current[0];
     }
-    return { output: cat(hiddens), states: current };
+    return { output: cat(hiddens), states: current.map((state) => state.clone()) };
   }
   let current: readonly Tensor[] = states;
   // The states of sequences that have ended, shortest first.
@@ -88,11 +91,20 @@ export function runPacked(
     hiddens[t] = current[0];
   });
   const last = [...ended, current].reverse();
-  return { output: cat(hiddens), states: states.map((_, k) => (last.length === 1 ? current[k] : cat(last.map((part) => part[k])))) };
+  return {
+    output: cat(hiddens),
+    states: states.map((_, k) => (last.length === 1 ? current[k].clone() : cat(last.map((part) => part[k])))),
+  };
 }
 
 /** States [K, N, H] in another order of the sequences; as they are where it is null. */
 export const permuteStates = (state: Tensor, order: Tensor | null): Tensor => (order === null ? state : state.indexSelect(1, order));
 
-/** Zeros for states that were not given. */
+/** Zeros for a state that was not given. */
 export const zeroState = (like: Tensor, shape: readonly number[]): Tensor => zeros([...shape], { dtype: like.dtype, device: like.device });
+
+/** Zeros for states that were not given, h [N, R] and c [N, H]. */
+export function zeroStates(kind: RecurrentKind, like: Tensor, batch: number, { weightHh }: RecurrentWeights): Tensor[] {
+  const [rows, size] = weightHh.shape;
+  return Array.from({ length: kind.states }, (_, k) => zeroState(like, [batch, k === 0 ? size : rows / kind.gates]));
+}

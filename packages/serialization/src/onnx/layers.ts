@@ -106,7 +106,7 @@ const averagePool = (dims: number): Converter => ({
   },
 });
 
-/** A recurrent layer: x [T, N, I], states [N, H], weights with their gates in our order, which `order` brings to ONNX's. */
+/** A recurrent layer: x [T, N, I], states [N, H], which ONNX too takes for zeros where there are none, weights with their gates in our order, which `order` brings to ONNX's. */
 const recurrent = (
   opType: string,
   states: number,
@@ -118,8 +118,9 @@ const recurrent = (
   convert(c) {
     const { graph } = c;
     const first = graph.numbers([0], 'int64');
-    const hidden = c.fixed(c.inputs[1].shape[1], 'hidden size');
-    const weights = c.inputs.slice(1 + states).map((_, i) => c.input(1 + states + i));
+    const given = c.attrs['fromZeros'] === true ? 0 : states;
+    const hidden = c.fixed(c.inputs[2 + given].shape[1], 'hidden size');
+    const weights = c.inputs.slice(1 + given).map((_, i) => c.input(1 + given + i));
     /** The gates of a weight or bias in ONNX's order. */
     const reorder = (name: string): string => {
       if (order.length === 1) return name;
@@ -130,7 +131,7 @@ const recurrent = (
     const [weightIh, weightHh, biasIh, biasHh] = weights;
     const bias = biasIh === undefined ? '' : front(graph.one('Concat', [reorder(biasIh), reorder(biasHh)], { axis: 0 }));
     const inputs = [c.input(0), front(reorder(weightIh)), front(reorder(weightHh)), bias, ''];
-    for (let i = 0; i < states; i++) inputs.push(front(c.input(1 + i)));
+    for (let i = 0; i < given; i++) inputs.push(front(c.input(1 + i)));
     const results = graph.emit(
       opType,
       inputs,
