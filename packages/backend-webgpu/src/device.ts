@@ -1,4 +1,4 @@
-import { ArgumentError, bytesOf, DeviceError, FlambeauError, Storage, typedArray, writeElement, readElement, type Device, type DType, type Operand } from '@flambeau/core'; // prettier-ignore
+import { ArgumentError, bytesOf, DeviceError, FlambeauError, joinTurns, Storage, typedArray, writeElement, readElement, type Device, type DType, type Operand } from '@flambeau/core'; // prettier-ignore
 import { openGpu, type GpuInfo, type WebGpuOptions } from './gpu.ts';
 import { requiredKernels } from './kernels/index.ts';
 import { optionalKernels } from './optional/index.ts';
@@ -90,8 +90,6 @@ export async function webgpu(options: WebGpuOptions = {}): Promise<WebGpuDevice>
     cold.forEach((lease, i) => pool.moveOut(lease, since[i], contents[i]));
   }
 
-  let submitted: Promise<unknown> = Promise.resolve();
-
   const device: WebGpuDevice = {
     name: 'webgpu',
     info,
@@ -153,12 +151,7 @@ export async function webgpu(options: WebGpuOptions = {}): Promise<WebGpuDevice>
       });
     },
     async turn() {
-      queue.flush();
-      // One turn behind, so that the host and the GPU go on side by side.
-      const before = submitted;
-      submitted = gpu.queue.onSubmittedWorkDone();
-      await before;
-      await moveOutCold();
+      if (await queue.turn()) await moveOutCold();
     },
     ...(info.timestamps && { timer: () => startTimer(queue, gpu, slots) }),
     memory: () => pool.memory(),
@@ -168,5 +161,6 @@ export async function webgpu(options: WebGpuOptions = {}): Promise<WebGpuDevice>
     kernels: requiredKernels(machine),
     optional: optionalKernels(machine),
   };
+  joinTurns(device);
   return device;
 }

@@ -24,7 +24,8 @@ export class CommandQueue {
   private failure: FlambeauError | undefined;
   private refusal: FlambeauError | undefined;
   private pending: Command[] = [];
-  private waiting = false;
+  /** Resolves when the command that the next ones wait for is done. */
+  private waiting: Promise<void> | undefined;
   private scheduled = false;
   /** What records the dispatch that was put off, and the run of the timer that it counts under. */
   private deferred: { readonly emit: () => void; readonly run: number | undefined } | undefined;
@@ -33,6 +34,11 @@ export class CommandQueue {
   private encoder: GPUCommandEncoder | undefined;
   private pass: GPUComputePassEncoder | undefined;
   private recorded = 0;
+  /** How many commands there were, and how many at the last turn. */
+  private asked = 0;
+  private turned = 0;
+  /** Resolves when what the last turn submitted is done. */
+  private submitted: Promise<unknown> = Promise.resolve();
   private dispatches = 0;
   private submissions = 0;
   private readonly parameters: Parameters;
@@ -169,8 +175,9 @@ export class CommandQueue {
 
   private record(command: Command): void {
     if (this.deferred !== undefined) this.emitDeferred();
+    this.asked++;
     this.pending.push(command);
-    if (this.pending.length >= slots && !this.waiting) this.flush();
+    if (this.pending.length >= slots && this.waiting === undefined) this.flush();
     this.schedule();
   }
 
@@ -187,16 +194,15 @@ export class CommandQueue {
   /** Submits what was recorded, up to the first command that has to wait. */
   flush(): void {
     if (this.deferred !== undefined) this.emitDeferred();
-    if (this.waiting) return;
+    if (this.waiting !== undefined) return;
     const { pending } = this;
     for (let i = 0; i < pending.length; i++) {
       const wait = this.encode(pending[i]);
       if (wait === undefined) continue;
       this.submit();
       this.pending = pending.slice(wait.again ? i : i + 1);
-      this.waiting = true;
-      void wait.until.then(() => {
-        this.waiting = false;
+      this.waiting = wait.until.then(() => {
+        this.waiting = undefined;
         this.flush();
       });
       return;
@@ -342,6 +348,21 @@ export class CommandQueue {
     if (code === 0) return;
     this.device.queue.writeBuffer(this.flags.buffer, 0, new Uint8Array(16));
     throw this.complaints.errorOf(code, value);
+  }
+
+  /**
+   * Resolves when what was asked for since the last turn is submitted, which takes a while where pipelines are being compiled, and what was asked
+   * for before is done: so the host stays one turn ahead. @returns false where there is nothing to wait for
+   */
+  async turn(): Promise<boolean> {
+    this.flush();
+    if (this.asked === this.turned || this.failure !== undefined) return false;
+    this.turned = this.asked;
+    while (this.waiting !== undefined) await this.waiting;
+    const before = this.submitted;
+    this.submitted = this.device.queue.onSubmittedWorkDone();
+    await before;
+    return true;
   }
 
   /** Resolves when everything is done. */

@@ -2,6 +2,8 @@ import { ArgumentError, DeviceError, describe } from './errors.ts';
 import type { Device } from './seam.ts';
 
 let defaultDevice: Device | undefined;
+/** Devices that loops pause for wherever tensors are made by default. */
+const inTurns = new Set<WeakRef<Device>>();
 
 /** Makes `device` the place where tensors are created when no `device` is given. */
 export function setDefaultDevice(device: Device): void {
@@ -38,6 +40,21 @@ export function getDefaultDevice(): Device {
 
 /** True when setDefaultDevice has been called. */
 export const hasDefaultDevice = (): boolean => defaultDevice !== undefined;
+
+/** Says, once for a device that was opened, that loops pause for it too while another is the default one. */
+export function joinTurns(device: Device): void {
+  inTurns.add(new WeakRef(checkDevice('joinTurns', device)));
+}
+
+/** The pause that a loop makes every few steps: resolves when each device has kept up and has given back what nobody reaches. */
+export async function turnDevices(): Promise<void> {
+  await defaultDevice?.turn?.();
+  for (const known of inTurns) {
+    const device = known.deref();
+    if (device === undefined) inTurns.delete(known);
+    else if (device !== defaultDevice) await device.turn?.();
+  }
+}
 
 /** Bytes held by a device for tensors. Defaults to the default device. */
 export function memory(device: Device = getDefaultDevice()): ReturnType<Device['memory']> {

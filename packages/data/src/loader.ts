@@ -1,4 +1,4 @@
-import { describe, ArgumentError, generatorOf, getDefaultDevice, hasDefaultDevice, type Generator } from '@flambeau/core';
+import { describe, ArgumentError, generatorOf, getDefaultDevice, turnDevices, type Generator } from '@flambeau/core';
 import { defaultCollate } from './collate.ts';
 import { Dataset, IterableDataset } from './dataset.ts';
 import { Position, type LoaderState } from './position.ts';
@@ -297,9 +297,9 @@ function* nextOnes(): Iterable<undefined> {
 
 declare const setImmediate: ((run: () => void) => unknown) | undefined;
 declare const setTimeout: (run: () => void, delay: number) => unknown;
-/** A turn for the event loop, and for the default device, which may have to keep up or to give memory back. */
+/** A turn for the event loop, and for the devices, which may have to keep up or to give memory back. */
 async function turn(): Promise<void> {
-  if (hasDefaultDevice()) await getDefaultDevice().turn?.();
+  await turnDevices();
   await macrotask();
 }
 /** Resolves in the next turn of the event loop. */

@@ -1,4 +1,6 @@
 import { linspace, memory, rand, randint, scope, setDefaultDevice, type Tensor } from '@flambeau/core';
+import { DataLoader, TensorDataset } from '@flambeau/data';
+import { reference } from '@flambeau/backend-reference';
 import * as nn from '@flambeau/nn';
 import * as optim from '@flambeau/optim';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -81,4 +83,48 @@ describe.skipIf(gpu === undefined)('GPU bytes stay flat in a training loop witho
       expect(dispatches.at(-1)).toBeLessThanOrEqual((dispatches.at(1) ?? 0) * 1.05);
     });
   }
+});
+
+describe.skipIf(gpu === undefined)('and in a loop over a loader that never reads', () => {
+  // The data are on another device, which is the default one, and each batch moves.
+  it.each([
+    ['regression net', 10_000, 100, () => new nn.Sequential(new nn.Linear(1, 10), new nn.ReLU(), new nn.Linear(10, 1))],
+    // V8 first collects after some hundred steps of few large tensors.
+    ['CNN with batch 4', 400, 4, () => new CNN()],
+  ])('of the %s', { timeout: 1_800_000 }, async (name, steps, batchSize, make) => {
+    if (gpu === undefined) return;
+    setDefaultDevice(reference);
+    try {
+      const images = batchSize === 4;
+      const [x, y] = images ? [rand(40, 1, 28, 28), randint(0, 10, [40], { dtype: 'int32' })] : [rand(400, 1), rand(400, 1)];
+      const net = make().to(gpu);
+      const optimizer = new optim.SGD(net.parameters(), { lr: 0.01 });
+      const lossFunction = images ? new nn.CrossEntropyLoss() : new nn.MSELoss();
+      const loader = new DataLoader(new TensorDataset(x, y), { batchSize, shuffle: true });
+      const looks: number[] = [];
+      let most = 0;
+      for (let step = 0; step < steps;) {
+        for await (const [inputs, targets] of loader) {
+          const loss = lossFunction.forward(net.forward(inputs.to(gpu)) as Tensor, targets.to(gpu));
+          optimizer.zeroGrad();
+          loss.backward();
+          optimizer.step();
+          const { liveBytes, pooledBytes } = memory(gpu);
+          most = Math.max(most, liveBytes + pooledBytes);
+          if (++step % (steps / 10) !== 0) continue;
+          looks.push(most);
+          most = 0;
+          if (step === steps) break;
+        }
+      }
+      console.log(`${name} over a loader: ${looks.map((bytes) => (bytes / megabyte).toFixed(1)).join(', ')} MB`);
+      expect(Math.max(...looks.slice(5))).toBeLessThanOrEqual(Math.max(...looks.slice(0, 5)) * 1.1 + 0.25 * megabyte);
+      // The host has not run ahead of the GPU: what is left to do are a few steps.
+      const before = performance.now();
+      await gpu.synchronize();
+      expect(performance.now() - before).toBeLessThan(2000);
+    } finally {
+      setDefaultDevice(gpu);
+    }
+  });
 });
