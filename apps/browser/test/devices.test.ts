@@ -52,5 +52,6 @@ describe.skipIf(gpu === undefined)('an app in Node with --device webgpu', () => 
     expect(status).toBe(0);
     expect(stdout).toMatch(/regression: seed 1, device webgpu \(webgpu, .+\)/);
     expect(stdout).toMatch(/step 100\/100 {2}loss 0\.01/);
+    expect(stdout).toMatch(/, 8 dispatches in 1 submission a step, loss/);
   });
 });

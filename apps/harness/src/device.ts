@@ -30,3 +30,6 @@ export function engineName(device: Device): string {
   const adapter = [vendor, architecture, description].filter((part) => part !== '').join(' ');
   return adapter === '' ? device.name : `${device.name}, ${adapter}`;
 }
+
+/** How much was asked of a GPU so far; undefined on other devices. */
+export const countersOf = (device: Device): WebGpuDevice['counters'] | undefined => (device as Partial<WebGpuDevice>).counters;

@@ -20,6 +20,14 @@ export interface RunResult {
   readonly samplesPerSecond: number;
   readonly device: string;
   readonly engine: string;
+  /** What a step asked of a GPU, the median of all; null on other devices. */
+  readonly asked: AskedOfGpu | null;
+}
+
+/** Dispatches of kernels, and the submissions that they were in. */
+export interface AskedOfGpu {
+  readonly dispatches: number;
+  readonly submissions: number;
 }
 
 /** A run that begins. */

@@ -1,7 +1,7 @@
 import type { Device } from '@flambeau/core';
 import type { ChartDefinition, Point } from '@flambeau/plot';
-import { engineName } from './device.ts';
-import type { RunResult, RunView } from './platform.ts';
+import { countersOf, engineName } from './device.ts';
+import type { AskedOfGpu, RunResult, RunView } from './platform.ts';
 
 /** One training run: counts its steps and times, and shows how it goes. */
 export class Run {
@@ -18,12 +18,16 @@ export class Run {
   /** Milliseconds of training, without charts and without the turns of others. */
   private training = 0;
   private stepStarted = performance.now();
+  /** What each step asked of a GPU, and what was asked up to the last. */
+  private readonly asked: AskedOfGpu[] = [];
+  private counters: AskedOfGpu | undefined;
 
   constructor(name: string, view: RunView, device: Device, total: number) {
     this.name = name;
     this.view = view;
     this.device = device;
     this.total = total;
+    this.counters = countersOf(device);
   }
 
   /**
@@ -33,6 +37,7 @@ export class Run {
   async step(loss: number, samples: number): Promise<boolean> {
     this.losses.push(loss);
     this.samples += samples;
+    this.count();
     this.training += performance.now() - this.stepStarted;
     const { length } = this.losses;
     if (this.accuracy !== null) this.accuracies.push([length, this.accuracy]);
@@ -54,6 +59,13 @@ export class Run {
     return length < total && !this.stopped;
   }
 
+  private count(): void {
+    const [before, now] = [this.counters, countersOf(this.device)];
+    this.counters = now;
+    if (before === undefined || now === undefined) return;
+    this.asked.push({ dispatches: now.dispatches - before.dispatches, submissions: now.submissions - before.submissions });
+  }
+
   /** Shows a chart of the app's own. */
   chart(name: string, definition: ChartDefinition): void {
     const started = performance.now();
@@ -72,8 +84,23 @@ export class Run {
     const { device, losses, accuracy, samples } = this;
     const seconds = this.training / 1000;
     this.chart('loss', this.lossChart());
-    const result = { losses, accuracy, seconds, samplesPerSecond: samples / seconds, device: device.name, engine: engineName(device) };
+    const result = {
+      losses,
+      accuracy,
+      seconds,
+      samplesPerSecond: samples / seconds,
+      device: device.name,
+      engine: engineName(device),
+      asked: median(this.asked),
+    };
     await this.view.finish(result, this.stopped);
     return result;
   }
+}
+
+/** The middle of what steps asked: the first compile, and some draw charts. */
+function median(asked: readonly AskedOfGpu[]): AskedOfGpu | null {
+  if (asked.length === 0) return null;
+  const middle = (of: (one: AskedOfGpu) => number): number => asked.map(of).sort((a, b) => a - b)[asked.length >> 1];
+  return { dispatches: middle(({ dispatches }) => dispatches), submissions: middle(({ submissions }) => submissions) };
 }

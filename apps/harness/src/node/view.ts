@@ -86,8 +86,12 @@ export class TerminalView implements RunView {
     }
     if (exportOnnx !== undefined && (await this.example?.export(network, exportOnnx)) === true) console.log(`ONNX: ${exportOnnx}`);
     if (json !== undefined) writeWhole(json, `${JSON.stringify(result)}\n`);
-    const { losses, accuracy, seconds, samplesPerSecond, engine } = result;
-    const figures = `${losses.length} steps in ${seconds.toFixed(1)} s (${samplesPerSecond.toFixed(0)} samples/s) on ${engine}`;
+    const { losses, accuracy, seconds, samplesPerSecond, engine, asked } = result;
+    const each =
+      asked === null
+        ? ''
+        : `, ${asked.dispatches} dispatches in ${asked.submissions} submission${asked.submissions === 1 ? '' : 's'} a step`;
+    const figures = `${losses.length} steps in ${seconds.toFixed(1)} s (${samplesPerSecond.toFixed(0)} samples/s) on ${engine}${each}`;
     const text = `${stopped ? 'stopped: ' : ''}${figures}, loss ${(losses.at(-1) ?? NaN).toFixed(6)}${accuracy === null ? '' : `, accuracy ${accuracy.toFixed(4)}`}`;
     console.log(text);
     console.log(`charts: ${process.env.FLAMBEAU_RUNS ?? 'runs'}/${name}/`);
