@@ -140,6 +140,8 @@ int lstm(const double* command, ErrorSlot& slot) {
         // Every second step goes back from where the one before ended: those weights are in the nearest cache.
         const Index i = s % 2 == 0 ? v : wide / 4 - W - v, lanes = size - i < W ? size - i : Index(W);
         float* sum = sums + (single ? t * wide + 4 * i : first * unitSums);
+        // The output is new each time, and far: its lines come while the product is made. The gates lie where those of the call before lay.
+        for (Index n = 0; n < samples; n++) fetchRun(output + t * states + shift + n * size + i, 1);
         // [x, h] [N, I + H] · [W_ih, W_hh]ᵀ [I + H, 4·W]
         weights.multiply(i, samples, inner - skipped, inputs + skipped, depth, skipped, single ? nullptr : bias + 4 * i, sum, unitSums);
         to.sums = sum;
