@@ -164,17 +164,23 @@ it('recurrent modules print as in PyTorch', () => {
   expect(String(new nn.RNNCell(2, 3, { nonlinearity: 'relu', bias: false }))).toBe('RNNCell(2, 3, bias=False, nonlinearity=relu)');
 });
 
-describe.each([nn.LSTM, nn.GRU, nn.RNN])('%s', (layer) => {
+const options = { batchFirst: true, numLayers: 2 };
+const networks: [string, () => Network][] = [
+  ['LSTM', () => new nn.LSTM(3, 5, options)],
+  ['GRU', () => new nn.GRU(3, 5, options)],
+  ['RNN', () => new nn.RNN(3, 5, options)],
+];
+describe.each(networks)('an %s', (name, make) => {
   /** Gradients of the parameters and of x, of a network that reads [2, 4, 3] with the batch first. */
   const gradients = (lossOf: (net: Network, x: f.Tensor) => f.Tensor): unknown[] => {
     f.manualSeed(3);
-    const net = new (layer as typeof nn.GRU)(3, 5, 2, { batchFirst: true });
+    const net = make();
     const x = f.randn(2, 4, 3).requiresGrad_();
     lossOf(net, x).backward();
     return [x, ...net.parameters()].map((leaf) => leaf.grad?.mul(1e5).round().toArraySync());
   };
   const read = (net: Network, x: f.Tensor, given?: f.Tensor): [f.Tensor, f.Tensor] => {
-    const states = given === undefined || layer !== nn.LSTM ? given : [given, given];
+    const states = given === undefined || name !== 'LSTM' ? given : [given, given];
     const [y, last] = (net.forward as (x: f.Tensor, states: unknown) => [f.Tensor, f.Tensor | f.Tensor[]]).call(net, x, states);
     return [y, [last].flat()[0]];
   };

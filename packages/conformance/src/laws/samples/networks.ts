@@ -72,8 +72,8 @@ function pooling(kind: 'max' | 'avg', dims: 1 | 2 | 3): Samples {
 }
 
 /** The outputs that a caller sees: every step, and the last states. What a kernel keeps for its own derivative comes after them. */
-const runLayer = (name: string, inputs: Tensor[], reverse: boolean): Tensor[] =>
-  dispatch(definedOps().get(name) as Op, inputs, { reverse }).slice(0, name === 'lstm' ? 3 : 2);
+const runLayer = (name: string, inputs: Tensor[], attrs: { reverse: boolean; fromZeros?: boolean }): Tensor[] =>
+  dispatch(definedOps().get(name) as Op, inputs, attrs).slice(0, name === 'lstm' ? 3 : 2);
 
 /** One layer of a recurrence over [T, N, I], asked as an op, in both directions. */
 const recurrence = (name: string, gates: number, states: number): Samples =>
@@ -87,10 +87,14 @@ const recurrence = (name: string, gates: number, states: number): Samples =>
         real([gates * 3]),
         real([gates * 3]),
       ],
-      (...inputs) => runLayer(name, inputs, reverse),
+      (...inputs) => runLayer(name, inputs, { reverse }),
     ),
     sample([real([1, 1, 1]), ...Array.from({ length: states }, () => real([1, 1])), real([gates, 1]), real([gates, 1])], (...inputs) =>
-      runLayer(name, inputs, reverse),
+      runLayer(name, inputs, { reverse }),
+    ),
+    // Without states, it begins with zeros.
+    sample([real([2, 2, 2]), real([gates * 3, 2]), real([gates * 3, 3])], (...inputs) =>
+      runLayer(name, inputs, { reverse, fromZeros: true }),
     ),
     // A batch of none; there is always a step.
     sample(
@@ -102,7 +106,7 @@ const recurrence = (name: string, gates: number, states: number): Samples =>
         real([gates * 3]),
         real([gates * 3]),
       ],
-      (...inputs) => runLayer(name, inputs, reverse),
+      (...inputs) => runLayer(name, inputs, { reverse }),
     ),
   ]);
 
