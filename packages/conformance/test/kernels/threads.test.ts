@@ -15,6 +15,18 @@ const run = (name: string, inputs: Tensor[], attrs?: unknown): Tensor[] => {
   return dispatch(op, inputs, attrs);
 };
 
+/** An LSTM of six steps and its gradients, of the last steps alone. */
+const lstm = (batch: number, features: number, size: number): Tensor[] => {
+  const bias = (): Tensor => randn(4 * size).mul(0.1);
+  const weights = [randn(4 * size, features).mul(0.1), randn(4 * size, size).mul(0.1), bias(), bias()];
+  const inputs = [randn(6, batch, features), ...weights];
+  const attrs = { reverse: false, fromZeros: true };
+  const [output, , , gates, cells] = run('lstm', inputs, attrs);
+  const slopes = [randn(2, batch, size), randn(batch, size), randn(0, size)];
+  const asked = { ...attrs, input: true, initial: false, inner: false, from: 4 };
+  return [output, ...run('lstmGrad', [...slopes, output, gates, cells, ...inputs], asked)];
+};
+
 /** Works that are worth sharing, by name. */
 const works: Record<string, () => Tensor[]> = {
   'a square product': () => [randn(200, 170).matmul(randn(170, 210))],
@@ -41,6 +53,8 @@ const works: Record<string, () => Tensor[]> = {
       ...run('conv2dWeightGrad', [g, x], { ...geometry, shape: weight.shape }),
     ];
   },
+  'an LSTM whose parts of the batch sum gradients apart': () => lstm(100, 28, 64),
+  'an LSTM with more weights than parts are worth': () => lstm(70, 300, 320),
   'max pooling': () => run('maxPool2d', [randn(20, 16, 28, 28)], pool),
 };
 
