@@ -48,7 +48,8 @@ export function intoMarkdown(text: string, rows: readonly Repeated<Row>[]): stri
   const from = text.indexOf('\n', start) + 1;
   const to = text.indexOf('<!-- end -->', from);
   const byName = new Map(lines.map((tableRow) => [nameOf(tableRow), tableRow]));
-  const standing = text.slice(from, to).split('\n').filter((tableRow) => tableRow.startsWith('| ')).slice(1); // prettier-ignore
+  // Whatever a formatter makes of the line under the head: it has no letters.
+  const standing = text.slice(from, to).split('\n').filter((tableRow) => tableRow.startsWith('|') && /[a-z]/i.test(tableRow)).slice(1); // prettier-ignore
   const kept = standing.map((tableRow) => byName.get(nameOf(tableRow)) ?? tableRow);
   const added = lines.filter((tableRow) => !standing.some((old) => nameOf(old) === nameOf(tableRow)));
   return `${text.slice(0, from)}\n${[...head, ...kept, ...added].join('\n')}\n\n${text.slice(to)}`;

@@ -102,4 +102,8 @@ it('the table has a line for each row, and goes into the page at its place', () 
   const again = intoMarkdown(page, [row({ work: 'W2', ratio: 0.123 }), row({ work: 'W3' })]);
   expect(again.match(/^\| W\d[^|]*\|/gm)).toEqual(['| W1 regression step |', '| W2 |', '| W3 |']);
   expect(again).toMatch(/\| W2 .* \| 0\.123 \|/);
+  // The line under the head is written once, however it stands there.
+  const spaced = page.replace(/^\|---.*$/m, (line) => line.replace('|---', '| ---'));
+  expect(spaced).not.toBe(page);
+  expect(intoMarkdown(spaced, [row()]).match(/^\| ?---/gm)).toHaveLength(1);
 });
