@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { dtypeNames, type DType, type Operand } from '@flambeau/core';
+import { dtypeNames, ones, tensor, type DType, type Operand } from '@flambeau/core';
 import { reference } from '@flambeau/backend-reference';
 import { engines, expectSame, layoutNames, layoutsOf, pair, shapesOf, valuesOf, type Pair } from './operands.ts';
 
@@ -171,6 +171,19 @@ for (const { name: engine, device, missing } of engines) {
       }
       expectSame('untouched target', x);
       expectSame('untouched output', out);
+    });
+
+    it('a row out of range is named wherever it stands in the index, the first of several', () => {
+      const table = ones(5, 3, { device });
+      for (const dtype of ['int32', 'int64'] as const) {
+        for (const at of [0, 1, 17, 39]) {
+          for (const wrong of [-1, 5, 2 ** 31 - 1, -(2 ** 31)]) {
+            const picks = Array.from({ length: 40 }, (_, i) => (i === at ? wrong : i < at ? i % 5 : -7));
+            const index = tensor(picks, { dtype, device });
+            expect(() => table.indexSelect(0, index)).toThrow(expect.objectContaining({ code: 'INDEX', received: String(wrong) }) as Error);
+          }
+        }
+      }
     });
 
     it('fold adds overlapping windows', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { availableParallelism } from 'node:os';
-import { dispatch, definedOps, manualSeed, randn, setDefaultDevice, type Tensor } from '@flambeau/core';
+import { dispatch, definedOps, manualSeed, randint, randn, setDefaultDevice, zeros, type Tensor } from '@flambeau/core';
 import { cpuInfo, createCpuDevice, getNumThreads, setNumThreads } from '@flambeau/backend-cpu';
 import '@flambeau/nn';
 import { devices } from './devices.ts';
@@ -56,6 +56,16 @@ const works: Record<string, () => Tensor[]> = {
   'an LSTM whose parts of the batch sum gradients apart': () => lstm(100, 28, 64),
   'an LSTM with more weights than parts are worth': () => lstm(70, 300, 320),
   'max pooling': () => run('maxPool2d', [randn(20, 16, 28, 28)], pool),
+  'slices found and added to by index': () => {
+    // Rows are met several times each, and their length is no multiple of a vector's.
+    const [table, index, terms] = [randn(900, 301), randint(0, 900, [3000]), randn(3000, 301)];
+    return [
+      table.at(index),
+      table.indexAdd(0, index, terms),
+      zeros(900, 301).indexAdd(0, index.to('int64'), terms),
+      randn(3, 900, 101).indexSelect(1, index),
+    ];
+  },
 };
 
 describe('the number of threads', () => {
