@@ -11,14 +11,16 @@ const page = 4096;
 
 /** One buffer of V8. What is counted outlives it, so that its finalizer can take it off. */
 export interface Home {
-  readonly byteLength: number;
+  /** Its bytes; 0 while nothing in it is used. */
+  byteLength: number;
   /** Where the buffer lies; 0 where nobody needs to know. */
   readonly address: number;
   /** Blocks in it that were handed out and not given back. */
   outstanding: number;
 }
 
-const slabBytes = 65536;
+/** Bytes of a buffer from which small requests are carved. */
+export const slabBytes = 65536;
 /** Requests up to this are carved from slabs. */
 const largestSmall = 4096;
 /** Bytes of buffers that wait in a pool, of all heaps of this thread: V8 counts them among its buffers, and nobody uses them. */
@@ -69,7 +71,8 @@ export class HostHeap {
       return;
     }
     if (this.slab === undefined || this.slabUsed + byteLength > this.slab.byteLength) {
-      this.slab = this.newHeld(slabBytes, alignment);
+      this.takeSlab();
+      this.slab = this.buffer;
       this.slabHome = this.home;
       this.slabUsed = this.byteOffset;
     }
@@ -79,6 +82,24 @@ export class HostHeap {
     this.buffer = this.slab;
     this.byteOffset = this.slabUsed;
     this.slabUsed += byteLength;
+  }
+
+  /** Finds room for a slab, of which the caller takes care. @throws OutOfMemoryError */
+  takeSlab(): void {
+    this.buffer = this.newHeld(slabBytes, alignment);
+  }
+
+  /** Takes account of a buffer that waits, with no block of it out. Unlike a pool's it is not taken off what V8 counts. */
+  rest(home: Home): void {
+    this.held -= home.byteLength;
+    this.outstanding -= home.outstanding;
+    home.byteLength = home.outstanding = 0;
+  }
+
+  /** Takes account of a buffer that waited and is used again. */
+  resume(home: Home, byteLength: number): void {
+    home.byteLength = byteLength;
+    this.held += byteLength;
   }
 
   /** Takes account of memory that came from elsewhere; it is counted until `holder` is collected. */

@@ -1,7 +1,7 @@
 import { collectYoung } from '#platform';
 import { ReleasedError } from '@flambeau/core';
 import type { Block, Memory } from './block.ts';
-import { HostHeap, type Home } from './hostHeap.ts';
+import { HostHeap, slabBytes, type Home } from './hostHeap.ts';
 import type { Addon, Watchlist } from './platform/addon.ts';
 import { classBytes, largestSmallClass, sizeClass } from './sizes.ts';
 
@@ -12,6 +12,22 @@ interface Place {
   readonly home: Home;
   /** The size class; 0 for adopted memory, which is not pooled. */
   readonly index: number;
+  /** Where it is a part of a slab: what is reached as long as any block in the slab is. */
+  readonly slab: Slab | undefined;
+}
+
+/** A buffer from which small blocks are carved one after the other, each time that it begins anew. */
+class Slab {
+  readonly buffer: ArrayBuffer;
+  readonly home: Home;
+  readonly byteOffset: number;
+  used = 0;
+
+  constructor(buffer: ArrayBuffer, byteOffset: number, home: Home) {
+    this.buffer = buffer;
+    this.byteOffset = byteOffset;
+    this.home = home;
+  }
 }
 
 /** Made with `new`, for V8 may come to make the objects of a literal that often live long among its old objects at once, where none is found young. */
@@ -32,6 +48,8 @@ class NativeBlock implements Block {
   }
 }
 
+/** In place of a size class: a whole slab. */
+const slabIndex = -1;
 /** Bytes that the pool holds at most; beyond, the blocks of sizes that were asked for longest ago go to V8's collector. */
 const poolLimit = 256 * 2 ** 20;
 /** Bytes of large blocks that are handed out between two looks at who is still reached: few enough that they stay in a shared third cache. */
@@ -55,9 +73,13 @@ export class NativeMemory implements Memory {
   private readonly asked: number[] = [];
   private requests = 0;
   private readonly watchlist: Watchlist;
-  /** The places of large blocks, by their slots in the watchlist. */
+  /** The places of large blocks and of slabs (whose size class is `slabIndex`), by their slots in the watchlist. */
   private readonly places: (Place | undefined)[] = [];
-  /** Bytes of large blocks that were handed out since the last look, without those that were given back. */
+  /** The slab of which small blocks are carved. */
+  private slab: Slab | undefined;
+  /** Slabs of which no block is reached. */
+  private readonly spareSlabs: Place[] = [];
+  /** Bytes of large blocks and slabs that were handed out since the last look, without those that were given back. */
   private handedOut = 0;
   private budget = leastBudget;
   /** The share of what was handed out that looks of `reclaim` find: a mean, of which the last one is a sixteenth. */
@@ -88,17 +110,47 @@ export class NativeMemory implements Memory {
         this.unwatch(block);
         block = this.blockAt(block.place);
       }
-    } else {
+    } else if (index > largestSmallClass) {
       const { heap } = this;
       heap.take(classBytes(index));
       const { buffer, byteOffset, home } = heap;
-      block = this.blockAt({ buffer, byteOffset, home, index });
-    }
+      block = this.blockAt({ buffer, byteOffset, home, index, slab: undefined });
+    } else block = this.carve(index);
     if (index > largestSmallClass) {
       this.handedOut += block.capacity;
       this.asked[index] = ++this.requests;
     }
     return block;
+  }
+
+  /** A small block from the slab at hand, or the next one. */
+  private carve(index: number): NativeBlock {
+    const byteLength = classBytes(index);
+    let { slab } = this;
+    if (slab === undefined || slab.used + byteLength > slabBytes) slab = this.nextSlab();
+    const { buffer, home } = slab;
+    const byteOffset = slab.byteOffset + slab.used;
+    slab.used += byteLength;
+    home.outstanding++;
+    this.heap.outstanding++;
+    return this.blockAt({ buffer, byteOffset, home, index, slab });
+  }
+
+  /**
+   * Small blocks that are dropped would cost collections of V8's whole heap in the end, and others would come from memory that is in no cache: so
+   * slabs are watched as large blocks are.
+   */
+  private nextSlab(): Slab {
+    let place = this.spareSlabs.pop();
+    if (place === undefined) {
+      this.heap.takeSlab();
+      const { buffer, byteOffset, home } = this.heap;
+      place = { buffer, byteOffset, home, index: slabIndex, slab: undefined };
+    } else this.heap.resume(place.home, place.buffer.byteLength);
+    const slab = (this.slab = new Slab(place.buffer, place.byteOffset, place.home));
+    this.places[this.watchlist.watch(slab)] = place;
+    this.handedOut += slabBytes;
+    return slab;
   }
 
   /** A block at a place; a large one is watched. */
@@ -143,6 +195,7 @@ export class NativeMemory implements Memory {
       }
       if (this.heap.asideBytes <= (poolLimit * 3) / 4) return;
     }
+    this.spareSlabs.length = 0;
   }
 
   reclaim(): void {
@@ -158,6 +211,8 @@ export class NativeMemory implements Memory {
    * the bytes that were found.
    */
   private lookForUnreached(): number {
+    // It would be old after the next look, and not found any more.
+    this.slab = undefined;
     collectYoung();
     this.looks++;
     const found = this.takeUnreached(false);
@@ -177,6 +232,12 @@ export class NativeMemory implements Memory {
     let bytes = 0;
     for (const place of unreached) {
       if (place === undefined) continue;
+      if (place.index === slabIndex) {
+        bytes += slabBytes;
+        this.heap.rest(place.home);
+        this.spareSlabs.push(place);
+        continue;
+      }
       bytes += classBytes(place.index);
       place.home.outstanding--;
       this.putAside(this.blockAt(place));
@@ -206,7 +267,7 @@ export class NativeMemory implements Memory {
     const address = this.addressOf(buffer) + byteOffset;
     if (address % 8 !== 0) return undefined;
     const home: Home = { byteLength, address, outstanding: 1 };
-    const block = new NativeBlock(address, byteLength, { buffer, byteOffset, home, index: 0 }, 0);
+    const block = new NativeBlock(address, byteLength, { buffer, byteOffset, home, index: 0, slab: undefined }, 0);
     this.heap.adopt(block, home);
     return block;
   }
