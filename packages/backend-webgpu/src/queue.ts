@@ -6,6 +6,7 @@ import { DeviceLostError } from './errors.ts';
 import { Parameters } from './parameters.ts';
 import { PipelineCache } from './pipelines.ts';
 import type { Region } from './pool.ts';
+import { Readback } from './readback.ts';
 import { Shelf } from './shelf.ts';
 import type { Timestamps } from './timing.ts';
 
@@ -45,15 +46,18 @@ export class CommandQueue {
   private readonly flags: Region;
   private readonly complaints = new Complaints();
   private readonly bindGroups: BindGroups;
-  private readonly staging: GPUBuffer[] = [];
+  private readonly flagPiece: Piece;
+  private readonly readback: Readback;
 
   constructor(device: GPUDevice) {
     this.device = device;
     this.pipelines = new PipelineCache(device, (error) => (this.failure ??= error));
     this.parameters = new Parameters(device, slots);
     this.bindGroups = new BindGroups(device, this.parameters.buffer);
-    // GPUBufferUsage: MAP_READ 1, COPY_SRC 4, COPY_DST 8, STORAGE 128.
+    this.readback = new Readback(device);
+    // GPUBufferUsage: COPY_SRC 4, COPY_DST 8, STORAGE 128.
     this.flags = { buffer: device.createBuffer({ size: 256, usage: 4 | 8 | 128 }), size: 256, id: -1, home: new Shelf() };
+    this.flagPiece = { region: this.flags, offset: 0, length: 16 };
     void device.lost.then(({ reason, message }) => {
       this.failure = new DeviceLostError({
         op: 'webgpu',
@@ -285,18 +289,9 @@ export class CommandQueue {
 
   /** Copies the flags and pieces of buffers to a buffer that can be mapped, and submits. */
   private encodeRead(pieces: readonly Piece[]): GPUBuffer {
-    const total = pieces.reduce((sum, { length }) => sum + length, 16);
-    const staging = total > 256 ? undefined : this.staging.pop();
-    const target = staging ?? this.device.createBuffer({ size: Math.max(256, total), usage: 1 | 8 });
-    const encoder = this.outsidePass();
-    encoder.copyBufferToBuffer(this.flags.buffer, 0, target, 0, 16);
-    let at = 16;
-    for (const { region, offset, length } of pieces) {
-      if (length > 0) encoder.copyBufferToBuffer(region.buffer, offset, target, at, length);
-      at += length;
-    }
+    const staging = this.readback.encode(this.outsidePass(), [this.flagPiece, ...pieces]);
     this.submit();
-    return target;
+    return staging;
   }
 
   /** Copies of whole words of buffers, once everything before is done. */
@@ -320,27 +315,21 @@ export class CommandQueue {
   }
 
   private async take(staging: GPUBuffer, pieces: readonly Piece[]): Promise<Uint8Array<ArrayBuffer>[]> {
+    let bytes: Uint8Array<ArrayBuffer>;
     try {
-      await staging.mapAsync(1);
+      bytes = await this.readback.bytes(staging, [this.flagPiece, ...pieces]);
     } catch (cause) {
       // What really happened is told a moment later.
       await new Promise((resolve) => setTimeout(resolve, 0));
       this.check();
       throw new DeviceError({ op: 'webgpu', expected: 'a buffer that can be read', received: 'a refusal', cause });
     }
-    const total = pieces.reduce((sum, { length }) => sum + length, 16);
-    const bytes = new Uint8Array(staging.getMappedRange(0, Math.max(256, total)).slice(0, total));
-    if (total > 256) staging.destroy();
-    else {
-      staging.unmap();
-      this.staging.push(staging);
-    }
     this.check();
     const { refusal } = this;
     this.refusal = undefined;
     if (refusal !== undefined) throw refusal;
     this.checkFlags(new Int32Array(bytes.buffer, 0, 2));
-    let at = 16;
+    let at = this.flagPiece.length;
     return pieces.map(({ length }) => bytes.subarray(at, (at += length)));
   }
 
