@@ -81,6 +81,8 @@ export class NativeMemory implements Memory {
   private readonly spareSlabs: Place[] = [];
   /** Bytes of large blocks and slabs that were handed out since the last look, without those that were given back. */
   private handedOut = 0;
+  /** The most that it was since the last backward pass. */
+  private most = 0;
   private budget = leastBudget;
   /** The share of what was handed out that looks of `reclaim` find: a mean, of which the last one is a sixteenth. */
   private shareReclaimed = 1;
@@ -117,10 +119,15 @@ export class NativeMemory implements Memory {
       block = this.blockAt({ buffer, byteOffset, home, index, slab: undefined });
     } else block = this.carve(index);
     if (index > largestSmallClass) {
-      this.handedOut += block.capacity;
+      this.handOut(block.capacity);
       this.asked[index] = ++this.requests;
     }
     return block;
+  }
+
+  private handOut(bytes: number): void {
+    this.handedOut += bytes;
+    if (this.handedOut > this.most) this.most = this.handedOut;
   }
 
   /** A small block from the slab at hand, or the next one. */
@@ -149,7 +156,7 @@ export class NativeMemory implements Memory {
     } else this.heap.resume(place.home, place.buffer.byteLength);
     const slab = (this.slab = new Slab(place.buffer, place.byteOffset, place.home));
     this.places[this.watchlist.watch(slab)] = place;
-    this.handedOut += slabBytes;
+    this.handOut(slabBytes);
     return slab;
   }
 
@@ -200,26 +207,33 @@ export class NativeMemory implements Memory {
 
   reclaim(): void {
     const { handedOut } = this;
+    // The next step may make as much: a look in its midst would find little, and what it passes twice is old and not found any more. A loop
+    // without such steps soon has its own budget again.
+    this.budget = Math.max(leastBudget, Math.min(largestBudget, 2 * this.most));
+    this.most = handedOut;
     // It may be little more than gradients, which are held until the next ones come.
     if (handedOut < leastReclaimed || handedOut * this.shareReclaimed < leastReclaimed / 2) return;
-    const found = this.lookForUnreached();
+    const found = this.look();
+    this.most = 0;
     this.shareReclaimed += (Math.min(1, found / handedOut) - this.shareReclaimed) / 16;
   }
 
-  /**
-   * Collects what is young and takes back the blocks that were not reached; a program that still holds most of them is asked less often. Returns
-   * the bytes that were found.
-   */
-  private lookForUnreached(): number {
+  /** Takes back what is not reached; a program that still holds most of it is asked less often. */
+  private lookForUnreached(): void {
+    const { handedOut } = this;
+    const found = this.look();
+    if (found < handedOut / 2) this.budget = Math.min(largestBudget, 2 * this.budget);
+    else if (found > (handedOut * 3) / 4 && handedOut >= this.budget) this.budget = leastBudget;
+  }
+
+  /** Collects what is young and takes back the blocks that were not reached. @returns their bytes */
+  private look(): number {
     // It would be old after the next look, and not found any more.
     this.slab = undefined;
     collectYoung();
     this.looks++;
-    const found = this.takeUnreached(false);
-    if (found < this.handedOut / 2) this.budget = Math.min(largestBudget, 2 * this.budget);
-    else if (found > (this.handedOut * 3) / 4 && this.handedOut >= this.budget) this.budget = leastBudget;
     this.handedOut = 0;
-    return found;
+    return this.takeUnreached(false);
   }
 
   /** Takes back the blocks that V8 has collected, of the young ones at least; returns their bytes. */
