@@ -23,12 +23,19 @@ export interface Home {
 export const slabBytes = 65536;
 /** Requests up to this are carved from slabs. */
 const largestSmall = 4096;
-/** Bytes of buffers that wait in a pool, of all heaps of this thread: V8 counts them among its buffers, and nobody uses them. */
-let asideEverywhere = 0;
-/** Takes off what the pools of collected heaps held. */
-const abandoned = new FinalizationRegistry<{ readonly aside: number }>(({ aside }) => {
-  asideEverywhere -= aside;
-});
+/** All heaps of this thread that are not collected. */
+const heaps = new Set<WeakRef<HostHeap>>();
+/** Bytes of buffers that wait in their pools: V8 counts them among its buffers, and nobody uses them. */
+function asideEverywhere(): number {
+  let bytes = 0;
+  for (const reference of heaps) {
+    const heap = reference.deref();
+    // With a heap its pool is collected, and V8 counts that no more: a finalizer, which has to wait for the task's end, would tell too late.
+    if (heap === undefined) heaps.delete(reference);
+    else bytes += heap.asideBytes;
+  }
+  return bytes;
+}
 /** Fresh bytes between two looks at what V8 really holds. */
 const surveyInterval = 16 * 2 ** 20;
 
@@ -46,7 +53,7 @@ export class HostHeap {
   private slabHome: Home = this.home;
   private slabUsed = 0;
   private held = 0;
-  private readonly account = { aside: 0 };
+  private aside = 0;
   private peak = 0;
   private sinceSurvey = 0;
   private readonly addressOf: (buffer: ArrayBuffer) => number;
@@ -58,7 +65,7 @@ export class HostHeap {
   /** @param addressOf - where a buffer lies, if blocks are to be aligned in the machine's memory */
   constructor(addressOf: (buffer: ArrayBuffer) => number) {
     this.addressOf = addressOf;
-    abandoned.register(this, this.account);
+    heaps.add(new WeakRef(this));
   }
 
   /** Finds room for a multiple of 64 bytes. @throws OutOfMemoryError */
@@ -111,14 +118,13 @@ export class HostHeap {
 
   /** Takes account of a block that goes into a pool, or with a negative number of bytes leaves it. */
   setAside(byteLength: number): void {
-    this.account.aside += byteLength;
-    asideEverywhere += byteLength;
+    this.aside += byteLength;
     this.outstanding -= Math.sign(byteLength);
   }
 
   /** Bytes of blocks that wait in a pool. */
   get asideBytes(): number {
-    return this.account.aside;
+    return this.aside;
   }
 
   /** A buffer with room for so many bytes from a multiple of `grain` on. */
@@ -143,9 +149,9 @@ export class HostHeap {
    * is less. (The count alone would only grow within a synchronous loop, where finalizers do not run.)
    */
   get liveBytes(): number {
-    const counted = this.held - this.account.aside;
+    const counted = this.held - this.aside;
     const buffers = arrayBufferBytes();
-    return Math.max(0, buffers === undefined ? counted : Math.min(counted, buffers - asideEverywhere));
+    return Math.max(0, buffers === undefined ? counted : Math.min(counted, buffers - asideEverywhere()));
   }
 
   /**
@@ -153,7 +159,7 @@ export class HostHeap {
    * blocks are taken off in proportion to their bytes: exact while nothing waits for a finalizer, an estimate within a synchronous loop.
    */
   get liveCount(): number {
-    const counted = this.held - this.account.aside;
+    const counted = this.held - this.aside;
     return counted <= 0 ? this.outstanding : Math.round((this.outstanding * this.liveBytes) / counted);
   }
 
