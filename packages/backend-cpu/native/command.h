@@ -61,7 +61,7 @@ enum Status {
 typedef int (*Kernel)(const double* command, ErrorSlot& error);
 
 /** The dtypes, in the order of core's dtypeNames. */
-enum DType { Bool, UInt8, Int8, Int16, Int32, Int64, Float16, BFloat16, Float32, Float64 };
+enum DType { Bool, UInt8, Int8, Int16, Int32, UInt32, Int64, Float16, BFloat16, Float32, Float64 };
 
 namespace FLAMBEAU_NAMESPACE {
 

@@ -4,7 +4,7 @@
 
 namespace FLAMBEAU_NAMESPACE {
 
-/** What a kernel computes in: float32, float64, int32 (for bool and all integers up to 32 bits) or int64. */
+/** What a kernel computes in: float32, float64, int32 (for bool and all signed or smaller integers) or int64 (for uint32 too). */
 enum Compute { F, D, I, L };
 
 template <Compute C>
@@ -24,7 +24,7 @@ FLAMBEAU_INLINE int computeSize(int compute) { return compute == F || compute ==
 /** The type in which values of a dtype are computed. */
 FLAMBEAU_INLINE int computeOf(int dtype) {
   if (dtype == Float64) return D;
-  if (dtype == Int64) return L;
+  if (dtype == Int64 || dtype == UInt32) return L;
   return dtype >= Float16 ? F : I;
 }
 /** True when elements of the dtype lie in memory as the compute type. */

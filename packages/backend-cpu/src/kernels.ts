@@ -15,6 +15,7 @@ const compute = { float32: 0, float64: 1, int32: 2, int64: 3 };
 
 function computeOf(dtype: DType): number {
   if (dtype === 'float32' || dtype === 'float64' || dtype === 'int64') return compute[dtype];
+  if (dtype === 'uint32') return compute.int64;
   return isFloat(dtype) ? compute.float32 : compute.int32;
 }
 

@@ -131,15 +131,17 @@ for (const { name: engine, device, missing } of engines) {
     });
 
     it('compares integers with numbers that they cannot hold', () => {
-      const x = pair(device, 'int32', [4], [2 ** 31 - 1, -(2 ** 31), 0, 5]);
-      for (const name of ['lt', 'eq', 'ge'] as const) {
-        for (const number of [2 ** 31, -(2 ** 31) - 1, 1e12]) {
-          const out = pair(device, 'bool', [4], [0]);
-          reference.kernels.binary(name, x.reference, number, out.reference);
-          device.kernels.binary(name, x.cpu, number, out.cpu);
-          expectSame(`${name} ${number}`, out);
+      for (const [dtype, list] of [['int32', [2 ** 31 - 1, -(2 ** 31), 0, 5]], ['uint32', [2 ** 31, 2 ** 32 - 1, 0, 5]]] as const) {
+        const x = pair(device, dtype, [4], list);
+        for (const name of ['lt', 'eq', 'ge'] as const) {
+          for (const number of [2 ** 31, -(2 ** 31) - 1, -1, 2 ** 32, 1e12]) {
+            const out = pair(device, 'bool', [4], [0]);
+            reference.kernels.binary(name, x.reference, number, out.reference);
+            device.kernels.binary(name, x.cpu, number, out.cpu);
+            expectSame(`${name} ${number}`, out);
+          }
         }
-      }
+      } // prettier-ignore
     });
 
     it('refuses an integer division by zero and writes nothing', () => {

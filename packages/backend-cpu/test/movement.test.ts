@@ -30,7 +30,7 @@ for (const { name: engine, device, missing } of engines) {
 
     it('copy turns NaN, infinities and large floats into the integers that JavaScript makes of them', () => {
       for (const from of ['float32', 'float64'] as const) {
-        for (const to of ['bool', 'uint8', 'int8', 'int16', 'int32', 'float16', 'bfloat16', 'float32'] as const) {
+        for (const to of ['bool', 'uint8', 'int8', 'int16', 'int32', 'uint32', 'float16', 'bfloat16', 'float32'] as const) {
           const x = pair(device, from, [8], [NaN, Infinity, -Infinity, 3e9, -3e9, 1e20, 65520, 2 ** 33 + 7]);
           const out = pair(device, to, [8], [0]);
           both((side, kernels) => kernels.copy(x[side], out[side]), device);

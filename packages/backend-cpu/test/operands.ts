@@ -135,7 +135,7 @@ export function expectSame(label: string, made: Pair, ulps = 0, absolute = 0): v
 }
 
 /** Values that each kind of dtype is tried with. */
-export const values: Record<'float' | 'integer' | 'byte' | 'bool', readonly number[]> = {
+export const values: Record<'float' | 'integer' | 'unsigned' | 'byte' | 'bool', readonly number[]> = {
   float: [
     0.5,
     -1.25,
@@ -163,11 +163,15 @@ export const values: Record<'float' | 'integer' | 'byte' | 'bool', readonly numb
     20.25,
   ],
   integer: [3, -2, 7, 0, 1, -1, 100, -100, 5, 2, 12, -7, 31, 64, -128, 127],
+  unsigned: [3, 2, 7, 0, 1, 2 ** 32 - 1, 100, 5, 12, 2 ** 31, 64, 3e9],
   byte: [3, 2, 7, 0, 1, 255, 100, 5, 12, 31, 64, 128],
   bool: [1, 0, 1, 1, 0],
 };
-export const valuesOf = (dtype: DType): readonly number[] =>
-  isFloat(dtype) ? values.float : dtype === 'bool' ? values.bool : dtype === 'uint8' ? values.byte : values.integer;
+export function valuesOf(dtype: DType): readonly number[] {
+  if (isFloat(dtype)) return values.float;
+  if (dtype === 'bool') return values.bool;
+  return dtype === 'uint8' ? values.byte : dtype === 'uint32' ? values.unsigned : values.integer;
+}
 
 /** All layouts for float32, three for the others. */
 export const layoutsOf = (dtype: DType): readonly LayoutName[] =>

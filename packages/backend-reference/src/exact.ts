@@ -84,8 +84,9 @@ const lane: Partial<Record<ReduceName, (a: bigint, b: bigint) => bigint>> = {
 };
 const start: Partial<Record<ReduceName, bigint>> = { sum: 0n, prod: 1n, max: -(2n ** 63n), min: 2n ** 63n - 1n };
 
-/** True where a kernel on this dtype needs BigInt: always for int64, for int32 where products are made. */
-export const needsExact = (x: Operand, multiplies = false): boolean => x.dtype === 'int64' || (multiplies && x.dtype === 'int32');
+/** True where a kernel on this dtype needs BigInt: always for int64 and uint32, whose bits are not JavaScript's, for int32 where products are made. */
+export const needsExact = (x: Operand, multiplies = false): boolean =>
+  x.dtype === 'int64' || x.dtype === 'uint32' || (multiplies && x.dtype === 'int32');
 
 /** `reduce` for integers; false when the reduction has no exact form. `at` says which total each element belongs to. */
 export function reduceExactly(name: ReduceName, x: Operand, out: Operand, at: Int32Array): boolean {

@@ -161,6 +161,11 @@ fn powI(a: i32, b: i32) -> i32 {
   while (n > 0) { if ((n & 1) == 1) { result *= base; } base *= base; n >>= 1u; }
   return result;
 }
+fn powU(a: u32, b: u32) -> u32 {
+  var n = b; var base = a; var result = 1u;
+  while (n > 0u) { if ((n & 1u) == 1u) { result *= base; } base *= base; n >>= 1u; }
+  return result;
+}
 fn floorI(a: i32, b: i32) -> i32 { let q = a / b; return select(q, q - 1, (a % b != 0) && ((a < 0) != (b < 0))); }
 fn remainderI(a: i32, b: i32) -> i32 { let r = a % b; return select(r, r + b, r != 0 && ((r < 0) != (b < 0))); }
 `;
@@ -226,6 +231,16 @@ export const integerUnary: Partial<Record<UnaryName, string>> = {
   signbit: 'select(0, 1, x < 0)',
 };
 
+/** Unary functions of a u32 `x`. */
+export const unsignedUnary: Partial<Record<UnaryName, string>> = {
+  ...integerUnary,
+  neg: '0u - x',
+  abs: 'x',
+  sign: 'min(x, 1u)',
+  relu: 'x',
+  signbit: '0',
+};
+
 /** Binary functions of two f32. */
 export const floatBinary: Partial<Record<BinaryName, string>> = {
   add: 'a + b',
@@ -267,6 +282,16 @@ export const integerBinary: Partial<Record<BinaryName, string>> = {
   bitwiseXor: 'a ^ b',
   shiftLeft: 'select(a << u32(b & 31), 0, b < 0 || b > 31)',
   shiftRight: 'select(a >> u32(b & 31), a >> 31u, b < 0 || b > 31)',
+};
+
+/** Binary functions of two u32. */
+export const unsignedBinary: Partial<Record<BinaryName, string>> = {
+  ...integerBinary,
+  floorDivide: 'a / b',
+  remainder: 'a % b',
+  pow: 'powU(a, b)',
+  shiftLeft: 'select(a << (b & 31u), 0u, b > 31u)',
+  shiftRight: 'select(a >> (b & 31u), 0u, b > 31u)',
 };
 
 /** The comparisons; with a NaN all but `ne` are false. */

@@ -13,8 +13,13 @@ const floatBits = (value: number): number => {
   return scratchBits[0];
 };
 
+/** The types that values have in registers. */
+export type RegisterType = 'f32' | 'i32' | 'u32';
 /** The type that a dtype has in registers. */
-export const typeOf = (dtype: DType): 'f32' | 'i32' => (isFloat(dtype) ? 'f32' : 'i32');
+export const typeOf = (dtype: DType): RegisterType => (isFloat(dtype) ? 'f32' : dtype === 'uint32' ? 'u32' : 'i32');
+/** The dtype that lies in memory as the register type of a dtype does. */
+export const registerOf = (dtype: DType): 'float32' | 'int32' | 'uint32' =>
+  isFloat(dtype) ? 'float32' : dtype === 'uint32' ? 'uint32' : 'int32';
 
 // NaN and infinity cannot be written in WGSL; they come with the parameters.
 const prelude = `
@@ -24,6 +29,13 @@ fn isNan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 fn isInf(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u; }
 fn isZero(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) == 0u; }
 fn toInt(x: f32) -> i32 { return select(i32(clamp(x, -2147483648.0, 2147483520.0)), 0, isNan(x)); }
+fn toUint(x: f32) -> u32 {
+  if (isNan(x) || isInf(x)) { return 0u; }
+  // Modulo 2^32: each step is exact.
+  let whole = trunc(abs(x));
+  let low = u32(whole - floor(whole * 2.3283064365386963e-10) * 4294967296.0);
+  return select(low, 0u - low, x < 0.0);
+}
 fn toHalf(x: f32) -> u32 {
   let bits = bitcast<u32>(x);
   let sign = (bits >> 16u) & 0x8000u;
@@ -69,8 +81,10 @@ const wordBits: Partial<Record<DType, number>> = { bool: 8, uint8: 8, int8: 8, i
 export function convert(value: string, from: DType, to: DType): string {
   if (from === to) return value;
   if (to === 'bool') return isFloat(from) ? `select(1, 0, isZero(${value}))` : `select(0, 1, (${value}) != 0)`;
-  if (isFloat(from) === isFloat(to)) return value;
-  return isFloat(to) ? `f32(${value})` : `toInt(${value})`;
+  if (typeOf(from) === typeOf(to)) return value;
+  if (isFloat(to)) return `f32(${value})`;
+  if (isFloat(from)) return to === 'uint32' ? `toUint(${value})` : `toInt(${value})`;
+  return `bitcast<${typeOf(to)}>(${value})`;
 }
 
 /** What kernels are made with. */
@@ -182,7 +196,8 @@ export class Program {
   /** A number in the register type of a dtype. */
   scalar(value: number, dtype: DType): string {
     if (isFloat(dtype)) return this.float(value);
-    return this.word(dtype === 'bool' ? (value === 0 ? 0 : 1) : value);
+    const word = this.word(dtype === 'bool' ? (value === 0 ? 0 : 1) : value);
+    return dtype === 'uint32' ? `bitcast<u32>(${word})` : word;
   }
 
   /**

@@ -63,10 +63,11 @@ const values: Partial<Record<DType, readonly number[]>> = {
   float32: [0.5, -1.25, 3, 0, 2.5, -7.75, 1e-3, -0.625, 10, 0.1, 1, -1, 1.5, -2.5, 20.25, 0.9, NaN, Infinity, -Infinity],
   bool: [1, 0, 1, 1, 0],
   uint8: [3, 2, 7, 0, 1, 255, 100, 5],
+  uint32: [3, 2, 7, 0, 1, 2 ** 32 - 1, 100, 5, 2 ** 31, 12, 3e9],
 };
 const integers = [3, -2, 7, 0, 1, -1, 100, -100, 5, 2, 12, -7];
 const valuesOf = (dtype: DType): readonly number[] => values[dtype] ?? integers;
-const computed: readonly DType[] = ['float32', 'int32', 'uint8', 'int8', 'int16', 'bool'];
+const computed: readonly DType[] = ['float32', 'int32', 'uint32', 'uint8', 'int8', 'int16', 'bool'];
 // Where an element lies is found alike for every dtype: one takes all the layouts, and the others a strided one.
 const layoutsOf = (dtype: DType): readonly LayoutName[] => (dtype === 'float32' ? ['contiguous', 'transposed', 'sliced'] : ['sliced']);
 const flags: readonly string[] = ['isnan', 'isinf', 'logicalNot', 'signbit', 'eq', 'ne', 'lt', 'le', 'gt', 'ge', 'logicalAnd', 'logicalOr', 'logicalXor']; // prettier-ignore
@@ -128,8 +129,8 @@ describe.skipIf(gpu === undefined)('the required kernels in WGSL', () => {
         const right = name === 'pow' && !isFloat(dtype) ? [0, 1, 2, 3] : [...divisors].reverse();
         const a = pair(device, dtype, shape, valuesOf(dtype), 'transposed');
         const b = pair(device, dtype, shape, right, 'sliced');
-        // In registers every integer is an int32.
-        const numbers = ['float32', 'int32', 'bool'].includes(dtype) ? (['left', 'right'] as const) : [];
+        // In registers every smaller integer is an int32.
+        const numbers = ['float32', 'int32', 'uint32', 'bool'].includes(dtype) ? (['left', 'right'] as const) : [];
         for (const sides of ['both', ...numbers] as const) {
           const out = pair(device, flags.includes(name) ? 'bool' : dtype, shape, [0]);
           both((side, kernels) => kernels.binary(name, sides === 'right' ? 3 : a[side], sides === 'left' ? 2 : b[side], out[side]));
@@ -159,6 +160,29 @@ describe.skipIf(gpu === undefined)('the required kernels in WGSL', () => {
         const out = pair(device, to, shape, [1], 'sliced');
         both((side, kernels) => kernels.copy(x[side], out[side]));
         await expectSame(`${from} to ${to}`, out);
+      }
+    }
+  });
+
+  it('copy wraps numbers around in uint32, and takes those above 2^31 as they are', async () => {
+    const floats = pair(device, 'float32', [9], [3e9, -1.9, -3e9, 2 ** 32, 2 ** 33 + 4096, 1e20, NaN, Infinity, -Infinity]);
+    const unsigned = pair(device, 'uint32', [5], [2 ** 31, 2 ** 32 - 1, 3e9, 5, 0]);
+    for (const [x, to, n] of [[floats, 'uint32', 9], [unsigned, 'float32', 5], [unsigned, 'int32', 5], [unsigned, 'int16', 5], [unsigned, 'bool', 5]] as const) {
+      const out = pair(device, to, [n], [1]);
+      both((side, kernels) => kernels.copy(x[side], out[side]));
+      await expectSame(`${x.gpu.dtype} to ${to}`, out);
+    }
+  }); // prettier-ignore
+
+  it('compares uint32 with numbers that it cannot hold', async () => {
+    const x = pair(device, 'uint32', [4], [2 ** 31, 2 ** 32 - 1, 0, 5]);
+    for (const name of ['eq', 'ne', 'lt', 'le', 'gt', 'ge'] as const) {
+      for (const number of [2 ** 31, 2 ** 32 - 1, 2 ** 32, -1, 1e12]) {
+        const [right, left] = [pair(device, 'bool', [4], [0]), pair(device, 'bool', [4], [0])];
+        both((side, kernels) => kernels.binary(name, x[side], number, right[side]));
+        both((side, kernels) => kernels.binary(name, number, x[side], left[side]));
+        await expectSame(`x ${name} ${number}`, right);
+        await expectSame(`${number} ${name} x`, left);
       }
     }
   });
@@ -197,7 +221,12 @@ describe.skipIf(gpu === undefined)('the required kernels in WGSL', () => {
   for (const name of ['sum', 'prod', 'max', 'min', 'any', 'all'] as const) {
     it(`reduces by ${name} over every choice of dimensions`, async () => {
       for (const dtype of computed) {
-        const list = name === 'prod' ? [1, 2, 1, 1, 1] : name === 'sum' ? valuesOf(dtype).filter((v) => Math.abs(v) < 30) : valuesOf(dtype);
+        const list =
+          name === 'prod'
+            ? [1, 2, 1, 1, 1]
+            : name === 'sum' && dtype !== 'uint32'
+              ? valuesOf(dtype).filter((v) => Math.abs(v) < 30)
+              : valuesOf(dtype);
         const cases = [
           [[3, 5], [0]], [[3, 5], [1]], [[3, 5], [0, 1]], [[2, 3, 4], [0, 2]], [[2, 2100], [1]], [[], []],
         ] as const; // prettier-ignore
@@ -253,10 +282,12 @@ describe.skipIf(gpu === undefined)('the required kernels in WGSL', () => {
       ['float32', [3, 1024, 5], [2, 2], two],
       ['int32', [33, 20, 30], [2, 2], two],
       ['int32', [2, 3, 4], [], ['expanded', 'sliced']],
+      ['uint32', [33, 20, 30], [2, 2], two],
+      ['uint32', [2, 3, 4], [], ['sliced']],
     ] as const;
     for (const [dtype, [m, k, n], batch, ways] of cases) {
       for (const layout of ways) {
-        const a = pair(device, dtype, [...batch, m, k], [1, -2, 3, 4], layout);
+        const a = pair(device, dtype, [...batch, m, k], dtype === 'uint32' ? [1, 2 ** 32 - 2, 3, 2 ** 31] : [1, -2, 3, 4], layout);
         const b = pair(device, dtype, [...batch, k, n], [2, 1, 3, 0, 1], layout);
         const out = pair(device, dtype, [...batch, m, n], [9]);
         both((side, kernels) => kernels.matmul(a[side], b[side], out[side]));
@@ -285,7 +316,7 @@ describe.skipIf(gpu === undefined)('the required kernels in WGSL', () => {
   });
 
   it('fold adds overlapping windows', async () => {
-    for (const dtype of ['float32', 'int32'] as const) {
+    for (const dtype of ['float32', 'int32', 'uint32'] as const) {
       const x = pair(device, dtype, [2, 8, 5], [1, 2, 3, 4], 'transposed');
       const out = pair(device, dtype, [2, 20], [0]);
       both((side, kernels) => kernels.fold(x[side], out[side], [20, 2, 1], 1));

@@ -7,6 +7,7 @@ const dtypeOf: Readonly<Record<string, DType>> = {
   I8: 'int8',
   I16: 'int16',
   I32: 'int32',
+  U32: 'uint32',
   I64: 'int64',
   F16: 'float16',
   BF16: 'bfloat16',

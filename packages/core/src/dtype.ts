@@ -31,11 +31,12 @@ export const dtypes = {
   int8: { kind: 'integer', bytes: 1, rank: 2, min: -128, max: 127 },
   int16: { kind: 'integer', bytes: 2, rank: 3, min: -32768, max: 32767 },
   int32: { kind: 'integer', bytes: 4, rank: 4, min: -(2 ** 31), max: 2 ** 31 - 1 },
-  int64: { kind: 'integer', bytes: 8, rank: 5, min: -(2 ** 63), max: 2 ** 63 },
-  float16: { kind: 'float', bytes: 2, rank: 6, min: -65504, max: 65504 },
-  bfloat16: { kind: 'float', bytes: 2, rank: 7, min: -3.3895313892515355e38, max: 3.3895313892515355e38 },
-  float32: { kind: 'float', bytes: 4, rank: 8, min: -3.4028234663852886e38, max: 3.4028234663852886e38 },
-  float64: { kind: 'float', bytes: 8, rank: 9, min: -Number.MAX_VALUE, max: Number.MAX_VALUE },
+  uint32: { kind: 'integer', bytes: 4, rank: 5, min: 0, max: 2 ** 32 - 1 },
+  int64: { kind: 'integer', bytes: 8, rank: 6, min: -(2 ** 63), max: 2 ** 63 },
+  float16: { kind: 'float', bytes: 2, rank: 7, min: -65504, max: 65504 },
+  bfloat16: { kind: 'float', bytes: 2, rank: 8, min: -3.3895313892515355e38, max: 3.3895313892515355e38 },
+  float32: { kind: 'float', bytes: 4, rank: 9, min: -3.4028234663852886e38, max: 3.4028234663852886e38 },
+  float64: { kind: 'float', bytes: 8, rank: 10, min: -Number.MAX_VALUE, max: Number.MAX_VALUE },
 } as const satisfies Record<string, DTypeInfo>;
 
 /** The element type of a tensor, by PyTorch's name. */
@@ -63,8 +64,9 @@ export function checkDType(op: string, dtype: unknown): DType {
 
 /**
  * The dtype that holds both, by PyTorch's promotion: the wider of two of a kind, float over integer over bool;
- * uint8 with a signed integer of its size gives int16, float16 with bfloat16 gives float32.
+ * uint8 with a signed integer of its size gives int16, float16 with bfloat16 gives float32. uint32 gives way to floats and holds bools.
  * @see https://pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc
+ * @throws DTypeError for uint32 with another integer, which PyTorch does not promote either
  */
 export function promoteTypes(a: DType, b: DType): DType {
   checkDType('promoteTypes', a);
@@ -72,6 +74,10 @@ export function promoteTypes(a: DType, b: DType): DType {
   if (a === b) return a;
   if ((a === 'uint8' && b === 'int8') || (a === 'int8' && b === 'uint8')) return 'int16';
   if ((a === 'float16' && b === 'bfloat16') || (a === 'bfloat16' && b === 'float16')) return 'float32';
+  if ((a === 'uint32' && isInteger(b)) || (b === 'uint32' && isInteger(a))) {
+    const hint = "Cast both to a dtype that holds them: x.to('int64').";
+    throw new DTypeError({ op: 'promoteTypes', expected: 'uint32 with uint32, bools or floats', received: `${a} and ${b}`, hint });
+  }
   return dtypes[a].rank > dtypes[b].rank ? a : b;
 }
 
@@ -98,6 +104,8 @@ export function typedArray(dtype: DType, buffer: ArrayBufferLike, byteOffset: nu
       return new Int16Array(buffer, byteOffset, length);
     case 'int32':
       return new Int32Array(buffer, byteOffset, length);
+    case 'uint32':
+      return new Uint32Array(buffer, byteOffset, length);
     case 'int64':
       return new BigInt64Array(buffer, byteOffset, length);
     case 'float16':

@@ -63,6 +63,7 @@ std::string Mpi::findOpenMpiHandles() {
       {"ompi_mpi_int8_t", &types[static_cast<int>(Type::int8)]},
       {"ompi_mpi_int16_t", &types[static_cast<int>(Type::int16)]},
       {"ompi_mpi_int32_t", &types[static_cast<int>(Type::int32)]},
+      {"ompi_mpi_uint32_t", &types[static_cast<int>(Type::uint32)]},
       {"ompi_mpi_int64_t", &types[static_cast<int>(Type::int64)]},
       {"ompi_mpi_uint16_t", &types[static_cast<int>(Type::float16)]},
       {"ompi_mpi_uint16_t", &types[static_cast<int>(Type::bfloat16)]},
@@ -93,7 +94,7 @@ void Mpi::setMpichHandles() {
   requestNull = 0x2c000000;
   errorsReturn = 0x54000001;
   byte = 0x4c00010d;
-  const Handle table[] = {0x4c00013b, 0x4c00013b, 0x4c000137, 0x4c000238, 0x4c000439,
+  const Handle table[] = {0x4c00013b, 0x4c00013b, 0x4c000137, 0x4c000238, 0x4c000439, 0x4c00043d,
                           0x4c00083a, 0x4c00023c, 0x4c00023c, 0x4c00040a, 0x4c00080b};
   std::memcpy(types, table, sizeof table);
   maximum = 0x58000001;

@@ -14,11 +14,11 @@ using Handle = uintptr_t;
 constexpr int threadSerialized = 2;
 
 /** Element types, in the order of core's table. */
-enum class Type : int { boolean, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64, count };
+enum class Type : int { boolean, uint8, int8, int16, int32, uint32, int64, float16, bfloat16, float32, float64, count };
 /** Reductions. A mean is a sum that is divided afterwards. */
 enum class Reduction : int { sum, product, minimum, maximum, mean, count };
 
-constexpr int typeBytes[] = {1, 1, 1, 2, 4, 8, 2, 2, 4, 8};
+constexpr int typeBytes[] = {1, 1, 1, 2, 4, 4, 8, 2, 2, 4, 8};
 
 struct Mpi {
   std::string family;   // "Open MPI" or "MPICH"

@@ -150,6 +150,12 @@ describe('files that PyTorch and NumPy wrote', () => {
     } // prettier-ignore
   });
 
+  it('reads uint32 from a legacy file, where it lies in a storage of bytes', async () => {
+    const [whole, part] = await load<[Tensor, Tensor]>(fixture('unsigned.legacy.pt'));
+    expect([whole.dtype, numbersOf(whole), numbersOf(part)]).toEqual(['uint32', edgeValues.uint32, edgeValues.uint32.slice(1)]); // prettier-ignore
+    expect(part.storage).toBe(whole.storage);
+  });
+
   it('resumes Adam from PyTorch and makes its next three steps, every parameter compared', async () => {
     interface Saved {
       model: Tensors;

@@ -137,6 +137,7 @@ describe.skipIf(missing && process.env['FLAMBEAU_CI'] !== '1')('PyTorch reads wh
       int8: Int8Array.from(edgeValues.int8).buffer,
       int16: Int16Array.from(edgeValues.int16).buffer,
       int32: Int32Array.from(edgeValues.int32).buffer,
+      uint32: Uint32Array.from(edgeValues.uint32).buffer,
       int64: BigInt64Array.from(edgeValues.int64).buffer,
       uint8: Uint8Array.from(edgeValues.uint8).buffer,
       bool: Uint8Array.from(edgeValues.bool, Number).buffer,

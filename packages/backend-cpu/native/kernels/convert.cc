@@ -3,7 +3,7 @@
 namespace FLAMBEAU_NAMESPACE {
 
 int elementSize(int dtype) {
-  static const int8_t sizes[] = {1, 1, 1, 2, 4, 8, 2, 2, 4, 8};
+  static const int8_t sizes[] = {1, 1, 1, 2, 4, 4, 8, 2, 2, 4, 8};
   return sizes[dtype];
 }
 
@@ -108,6 +108,7 @@ FLAMBEAU_INLINE int32_t widen(uint8_t v) { return v; }
 FLAMBEAU_INLINE int32_t widen(int8_t v) { return v; }
 FLAMBEAU_INLINE int32_t widen(int16_t v) { return v; }
 FLAMBEAU_INLINE int32_t widen(int32_t v) { return v; }
+FLAMBEAU_INLINE int64_t widen(uint32_t v) { return v; }
 FLAMBEAU_INLINE int64_t widen(int64_t v) { return v; }
 FLAMBEAU_INLINE float widen(float v) { return v; }
 FLAMBEAU_INLINE double widen(double v) { return v; }
@@ -157,7 +158,7 @@ void storeTo(int dtype, const From* from, void* to, int64_t row, int64_t column,
     case Bool: return convertBlock(from, columns, 1, (Truth*)to, row, column, rows, columns);
     case UInt8: case Int8: return convertBlock(from, columns, 1, (int8_t*)to, row, column, rows, columns);
     case Int16: return convertBlock(from, columns, 1, (int16_t*)to, row, column, rows, columns);
-    case Int32: return convertBlock(from, columns, 1, (int32_t*)to, row, column, rows, columns);
+    case Int32: case UInt32: return convertBlock(from, columns, 1, (int32_t*)to, row, column, rows, columns);
     case Int64: return convertBlock(from, columns, 1, (int64_t*)to, row, column, rows, columns);
     case Float16: return convertBlock(from, columns, 1, (Half*)to, row, column, rows, columns);
     case BFloat16: return convertBlock(from, columns, 1, (Brain*)to, row, column, rows, columns);
@@ -195,6 +196,7 @@ void loadBlock(int dtype, int compute, const void* from, int64_t rowStride, int6
     case Int8: return loadFrom(compute, (const int8_t*)from, rowStride, columnStride, rows, columns, to);
     case Int16: return loadFrom(compute, (const int16_t*)from, rowStride, columnStride, rows, columns, to);
     case Int32: return loadFrom(compute, (const int32_t*)from, rowStride, columnStride, rows, columns, to);
+    case UInt32: return loadFrom(compute, (const uint32_t*)from, rowStride, columnStride, rows, columns, to);
     case Int64: return loadFrom(compute, (const int64_t*)from, rowStride, columnStride, rows, columns, to);
     case Float16: return loadFrom(compute, (const Half*)from, rowStride, columnStride, rows, columns, to);
     case BFloat16: return loadFrom(compute, (const Brain*)from, rowStride, columnStride, rows, columns, to);

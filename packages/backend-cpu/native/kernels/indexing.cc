@@ -177,6 +177,7 @@ int scatter(const double* command, ErrorSlot& error) {
     case Float32: scatterAs<float>(loop, target, index, wide, source, dimStride, how); break;
     case Float64: scatterAs<double>(loop, target, index, wide, source, dimStride, how); break;
     case Int32: scatterAs<int32_t>(loop, target, index, wide, source, dimStride, how); break;
+    case UInt32: scatterAs<uint32_t>(loop, target, index, wide, source, dimStride, how); break;
     case Int64: scatterAs<int64_t>(loop, target, index, wide, source, dimStride, how); break;
     default: scatterConverting(loop, dtype, target, index, wide, source, dimStride, how);
   }

@@ -1,3 +1,5 @@
+import type { RegisterType } from '../shader.ts';
+
 /** A place in an operand that moves by `step` with each k. */
 export interface Walk {
   /** The name of the variable that holds the place. */
@@ -18,7 +20,7 @@ export const sumClass = (terms: number): string => (terms <= written ? String(te
  * together. `term` is written over the places of one k.
  */
 export function sumOf(
-  type: 'f32' | 'i32',
+  type: RegisterType,
   terms: number,
   count: string,
   walks: readonly Walk[],

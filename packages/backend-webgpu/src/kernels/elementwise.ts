@@ -1,6 +1,6 @@
-import { bytesOf, contiguousStrides, isFloat, numel, Storage, ValueError, type DType, type Operand, type RequiredKernels } from '@flambeau/core'; // prettier-ignore
-import { comparisons, floatBinary, floatUnary, integerBinary, integerUnary } from '../functions.ts';
-import { convert, isBindable, Program, typeOf, type Machine } from '../shader.ts';
+import { bytesOf, contiguousStrides, dtypes, isFloat, numel, Storage, ValueError, type DType, type Operand, type RequiredKernels } from '@flambeau/core'; // prettier-ignore
+import { comparisons, floatBinary, floatUnary, integerBinary, integerUnary, unsignedBinary, unsignedUnary } from '../functions.ts';
+import { convert, isBindable, Program, registerOf, typeOf, type Machine } from '../shader.ts';
 
 /** Kernels that compute each element from the same place of their inputs, and what writes values alone. */
 export type ElementwiseKernels = Pick<RequiredKernels, 'fill' | 'iota' | 'copy' | 'unary' | 'binary' | 'where'>;
@@ -142,8 +142,8 @@ export function elementwiseKernels(machine: Machine): ElementwiseKernels {
     unary(name, x, out) {
       elementwise(machine, name, out, [x], (_, value) => () => {
         if (x.dtype === 'bool' && name === 'bitwiseNot') return `STORE(PLACE, 1 - ${value(0)});`;
-        const integer = isFloat(x.dtype) ? undefined : integerUnary[name];
-        const made: DType = flags.includes(name) ? 'bool' : integer === undefined ? 'float32' : 'int32';
+        const integer = isFloat(x.dtype) ? undefined : (x.dtype === 'uint32' ? unsignedUnary : integerUnary)[name];
+        const made: DType = flags.includes(name) ? 'bool' : integer === undefined ? 'float32' : registerOf(x.dtype);
         const given = integer === undefined ? convert(value(0), x.dtype, 'float32') : value(0);
         return `let x = ${given}; STORE(PLACE, ${convert(integer ?? floatUnary[name], made, out.dtype)});`;
       });
@@ -160,13 +160,12 @@ export function elementwiseKernels(machine: Machine): ElementwiseKernels {
         throw new ValueError({ op, expected, received: '0', hint: 'Cast to float32 for infinities.' });
       const sign = comparisons[name];
       const number = typeof a === 'number' ? a : typeof b === 'number' ? b : 0;
-      // A number that no integer of 32 bits equals lies on one side of them all; 0 stands for each of them.
-      if (sign !== undefined && !floating && (number !== Math.trunc(number) || Math.abs(number) > 2 ** 31 - 1)) {
-        if (Number.isInteger(number) && number !== -(2 ** 31)) {
-          const less = (typeof a === 'number' ? number : 0) < (typeof b === 'number' ? number : 0);
-          fill(out, name === 'ne' || (less ? name === 'lt' || name === 'le' : name === 'gt' || name === 'ge') ? 1 : 0);
-          return;
-        }
+      const { min, max } = dtypes[dtype === 'uint32' ? 'uint32' : 'int32'];
+      // An integer that none of 32 bits equals lies on one side of them all; 0 stands for each of them.
+      if (sign !== undefined && !floating && Number.isInteger(number) && (number < min || number > max)) {
+        const less = (typeof a === 'number' ? number : 0) < (typeof b === 'number' ? number : 0);
+        fill(out, name === 'ne' || (less ? name === 'lt' || name === 'le' : name === 'gt' || name === 'ge') ? 1 : 0);
+        return;
       }
       const numbers = (program: Program, value: (k: number) => string): (() => string) => {
         let next = 0;
@@ -175,11 +174,11 @@ export function elementwiseKernels(machine: Machine): ElementwiseKernels {
         return () => {
           const expression =
             sign === undefined
-              ? (floating ? floatBinary : integerBinary)[name]
+              ? (floating ? floatBinary : dtype === 'uint32' ? unsignedBinary : integerBinary)[name]
               : `select(0, 1, a ${sign} b${name === 'ne' && floating ? ' || isNan(a) || isNan(b)' : ''})`;
           // Integers that have no function of their own are computed as floats.
           const cast = expression === undefined && !floating;
-          const made: DType = flags.includes(name) ? 'bool' : floating || cast ? 'float32' : 'int32';
+          const made: DType = flags.includes(name) ? 'bool' : cast ? 'float32' : registerOf(dtype);
           const [p, q] = cast ? sides.map((side) => `f32(${side})`) : sides;
           let code = `let a = ${p}; let b = ${q};`;
           if (divides) code += ` if (b == 0) { complain(${refusal}, 0); return; }`;

@@ -1,5 +1,5 @@
 import { isFloat, numel, type DType, type Operand, type ReduceName } from '@flambeau/core';
-import { convert, type Program } from '../shader.ts';
+import { convert, typeOf, type Program } from '../shader.ts';
 
 /** How a running value takes the next one, for a dtype. */
 export function combine(name: ReduceName, dtype: DType, a: string, b: string): string {
@@ -25,10 +25,9 @@ export function combine(name: ReduceName, dtype: DType, a: string, b: string): s
 export function identity(name: ReduceName, dtype: DType): string {
   if (name === 'any') return '0';
   if (name === 'all') return '1';
-  if (name === 'max') return isFloat(dtype) ? '-inf()' : '(-2147483647 - 1)';
-  if (name === 'min') return isFloat(dtype) ? 'inf()' : '2147483647';
-  const value = name === 'sum' ? '0' : '1';
-  return isFloat(dtype) ? `${value}.0` : value;
+  if (name === 'max') return { f32: '-inf()', i32: '(-2147483647 - 1)', u32: '0u' }[typeOf(dtype)];
+  if (name === 'min') return { f32: 'inf()', i32: '2147483647', u32: '4294967295u' }[typeOf(dtype)];
+  return `${name === 'sum' ? '0' : '1'}${{ f32: '.0', i32: '', u32: 'u' }[typeOf(dtype)]}`;
 }
 
 /** A list without the entries of some dimensions. */

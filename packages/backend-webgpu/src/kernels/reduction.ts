@@ -1,5 +1,5 @@
-import { isFloat, numel, type DType, type Operand, type ReduceName } from '@flambeau/core';
-import { convert, Program, typeOf, type Machine } from '../shader.ts';
+import { numel, type DType, type Operand, type ReduceName } from '@flambeau/core';
+import { convert, Program, registerOf, typeOf, type Machine } from '../shader.ts';
 import { temporary } from './elementwise.ts';
 import { combine, identity, only, without } from './lanes.ts';
 import { runRows } from './rows.ts';
@@ -13,10 +13,7 @@ function reduceOnce(machine: Machine, name: ReduceName, x: Operand, out: Operand
   program.layout('outer', without(x.shape, dims), [without(x.strides, dims)], [x.offset]);
   program.layout('inner', only(x.shape, dims), [only(x.strides, dims)], [0]);
   const to = program.word(out.offset);
-  const total =
-    name === 'any' || name === 'all'
-      ? convert('total', 'bool', out.dtype)
-      : convert('total', isFloat(x.dtype) ? 'float32' : 'int32', out.dtype);
+  const total = name === 'any' || name === 'all' ? convert('total', 'bool', out.dtype) : convert('total', registerOf(x.dtype), out.dtype);
   const take = (value: string): string => combine(name, x.dtype, 'total', value);
   if (chunks > 1) {
     const [n, parts, size] = [program.word(length), program.word(chunks), program.word(Math.ceil(length / chunks))];
@@ -30,7 +27,7 @@ function reduceOnce(machine: Machine, name: ReduceName, x: Operand, out: Operand
   }
   // What is found in one thread's part is combined as it is: it has been tested against zero already.
   const partly = (a: string, b: string): string => combine(name, name === 'any' || name === 'all' ? 'bool' : x.dtype, a, b);
-  runRows(program, machine, out.count, length, typeOf(x.dtype) === 'f32' && name !== 'any' && name !== 'all' ? 'f32' : 'i32', (code) => `let base = outer0(row);
+  runRows(program, machine, out.count, length, name === 'any' || name === 'all' ? 'i32' : typeOf(x.dtype), (code) => `let base = outer0(row);
   var total = ${identity(name, x.dtype)};
   ${code.each(`let v = load0(base + inner0(k)); total = ${take('v')};`)}
   ${code.share('total', partly)}
@@ -46,7 +43,7 @@ export function reduce(machine: Machine, name: ReduceName, x: Operand, out: Oper
     return;
   }
   const chunks = Math.min(512, Math.ceil(Math.sqrt(length)));
-  const partial: DType = name === 'any' || name === 'all' ? 'bool' : isFloat(x.dtype) ? 'float32' : 'int32';
+  const partial: DType = name === 'any' || name === 'all' ? 'bool' : registerOf(x.dtype);
   temporary(partial, [out.count, chunks], out, (parts) => {
     reduceOnce(machine, name, x, parts, dims, chunks);
     reduceOnce(machine, name, parts, out, [1], 1);

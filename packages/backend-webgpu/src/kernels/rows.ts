@@ -1,4 +1,4 @@
-import type { Machine, Program } from '../shader.ts';
+import type { Machine, Program, RegisterType } from '../shader.ts';
 
 /** How a kernel over rows says what one row does, whether one thread takes it or a workgroup shares it. */
 export interface RowCode {
@@ -28,7 +28,7 @@ export function runRows(
   machine: Machine,
   rows: number,
   length: number,
-  type: 'f32' | 'i32',
+  type: RegisterType,
   body: (code: RowCode) => string,
   way = '',
   beside?: Beside,

@@ -1,5 +1,5 @@
 import { isFloat, type DType, type RequiredKernels, type ScanName } from '@flambeau/core';
-import { convert, Program, type Machine } from '../shader.ts';
+import { convert, Program, registerOf, type Machine } from '../shader.ts';
 import { combine, lanesOf } from './lanes.ts';
 
 /** The kernels that walk along one dimension, a thread for each lane. */
@@ -34,7 +34,7 @@ export function scanKernels(machine: Machine): Pick<RequiredKernels, 'argReduce'
       operands.forEach((operand, k) => program.operand(operand, k > 0));
       const { count, steps } = lanesOf(program, operands, dim);
       const nan = isFloat(x.dtype) ? 'isNan(v)' : 'false';
-      const made: DType = isFloat(x.dtype) ? 'float32' : 'int32';
+      const made: DType = registerOf(x.dtype);
       program.run(
         count,
         `var total = load0(lane0(i));

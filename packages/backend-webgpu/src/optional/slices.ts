@@ -9,7 +9,7 @@ interface DimAttrs {
 }
 
 const isIndex = (x: Operand): boolean => x.dtype === 'int32' && isRowMajor(x);
-const plainOf = (x: Operand): boolean => isRowMajor(x) && (x.dtype === 'float32' || x.dtype === 'int32');
+const plainOf = (x: Operand): boolean => isRowMajor(x) && (x.dtype === 'float32' || x.dtype === 'int32' || x.dtype === 'uint32');
 
 /** Additions up to which every element looks through the whole index, side by side, on a real GPU. */
 const lookups = 2 ** 28;

@@ -1,8 +1,8 @@
 import { readOptions } from '../call.ts';
 import { checkNumber, checkTensor } from '../checks.ts';
 import { dispatchOne } from '../dispatch.ts';
-import { isFloat, type DType } from '../dtype.ts';
-import { ArgumentError, DTypeError, describe } from '../errors.ts';
+import { dtypes, isFloat, type DType } from '../dtype.ts';
+import { ArgumentError, DTypeError, ValueError, describe } from '../errors.ts';
 import { defineOp, type Op, type Spec, type VjpContext } from '../op.ts';
 import type { BinaryName } from '../seam.ts';
 import { broadcastShapes, sameShape } from '../shape.ts';
@@ -106,10 +106,23 @@ function checkOperand(op: string, value: unknown): asserts value is TensorOrNumb
   }
 }
 
+/** What gives the same bits whether an integer below zero wraps around first, and what compares it as it is. */
+const takesEveryNumber: ReadonlySet<string> = new Set<BinaryName>([
+  'add', 'sub', 'mul', 'bitwiseAnd', 'bitwiseOr', 'bitwiseXor', 'logicalAnd', 'logicalOr', 'logicalXor', 'eq', 'ne', 'lt', 'le', 'gt', 'ge',
+]); // prettier-ignore
+
+/** @throws ValueError for a number beside uint32 that is none of its own, where the result would hang on how it wraps around */
+function checkUnsigned(op: string, value: number): void {
+  const { min, max } = dtypes.uint32;
+  if ((value < min || value > max) && !takesEveryNumber.has(op))
+    throw new ValueError({ op, expected: `a number from ${min} to ${max} beside uint32`, received: String(value), hint: "Cast the tensor first: x.to('int64')." }); // prettier-ignore
+}
+
 /** Promotes, broadcasts and runs a binary op. `float` casts integers to float32 first. */
 export function binary(op: Op<BinaryAttrs>, a: TensorOrNumber, b: TensorOrNumber, float = false): Tensor {
   if (typeof b === 'number' && a instanceof Tensor) {
     const dtype = resultType(a, b);
+    if (dtype === 'uint32' && !float) checkUnsigned(op.name, b);
     return dispatchOne(op, [cast(a, float && !isFloat(dtype) ? 'float32' : dtype)], scalarRight, [b]);
   }
   checkOperand(op.name, a);
@@ -123,6 +136,7 @@ export function binary(op: Op<BinaryAttrs>, a: TensorOrNumber, b: TensorOrNumber
         hint: 'Use JavaScript arithmetic.',
       });
     const dtype = resultType(a, b);
+    if (dtype === 'uint32' && !float) checkUnsigned(op.name, Number(a));
     return dispatchOne(op, [cast(b, float && !isFloat(dtype) ? 'float32' : dtype)], scalarLeft, [Number(a)]);
   }
   if (!(b instanceof Tensor)) return dispatchOne(op, [cast(a, float && !isFloat(a.dtype) ? 'float32' : a.dtype)], scalarRight, [Number(b)]);

@@ -40,6 +40,7 @@ const typedArrayDType = (array: unknown): DType | undefined => {
   if (array instanceof Uint8Array || array instanceof Uint8ClampedArray) return 'uint8';
   if (array instanceof Int8Array) return 'int8';
   if (array instanceof Int16Array) return 'int16';
+  if (array instanceof Uint32Array) return 'uint32';
   if (array instanceof BigInt64Array) return 'int64';
   return undefined;
 };

@@ -17,7 +17,7 @@ export const isFloatingPoint = (x: Tensor): boolean => isFloat(checkInput('isFlo
 /** Whether the elements are complex numbers: never, there are none. */
 export const isComplex = (x: Tensor): boolean => checkInput('isComplex', x) === undefined;
 /** Whether the elements can be negative: all but those of bool and uint8. */
-export const isSigned = (x: Tensor): boolean => checkInput('isSigned', x).dtype !== 'bool' && x.dtype !== 'uint8';
+export const isSigned = (x: Tensor): boolean => checkInput('isSigned', x).dtype !== 'bool' && x.dtype !== 'uint8' && x.dtype !== 'uint32';
 /** Whether the one element is not zero; reads it. @throws ShapeError for any other count of elements */
 export const isNonzero = (x: Tensor): boolean => Number(itemSync(checkInput('isNonzero', x))) !== 0;
 /** Whether two tensors have one shape. */

@@ -76,8 +76,8 @@ function reduce(op: Op<ReduceAttrs>, x: Tensor, { dim, keepdim = false }: Reduce
   return keepdim || dims.length === 0 ? out : reshape(out, reducedShape(x.shape, dims, false));
 }
 
-/** Sums of bools and of integers up to 32 bits are int32; int64 and floats stay. */
-export const sumDType = (dtype: DType): DType => (isFloat(dtype) || dtype === 'int64' ? dtype : 'int32');
+/** Sums of bools and of integers up to 32 bits are int32; uint32, int64 and floats stay. */
+export const sumDType = (dtype: DType): DType => (isFloat(dtype) || dtype === 'int64' || dtype === 'uint32' ? dtype : 'int32');
 
 export const sumOp: Op<ReduceAttrs> = defineReduce('sum', {
   vjp({ cotangents: [g], inputs: [x], attrs: { dims, keepdim } }) {
@@ -90,7 +90,7 @@ export const sumOp: Op<ReduceAttrs> = defineReduce('sum', {
 const sumOver = (x: Tensor, dims: readonly number[], keepdim: boolean): Tensor =>
   dispatchOne(sumOp, [x], { dims, keepdim: keepdim || dims.length === 0 });
 
-/** The sum over `dim`, or over everything. Bools and small integers give int32. */
+/** The sum over `dim`, or over everything. Bools and signed or small integers give int32, uint32 wraps around as itself. */
 export function sum(x: Tensor, dim?: Dims | ReduceOptions, keepdim?: Keepdim, options?: ReduceOptions): Tensor {
   checkInput('sum', x);
   const all = reduceArguments('sum', dim, keepdim, options);

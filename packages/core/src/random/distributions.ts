@@ -107,7 +107,7 @@ export function multinomialValues(weights: ArrayLike<number>, count: number, rep
   return out;
 }
 
-/** The bits that a full random integer of a dtype has: its mantissa for floats, all but the sign for integers. */
+/** The bits that a full random integer of a dtype has: its mantissa for floats, all but a sign for integers. */
 export const randomRange = (dtype: DType): number =>
   dtype === 'float32'
     ? 2 ** 24 + 1
@@ -115,6 +115,6 @@ export const randomRange = (dtype: DType): number =>
       ? 2 ** 53 + 1
       : dtype === 'bool'
         ? 2
-        : dtype === 'uint8'
-          ? 256
+        : dtype === 'uint8' || dtype === 'uint32'
+          ? 2 ** (8 * bytesOf(dtype))
           : 2 ** (8 * bytesOf(dtype) - 1);

@@ -12,6 +12,7 @@ const codes: ReadonlyMap<string, DType> = new Map([
   ['i1', 'int8'],
   ['i2', 'int16'],
   ['i4', 'int32'],
+  ['u4', 'uint32'],
   ['i8', 'int64'],
   ['f2', 'float16'],
   ['f4', 'float32'],

@@ -13,6 +13,7 @@ export const onnxTypes = {
   bool: 9,
   float16: 10,
   float64: 11,
+  uint32: 12,
   bfloat16: 16,
 } as const satisfies Record<DType, number>;
 
@@ -80,7 +81,7 @@ export class GraphBuilder {
   /** Adds one number, or a list of them, once for all who ask for the same. */
   numbers(
     values: number | readonly number[],
-    dtype: 'float32' | 'float64' | 'int32' | 'int64' | 'bool' | 'uint8' | 'int8' | 'int16',
+    dtype: 'float32' | 'float64' | 'int32' | 'int64' | 'bool' | 'uint8' | 'int8' | 'int16' | 'uint32',
   ): string {
     const list = typeof values === 'number' ? [values] : values;
     const key = `${dtype} ${typeof values === 'number' ? 'scalar' : 'list'} ${list.map((n) => (Object.is(n, -0) ? '-0' : n)).join()}`;
@@ -90,6 +91,7 @@ export class GraphBuilder {
       float32: Float32Array,
       float64: Float64Array,
       int32: Int32Array,
+      uint32: Uint32Array,
       int8: Int8Array,
       int16: Int16Array,
       bool: Uint8Array,

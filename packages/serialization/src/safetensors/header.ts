@@ -7,6 +7,7 @@ export const safetensorsNames = {
   int8: 'I8',
   int16: 'I16',
   int32: 'I32',
+  uint32: 'U32',
   int64: 'I64',
   float16: 'F16',
   bfloat16: 'BF16',

@@ -14,7 +14,7 @@ export const storageDTypes: ReadonlyMap<string, DType> = new Map([
   ['DoubleStorage', 'float64'],
 ]);
 
-/** The same the other way round. */
+/** The same the other way round. uint32 has no storage class: its bytes are rebuilt with the name of the dtype. */
 export const storageNames: ReadonlyMap<DType, string> = new Map([...storageDTypes].map(([name, dtype]) => [dtype, name]));
 
 /** What an allowed global is, after Python 2's module names were brought to Python 3's. */
@@ -32,6 +32,8 @@ export type AllowedGlobal =
         | 'device'
         | 'encode'
         | 'tensorV2'
+        | 'tensorV3'
+        | 'untypedStorage'
         | 'tensor'
         | 'parameter'
         | 'parameterWithState'
@@ -54,6 +56,8 @@ const kinds: ReadonlyMap<string, AllowedGlobal> = new Map<string, AllowedGlobal>
   ['torch.Size', { kind: 'size' }],
   ['torch.device', { kind: 'device' }],
   ['torch._utils._rebuild_tensor_v2', { kind: 'tensorV2' }],
+  ['torch._utils._rebuild_tensor_v3', { kind: 'tensorV3' }],
+  ['torch.storage.UntypedStorage', { kind: 'untypedStorage' }],
   ['torch._utils._rebuild_tensor', { kind: 'tensor' }],
   ['torch._tensor._rebuild_from_type_v2', { kind: 'tensorOfType' }],
   ...['torch.Tensor', 'torch.nn.parameter.Parameter', 'torch.nn.parameter.Buffer'].map((name): [string, AllowedGlobal] => [name, { kind: 'tensorType' }]),
@@ -61,7 +65,7 @@ const kinds: ReadonlyMap<string, AllowedGlobal> = new Map<string, AllowedGlobal>
   ['torch._utils._rebuild_parameter_with_state', { kind: 'parameterWithState' }],
   ...[...storageDTypes].map(([name, dtype]): [string, AllowedGlobal] => [`torch.${name}`, { kind: 'storage', dtype }]),
   ...[
-    'bool', 'uint8', 'int8', 'int16', 'int32', 'int64', 'float16', 'bfloat16', 'float32', 'float64', 'complex32', 'complex64', 'complex128',
+    'bool', 'uint8', 'int8', 'int16', 'int32', 'uint32', 'int64', 'float16', 'bfloat16', 'float32', 'float64', 'complex32', 'complex64', 'complex128',
   ].map((name): [string, AllowedGlobal] => [`torch.${name}`, { kind: 'dtype', name }]),
 ]); // prettier-ignore
 
@@ -79,13 +83,10 @@ export function unsupportedGlobal(name: string): string | undefined {
   if (name === 'torch._utils._rebuild_sparse_tensor') return 'sparse tensors are not supported; save x.to_dense() instead';
   if (name === 'torch._utils._rebuild_nested_tensor') return 'nested tensors are not supported; save the list x.unbind() instead';
   if (name.startsWith('torch._utils._rebuild_meta_tensor')) return 'tensors of the device meta have no values that could be loaded';
-  if (
-    name === 'torch.UntypedStorage' ||
-    name === 'torch.storage.UntypedStorage' ||
-    name === 'torch.storage.TypedStorage' ||
-    name === 'torch._utils._rebuild_tensor_v3'
-  )
-    return 'storages of unsigned 16 to 64 bits, of 8-bit floats, or saved by themselves are not supported; cast the tensor before saving';
+  if (/^torch\.(uint(16|64)|float[48]_\w+|u?int[1-7]|bits\w+|q\w+)$/.test(name))
+    return 'unsigned integers of 16 or 64 bits and floats of 8 or fewer are not supported; cast the tensor before saving';
+  if (name === 'torch.UntypedStorage' || name === 'torch.storage.TypedStorage')
+    return 'storages saved by themselves are not supported; save a tensor of them';
   if (name === 'torch.storage._load_from_bytes')
     return 'a pickle that was not written by torch.save is not supported; save it with torch.save';
   return undefined;

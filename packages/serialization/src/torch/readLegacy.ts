@@ -68,14 +68,14 @@ async function readHead(bytes: Uint8Array, source: ByteSource): Promise<StoredFi
     placed.add(storage);
     const head = await readRange(source, at, 8, 'the length of a storage');
     const length = Number(new DataView(head.buffer, head.byteOffset, 8).getBigInt64(0, true));
-    if (length !== storage.length)
+    if (length !== storage.counted)
       throw new FileError(
         'FILE_SHAPE',
         { file, byte: at },
-        { expected: `${storage.length} elements in the storage ${String(key)}`, received: String(length) },
+        { expected: `${storage.counted} elements in the storage ${String(key)}`, received: String(length) },
       );
     const begin = at + 8;
-    const size = length * bytesOf(storage.dtype);
+    const size = storage.length * bytesOf(storage.dtype);
     if (begin + size > source.size)
       throw new FileError(
         'FILE_TRUNCATED',
@@ -83,7 +83,7 @@ async function readHead(bytes: Uint8Array, source: ByteSource): Promise<StoredFi
         { expected: `${size} bytes for the storage ${String(key)}`, received: String(source.size - begin) },
       );
     storage.read = async ({ device, work }) =>
-      tensorOfBytes(await readLong(source, begin, size, `the storage ${String(key)}`, work), [length], storage.dtype, device, {
+      tensorOfBytes(await readLong(source, begin, size, `the storage ${String(key)}`, work), [storage.length], storage.dtype, device, {
         file,
         byte: begin,
       });

@@ -1,4 +1,4 @@
-import { asStrided, bytesOf, neg, type DType, type Tensor } from '@flambeau/core';
+import { asStrided, bytesOf, dtypes, neg, type DType, type Tensor } from '@flambeau/core';
 import { describeValue as describe, FileError, type FileErrorCode } from '../errors.ts';
 import { StoredTensor, type LoadContext } from '../stored.ts';
 import { checkFileShape } from '../tensors.ts';
@@ -9,16 +9,22 @@ import { Dict, PickleGlobal, PySet, Tuple } from './pythonValues.ts';
 /** A storage that a pickle refers to; the container around the pickle knows where its bytes lie. */
 export class StorageRef {
   readonly key: string;
-  readonly dtype: DType;
+  dtype: DType;
   /** Elements. */
-  readonly length: number;
+  length: number;
+  /** Its length as the file gives it: of a storage without a class, in bytes. */
+  readonly counted: number;
+  /** True for bytes that the first tensor over them gives a dtype. */
+  untyped: boolean;
   /** Set by the container: a one-dimensional tensor of all elements. */
   read: ((context: LoadContext) => Promise<Tensor>) | undefined;
 
-  constructor(key: string, dtype: DType, length: number) {
+  constructor(key: string, dtype: DType, length: number, untyped = false) {
     this.key = key;
+    this.untyped = untyped;
     this.dtype = dtype;
     this.length = length;
+    this.counted = length;
     this.read = undefined;
   }
 
@@ -54,7 +60,8 @@ export function torchHandlers(file: string, storages: Map<string, StorageRef>): 
   function tensor(args: readonly unknown[], byte: number): StoredTensor {
     const [storage, offset, size, stride, , , metadata] = args;
     const window = storage instanceof StorageRef ? { storage, offset: 0, length: storage.length } : isWindow(storage) ? storage : undefined;
-    if (window === undefined) throw fail('FILE_FORMAT', byte, 'a storage for a tensor', describe(storage));
+    if (window === undefined || window.storage.untyped)
+      throw fail('FILE_FORMAT', byte, 'a storage of a dtype for a tensor', describe(storage));
     if (!Number.isSafeInteger(offset) || (offset as number) < 0) throw fail('FILE_SHAPE', byte, 'a storage offset', describe(offset));
     const shape = checkFileShape(integers(size, byte, 'a size'), { file, byte });
     const strides = integers(stride, byte, 'strides');
@@ -78,6 +85,24 @@ export function torchHandlers(file: string, storages: Map<string, StorageRef>): 
       return negative ? neg(view) : view;
     };
     return new StoredTensor(dtype, shape, whole.length * bytesOf(dtype), read, whole);
+  }
+
+  /** A tensor of a storage of bytes, which says its dtype itself. */
+  function typedTensor(args: readonly unknown[], byte: number): StoredTensor {
+    const [storage, offset, size, stride, grad, hooks, type, metadata] = args;
+    const dtype = type instanceof PickleGlobal && (type.value as AllowedGlobal).kind === 'dtype' ? type.name.replace(/^torch\./, '') : '';
+    if (!Object.hasOwn(dtypes, dtype)) throw fail('FILE_NOT_SUPPORTED', byte, 'a tensor of a dtype', describe(type));
+    if (!(storage instanceof StorageRef)) throw fail('FILE_FORMAT', byte, 'a storage for a tensor', describe(storage));
+    if (storage.untyped) {
+      const width = bytesOf(dtype as DType);
+      if (storage.length % width !== 0) throw fail('FILE_SHAPE', byte, `whole elements of ${dtype}`, `${storage.length} bytes`);
+      storage.untyped = false;
+      storage.length /= width;
+      storage.dtype = dtype as DType;
+    }
+    if (storage.dtype !== dtype)
+      throw fail('FILE_NOT_SUPPORTED', byte, 'tensors of one dtype over a storage', `${storage.dtype} and ${dtype}`);
+    return tensor([storage, offset, size, stride, grad, hooks, metadata], byte);
   }
 
   /** PyTorch marks the imaginary part of a conjugate as negative, instead of negating its elements. */
@@ -162,13 +187,15 @@ export function torchHandlers(file: string, storages: Map<string, StorageRef>): 
         case 'tensorV2':
         case 'tensor':
           return tensor(args, byte);
+        case 'tensorV3':
+          return typedTensor(args, byte);
         case 'tensorOfType': {
           // The function that makes the tensor, its class, the function's arguments, and attributes that nothing here has.
           const [maker, , inner] = args;
           const kind = maker instanceof PickleGlobal ? (maker.value as AllowedGlobal).kind : undefined;
-          if ((kind !== 'tensorV2' && kind !== 'tensor') || !(inner instanceof Tuple))
+          if ((kind !== 'tensorV2' && kind !== 'tensorV3' && kind !== 'tensor') || !(inner instanceof Tuple))
             throw fail('FILE_FORMAT', byte, 'the function and the arguments that make a tensor', describe(maker));
-          return tensor(inner.items, byte);
+          return kind === 'tensorV3' ? typedTensor(inner.items, byte) : tensor(inner.items, byte);
         }
         case 'parameter':
         case 'parameterWithState':
@@ -196,16 +223,19 @@ export function torchHandlers(file: string, storages: Map<string, StorageRef>): 
     persistent(id, byte) {
       if (!(id instanceof Tuple) || id.items[0] !== 'storage') throw fail('FILE_FORMAT', byte, "a persistent id of kind 'storage'", describe(id instanceof Tuple ? id.items[0] : id)); // prettier-ignore
       const [, type, key, , length, view] = id.items;
-      const dtype = type instanceof PickleGlobal ? storageDTypes.get(type.name.replace(/^torch\./, '')) : undefined;
+      const untyped = type instanceof PickleGlobal && (type.value as AllowedGlobal).kind === 'untypedStorage';
+      const named = type instanceof PickleGlobal ? storageDTypes.get(type.name.replace(/^torch\./, '')) : undefined;
+      const dtype = untyped ? 'uint8' : named;
       if (dtype === undefined)
         throw fail('FILE_FORMAT', byte, 'a storage class', type instanceof PickleGlobal ? type.name : describe(type));
       if ((typeof key !== 'string' && typeof key !== 'number') || !Number.isSafeInteger(length) || (length as number) < 0)
         throw fail('FILE_FORMAT', byte, 'the key and length of a storage', `${describe(key)} and ${describe(length)}`);
       const name = String(key);
       const known = storages.get(name);
-      if (known !== undefined && (known.dtype !== dtype || known.length !== length))
-        throw fail('FILE_FORMAT', byte, `the storage ${name} as ${known.dtype} of ${known.length}`, `${dtype} of ${length as number}`);
-      const storage = known ?? new StorageRef(name, dtype, length as number);
+      const agrees = known === undefined || (known.counted === length && (untyped || known.dtype === dtype));
+      if (!agrees)
+        throw fail('FILE_FORMAT', byte, `the storage ${name} as ${known.dtype} of ${known.counted}`, `${dtype} of ${length as number}`);
+      const storage = known ?? new StorageRef(name, dtype, length as number, untyped);
       storages.set(name, storage);
       if (!(view instanceof Tuple)) return storage;
       const [, offset, size] = view.items;

@@ -160,14 +160,17 @@ function countUsers(root: unknown): Map<Storage, Set<Tensor>> {
 
 function writeTensor(writer: PickleWriter, { storage, shape, strides, offset }: Placed, counter: boolean): void {
   const dtype = counter ? 'int64' : storage.dtype;
-  writer.global('torch._utils', '_rebuild_tensor_v2');
+  // PyTorch knows dtypes without a storage class by their names, over bytes.
+  const storageName = storageNames.get(dtype);
+  writer.global('torch._utils', storageName === undefined ? '_rebuild_tensor_v3' : '_rebuild_tensor_v2');
   writer.mark();
   writer.mark();
   writer.string('storage');
-  writer.global('torch', storageNames.get(dtype) ?? 'FloatStorage');
+  if (storageName === undefined) writer.global('torch.storage', 'UntypedStorage');
+  else writer.global('torch', storageName);
   writer.string(storage.key);
   writer.string('cpu');
-  writer.number(storage.length);
+  writer.number(storageName === undefined ? storage.length * widths(dtype) : storage.length);
   writer.tuple();
   writer.persistentId();
   writer.number(offset);
@@ -178,6 +181,7 @@ function writeTensor(writer: PickleWriter, { storage, shape, strides, offset }: 
   }
   writer.bool(false);
   writer.orderedDict();
+  if (storageName === undefined) writer.global('torch', dtype);
   writer.tuple();
   writer.reduce();
 }
