@@ -90,6 +90,8 @@ const functions: Readonly<Record<string, readonly [(...inputs: Tensor[]) => unkn
   'angles in all quadrants': [(y, x) => [y.atan2(x), x.atan2(y)], tensor([1, 1, -1, -1, 0, -0, 0, -0, Infinity, -Infinity, 2, 0]), tensor([1, -1, 1, -1, 0, 0, -0, -0, Infinity, -Infinity, Infinity, 3])],
   'shifts': [(x, n) => [x.bitwiseLeftShift(n), x.bitwiseRightShift(n), x.bitwiseLeftShift(3)], tensor([1, -1, 1000, -1000, 2 ** 31 - 1, 7, -8], { dtype: 'int32' }), tensor([31, 31, 4, 4, 1, 0, 33], { dtype: 'int32' })],
   'shifts of bytes': [(x, n) => [x.bitwiseLeftShift(n), x.bitwiseRightShift(n)], tensor([1, 255, 200, 7], { dtype: 'uint8' }), tensor([7, 1, 3, 40], { dtype: 'uint8' })],
+  // ONNX Runtime itself adds no uint32.
+  'unsigned integers': [(x, n) => [x.bitwiseLeftShift(n), x.bitwiseRightShift(n), x.remainder(n), x.to('int64').add(n.to('int64')), x.float()], tensor(Uint32Array.of(2 ** 31, 2 ** 32 - 1, 200, 7)), tensor(Uint32Array.of(7, 1, 3, 40))],
   'running products and extremes': [(x) => [x.cumprod(1), x.cummax(0).values, x.cummax(1).indices, x.cummin(2).values, x.cummin(2).indices], randn(2, 3, 4)],
   'the exponential of a matrix': [(x) => x.mul(0.3).matrixExp(), randn(3, 3)],
   'one-hot vectors': [(i) => nn.functional.oneHot(i, 4).float(), tensor([0, 3, 1], { dtype: 'int32' })],

@@ -6,7 +6,7 @@ import { binaryFormula, negative } from './elementwise.ts';
 // Ops that ONNX has no operator for, by formulas in those that it has.
 
 /** ONNX's numbers of the element types that shifts work on; Flambeau has no such tensors. */
-const unsigned = { int32: 12, uint32: 12, int64: 13 } as const;
+const unsigned = { int32: 12, int64: 13 } as const;
 
 /**
  * The angle of (x, y) from the axis of x, in all four quadrants: arctan(y / x), turned by half a circle towards the sign of y where x is
@@ -64,16 +64,16 @@ const neighbour = binaryFormula((c, x, y) => {
 });
 
 /** Shifts the bits of x by a number of places, as unsigned integers. */
-function shiftBits(c: Conversion, x: string, places: string, direction: 'LEFT' | 'RIGHT', dtype: 'int32' | 'uint32' | 'int64'): string {
+function shiftBits(c: Conversion, x: string, places: string, direction: 'LEFT' | 'RIGHT', dtype: 'int32' | 'int64'): string {
   const [bits, by] = [x, places].map((name) => c.graph.one('Cast', [name], { to: unsigned[dtype] }));
   return c.graph.cast(c.graph.one('BitShift', [bits, by], { direction }), dtype);
 }
 
-/** A shift of integers: narrow ones pass through int32, and a shift by more places than there are bits leaves none. */
+/** A shift of integers: narrow ones pass through int32, uint32 through int64, and a shift by more places than there are bits leaves none. */
 const shift = (direction: 'LEFT' | 'RIGHT') =>
   binaryFormula((c, xGiven, placesGiven) => {
     const { graph } = c;
-    const dtype = c.dtype === 'int64' || c.dtype === 'uint32' ? c.dtype : 'int32';
+    const dtype: DType = c.dtype === 'int64' || c.dtype === 'uint32' ? 'int64' : 'int32';
     const width = dtype === 'int64' ? 64 : 32;
     const [x, places] = c.dtype === dtype ? [xGiven, placesGiven] : [graph.cast(xGiven, dtype), graph.cast(placesGiven, dtype)];
     const number = (value: number): string => graph.scalar(value, dtype);
@@ -81,8 +81,7 @@ const shift = (direction: 'LEFT' | 'RIGHT') =>
     const by = graph.one('Where', [inside, places, number(0)]);
     const below = graph.one('Less', [x, number(0)]);
     let shifted: string;
-    if (direction === 'LEFT' || dtype === 'uint32')
-      shifted = graph.one('Where', [inside, shiftBits(c, x, by, direction, dtype), number(0)]);
+    if (direction === 'LEFT') shifted = graph.one('Where', [inside, shiftBits(c, x, by, direction, dtype), number(0)]);
     else {
       // Of a negative number the complement is shifted, so that ones come in from the left.
       const flip = (name: string): string => graph.one('Where', [below, graph.one('BitwiseNot', [name]), name]);
