@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { open } from '../../packages/backend-webgpu/test/adapter.ts';
+import { open } from '../../packages/conformance/test/webgpu/open.ts';
 
 // The `ts gpu` blocks of the READMEs run where there is an adapter. `// → text` after a console.log says what it prints.
 const root = fileURLToPath(new URL('../../', import.meta.url));

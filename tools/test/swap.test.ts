@@ -8,7 +8,7 @@ import { load, loadCheckpoint, saveCheckpoint, toBytes } from '@flambeau/seriali
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { open } from '../../packages/backend-webgpu/test/adapter.ts';
+import { open } from '../../packages/conformance/test/webgpu/open.ts';
 
 setDefaultDevice(cpu);
 const gpu = await open();

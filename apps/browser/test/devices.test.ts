@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { setDefaultDevice } from '@flambeau/core';
 import { cpu } from '@flambeau/backend-cpu';
-import { open } from '../../../packages/backend-webgpu/test/adapter.ts';
+import { open } from '../../../packages/conformance/test/webgpu/open.ts';
 import { classification } from '@flambeau/app-classification';
 import { cnn } from '@flambeau/app-cnn';
 import { lstm } from '@flambeau/app-lstm';

@@ -5,7 +5,7 @@ import { webgpu, type WebGpuDevice } from '@flambeau/backend-webgpu';
 import { describe, expect, it } from 'vitest';
 import { openGpu } from '../src/gpu.ts';
 import { CommandQueue } from '../src/queue.ts';
-import { open } from './adapter.ts';
+import { open } from '../../conformance/test/webgpu/open.ts';
 
 const gpu = await open();
 
@@ -80,7 +80,7 @@ describe.skipIf(gpu === undefined)('what goes wrong on the GPU has an error of i
 
   it('a program that used the GPU ends by itself', { timeout: 60_000 }, () => {
     const program = `import { ones } from '@flambeau/core';
-import { open } from '${new URL('./adapter.ts', import.meta.url).href}';
+import { open } from '${new URL('../../conformance/test/webgpu/open.ts', import.meta.url).href}';
 const device = await open();
 console.log(await ones(3, { device }).sum().item());`;
     const cwd = fileURLToPath(new URL('..', import.meta.url));

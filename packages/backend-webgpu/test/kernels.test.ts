@@ -4,7 +4,7 @@ import {
   type Device, type DType, type Operand, type RequiredKernels,
 } from '@flambeau/core'; // prettier-ignore
 import { reference } from '@flambeau/backend-reference';
-import { open } from './adapter.ts';
+import { open } from '../../conformance/test/webgpu/open.ts';
 
 const gpu = await open();
 

@@ -1,7 +1,7 @@
 import { memory, ones, zeros, type Tensor } from '@flambeau/core';
 import { webgpu } from '@flambeau/backend-webgpu';
 import { describe, expect, it } from 'vitest';
-import { open } from './adapter.ts';
+import { open } from '../../conformance/test/webgpu/open.ts';
 
 const gpu = await open();
 const kilobyte = 1024;

@@ -1,7 +1,7 @@
 import { profile, rand, type Tensor } from '@flambeau/core';
 import { webgpu, type WebGpuDevice } from '@flambeau/backend-webgpu';
 import { describe, expect, it } from 'vitest';
-import { open } from './adapter.ts';
+import { open } from '../../conformance/test/webgpu/open.ts';
 
 const gpu = await open();
 

@@ -3,11 +3,14 @@
 import { openBackend, type BackendName } from './library.ts';
 import { readJobs, type Job } from './run.ts';
 import type { Message, Place } from './supervise.ts';
-import { findVulkan } from './vulkan.ts';
 
 const [backend, directory] = process.argv.slice(2);
 const given = new Promise<readonly Place[]>((resolve) => process.once('message', (message) => resolve(message as readonly Place[])));
-if (backend === 'webgpu') findVulkan();
+if (backend === 'webgpu') {
+  // The apps' way to an adapter; it is outside of this package's sources.
+  const { href } = new URL('../../../apps/harness/src/node/vulkan.ts', import.meta.url);
+  ((await import(href)) as { findVulkan(): void }).findVulkan();
+}
 const device = await openBackend(backend as BackendName);
 // Each message is waited for: one that is still in the pipe at the end would be lost, and its case would count as a crash.
 const tell = (message: Message): Promise<void> => new Promise((resolve) => process.send?.(message, undefined, {}, () => resolve()));

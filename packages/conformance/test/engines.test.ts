@@ -11,7 +11,7 @@ describe.runIf(process.env.FLAMBEAU_CI === '1')('where everything is tested, the
   });
 
   it('a GPU, or software in its place', async () => {
-    const { open } = await import('../../backend-webgpu/test/adapter.ts');
+    const { open } = await import('./webgpu/open.ts');
     const device = await open();
     expect(device?.name).toBe('webgpu');
   });

@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 
 // Where Dawn needs Vulkan (Linux) and a machine has no driver, Debian's chromium brings a software adapter and a loader.
 const chromium = '/usr/lib/chromium';
+export const softwareAdapter = `${chromium}/vk_swiftshader_icd.json`;
 const loaders = ['/usr/lib/x86_64-linux-gnu/libvulkan.so.1', '/usr/lib/aarch64-linux-gnu/libvulkan.so.1', '/usr/lib64/libvulkan.so.1'];
 const drivers = ['/usr/share/vulkan/icd.d', '/etc/vulkan/icd.d', '/usr/local/share/vulkan/icd.d'];
 
@@ -22,9 +23,8 @@ export function findVulkan(): void {
   if (process.platform !== 'linux') return;
   const driver = process.env.VK_ICD_FILENAMES ?? process.env.VK_DRIVER_FILES;
   if (driver === undefined && !drivers.some((folder) => existsSync(folder) && readdirSync(folder).length > 0)) {
-    const software = `${chromium}/vk_swiftshader_icd.json`;
-    if (!existsSync(software)) return;
-    process.env.VK_ICD_FILENAMES = software;
+    if (!existsSync(softwareAdapter)) return;
+    process.env.VK_ICD_FILENAMES = softwareAdapter;
     console.log("webgpu: no Vulkan driver is installed; Chromium's software adapter takes its place");
   }
   if (!loaders.some((file) => existsSync(file)) && existsSync(`${chromium}/libvulkan.so.1`)) preload(`${chromium}/libvulkan.so.1`);

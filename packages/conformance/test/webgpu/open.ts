@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { NoAdapterError, webgpu, type WebGpuDevice, type WebGpuOptions } from '@flambeau/backend-webgpu';
-import { findVulkan, softwareAdapter } from '../../src/vulkan.ts';
+import { findVulkan, softwareAdapter } from '../../../../apps/harness/src/node/vulkan.ts';
 
 // The same adapter on every machine that has Chromium.
 if (process.env.VK_ICD_FILENAMES === undefined && existsSync(softwareAdapter)) process.env.VK_ICD_FILENAMES = softwareAdapter;
