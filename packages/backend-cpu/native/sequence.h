@@ -56,25 +56,6 @@ struct Layer {
   }
 };
 
-/** Whether whole vectors have code of their own, without a branch: not where size counts more. */
-#if defined(__wasm__)
-constexpr bool wholeApart = false;
-#else
-constexpr bool wholeApart = true;
-#endif
-/** Calls step(i, lanes) for the vectors of a row, the last of which may be a part. `step` is to be inlined. */
-template <class Step> FLAMBEAU_INLINE void overRow(Index size, Step step) {
-  Index i = 0;
-  for (; wholeApart && i + W <= size; i += W) step(i, Index(W));
-  for (; i < size; i += W) step(i, size - i < W ? size - i : Index(W));
-}
-#define FLAMBEAU_STEP __attribute__((always_inline))
-FLAMBEAU_INLINE Vf some(const float* p, Index count) { return count == W ? load(p) : loadPart(p, count); }
-FLAMBEAU_INLINE void putSome(float* p, Vf v, Index count) {
-  if (count == W) store(p, v);
-  else storePart(p, v, count);
-}
-
 /** How far apart rows of n floats are to lie: whole panels, and not a power of two, which would send all rows to the same few lines of the cache. */
 static inline Index spread(Index n) { return wholePanels(n) + 16; }
 

@@ -6,6 +6,9 @@
 
 namespace FLAMBEAU_NAMESPACE {
 
+/** Sizes and strides: as wide as an address. */
+typedef intptr_t Index;
+
 /** Lanes of float32 in a vector. */
 constexpr int W = FLAMBEAU_LANES;
 
@@ -102,6 +105,25 @@ FLAMBEAU_INLINE Vf loadPart(const float* p, int64_t count) {
 }
 /** Writes the first `count` lanes. */
 FLAMBEAU_INLINE void storePart(float* p, Vf v, int64_t count) { memcpy(p, &v, (size_t)count * 4); }
+
+/** Whether whole vectors have code of their own, without a branch: not where size counts more. */
+#if defined(__wasm__)
+constexpr bool wholeApart = false;
+#else
+constexpr bool wholeApart = true;
+#endif
+/** Calls step(i, lanes) for the vectors of a row, the last of which may be a part. `step` is to be inlined; `apart` makes it stand twice. */
+template <bool apart = wholeApart, class Step> FLAMBEAU_INLINE void overRow(Index size, Step step) {
+  Index i = 0;
+  for (; apart && i + W <= size; i += W) step(i, Index(W));
+  for (; i < size; i += W) step(i, size - i < W ? size - i : Index(W));
+}
+#define FLAMBEAU_STEP __attribute__((always_inline))
+FLAMBEAU_INLINE Vf some(const float* p, Index count) { return count == W ? load(p) : loadPart(p, count); }
+FLAMBEAU_INLINE void putSome(float* p, Vf v, Index count) {
+  if (count == W) store(p, v);
+  else storePart(p, v, count);
+}
 
 /** out[i] = f(a[i], b[i]) for a whole number of vectors. */
 typedef void (*VectorLoop)(const float* a, const float* b, float* out, int64_t count);

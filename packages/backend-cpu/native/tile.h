@@ -9,9 +9,6 @@
 
 namespace FLAMBEAU_NAMESPACE {
 
-/** Sizes and strides: as wide as an address. */
-typedef intptr_t Index;
-
 template <typename T> struct LanesOf;
 template <> struct LanesOf<float> {
   typedef float Vector __attribute__((vector_size(W * 4)));

@@ -5,12 +5,8 @@
 
 namespace FLAMBEAU_NAMESPACE {
 
-/** Rows that are normalized at once: sums of one wait for each other, those of several do not. In WASM, where size counts, one. */
-#if defined(__wasm__)
-constexpr int rowsAtOnce = 1;
-#else
-constexpr int rowsAtOnce = 4;
-#endif
+/** Rows that are taken at once: sums of one wait for each other, those of several do not. Short vectors have no registers for that. */
+constexpr int rowsAtOnce = FLAMBEAU_LANES >= 8 ? 4 : 1;
 
 /** sums[r] = Σ f(r, i, count) over rows of n, by vectors of which `count` lanes are inside; f gives zeros beyond the row. */
 template <int rows, class F> FLAMBEAU_INLINE void sumOver(int64_t n, float* sums, F f) {
@@ -36,10 +32,6 @@ FLAMBEAU_INLINE Vf loadZeros(const float* p, int64_t count) {
   Vf v = Vf{};
   memcpy(&v, p, (size_t)count * 4);
   return v;
-}
-FLAMBEAU_INLINE void storeSome(float* p, Vf v, int64_t count) {
-  if (count == W) store(p, v);
-  else storePart(p, v, count);
 }
 /** Lanes that are inside, for numbers that are not 0 outside. */
 FLAMBEAU_INLINE Vf inside(Vf v, int64_t count) {
@@ -69,18 +61,15 @@ static void scaleRows(const Norm& at, int64_t first) {
   float* y = at.y + first * n;
   float mean[rows], rstd[rows];
   UNROLL for (int r = 0; r < rows; r++) mean[r] = at.means[first + r], rstd[r] = at.rstds[first + r];
-  const auto step = [=](int64_t i, int64_t count) __attribute__((always_inline)) {
+  overRow<true>(n, [=](Index i, Index count) FLAMBEAU_STEP {
     const Vf weight = weighted ? loadZeros(at.weight + i, count) : Vf{}, bias = biased ? loadZeros(at.bias + i, count) : Vf{};
     UNROLL for (int r = 0; r < rows; r++) {
       Vf v = (loadZeros(x + r * n + i, count) - mean[r]) * rstd[r];
       if (weighted) v *= weight;
       if (biased) v += bias;
-      storeSome(y + r * n + i, v, count);
+      putSome(y + r * n + i, v, count);
     }
-  };
-  int64_t i = 0;
-  for (; i + W <= n; i += W) step(i, W);
-  if (i < n) step(i, n - i);
+  });
 }
 
 /** The variance is of differences from the mean: nothing cancels. */
@@ -149,34 +138,28 @@ template <int rows, bool weighted> static void layerNormGradRows(const RowGrads&
     const float* x = xs + r * n;
     const float mean = means[r], rstd = rstds[r];
     Vf sumH = Vf{}, sumHZ = Vf{};
-    const auto step = [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+    overRow<true>(n, [&](Index i, Index count) FLAMBEAU_STEP {
       Vf h = loadZeros(g + i, count);
       if (weighted) h *= loadZeros(at.weight + i, count);
       sumH += h;
       sumHZ += h * ((loadZeros(x + i, count) - mean) * rstd);
-    };
-    int64_t i = 0;
-    for (; i + W <= n; i += W) step(i, W);
-    if (i < n) step(i, n - i);
+    });
     meanH[r] = sumLanes(sumH) / (float)n;
     meanHZ[r] = sumLanes(sumHZ) / (float)n;
   }
-  const auto step = [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+  overRow<true>(n, [&](Index i, Index count) FLAMBEAU_STEP {
     Vf sumZ = Vf{}, sumG = Vf{};
     const Vf weight = weighted ? loadZeros(at.weight + i, count) : Vf{};
     for (int r = 0; r < rows; r++) {
       const Vf g = loadZeros(gs + r * n + i, count), z = (loadZeros(xs + r * n + i, count) - means[r]) * rstds[r];
       const Vf h = weighted ? g * weight : g;
-      storeSome(dx + r * n + i, rstds[r] * (h - meanH[r] - z * meanHZ[r]), count);
+      putSome(dx + r * n + i, rstds[r] * (h - meanH[r] - z * meanHZ[r]), count);
       sumZ += g * z;
       sumG += g;
     }
-    if (at.dweight != nullptr) storeSome(at.dweight + i, loadZeros(at.dweight + i, count) + sumZ, count);
-    if (at.dbias != nullptr) storeSome(at.dbias + i, loadZeros(at.dbias + i, count) + sumG, count);
-  };
-  int64_t i = 0;
-  for (; i + W <= n; i += W) step(i, W);
-  if (i < n) step(i, n - i);
+    if (at.dweight != nullptr) putSome(at.dweight + i, loadZeros(at.dweight + i, count) + sumZ, count);
+    if (at.dbias != nullptr) putSome(at.dbias + i, loadZeros(at.dbias + i, count) + sumG, count);
+  });
 }
 
 /**
@@ -206,10 +189,10 @@ int layerNormGrad(const double* command, ErrorSlot& slot) {
     if (at.dweight != nullptr) some.dweight = sum;
     if (at.dbias != nullptr) some.dbias = sum + n;
     for (int64_t r = rows * part / parts; r < end;) {
-      const bool four = FLAMBEAU_LANES >= 8 && r + 4 <= end;
-      if (at.weight != nullptr) (four ? layerNormGradRows<FLAMBEAU_LANES >= 8 ? 4 : 1, true> : layerNormGradRows<1, true>)(some, r);
-      else (four ? layerNormGradRows<FLAMBEAU_LANES >= 8 ? 4 : 1, false> : layerNormGradRows<1, false>)(some, r);
-      r += four ? 4 : 1;
+      const bool several = r + rowsAtOnce <= end;
+      if (at.weight != nullptr) (several ? layerNormGradRows<rowsAtOnce, true> : layerNormGradRows<1, true>)(some, r);
+      else (several ? layerNormGradRows<rowsAtOnce, false> : layerNormGradRows<1, false>)(some, r);
+      r += several ? rowsAtOnce : 1;
     }
   });
   for (int64_t part = 1; part < parts; part++) {
