@@ -11,8 +11,7 @@ const page = 4096;
 
 /** One buffer of V8. What is counted outlives it, so that its finalizer can take it off. */
 export interface Home {
-  /** Its bytes; 0 while nothing in it is used. */
-  byteLength: number;
+  readonly byteLength: number;
   /** Where the buffer lies; 0 where nobody needs to know. */
   readonly address: number;
   /** Blocks in it that were handed out and not given back. */
@@ -23,19 +22,6 @@ export interface Home {
 export const slabBytes = 65536;
 /** Requests up to this are carved from slabs. */
 const largestSmall = 4096;
-/** All heaps of this thread that are not collected. */
-const heaps = new Set<WeakRef<HostHeap>>();
-/** Bytes of buffers that wait in their pools: V8 counts them among its buffers, and nobody uses them. */
-function asideEverywhere(): number {
-  let bytes = 0;
-  for (const reference of heaps) {
-    const heap = reference.deref();
-    // With a heap its pool is collected, and V8 counts that no more: a finalizer, which has to wait for the task's end, would tell too late.
-    if (heap === undefined) heaps.delete(reference);
-    else bytes += heap.asideBytes;
-  }
-  return bytes;
-}
 /** Fresh bytes between two looks at what V8 really holds. */
 const surveyInterval = 16 * 2 ** 20;
 
@@ -65,7 +51,6 @@ export class HostHeap {
   /** @param addressOf - where a buffer lies, if blocks are to be aligned in the machine's memory */
   constructor(addressOf: (buffer: ArrayBuffer) => number) {
     this.addressOf = addressOf;
-    heaps.add(new WeakRef(this));
   }
 
   /** Finds room for a multiple of 64 bytes. @throws OutOfMemoryError */
@@ -96,17 +81,22 @@ export class HostHeap {
     this.buffer = this.newHeld(slabBytes, alignment);
   }
 
-  /** Takes account of a buffer that waits, with no block of it out. Unlike a pool's it is not taken off what V8 counts. */
-  rest(home: Home): void {
-    this.held -= home.byteLength;
+  /** Takes account of a slab that waits, for no block of it is reached. */
+  setSlabAside(home: Home): void {
+    this.aside += slabBytes;
     this.outstanding -= home.outstanding;
-    home.byteLength = home.outstanding = 0;
+    home.outstanding = 0;
   }
 
-  /** Takes account of a buffer that waited and is used again. */
-  resume(home: Home, byteLength: number): void {
-    home.byteLength = byteLength;
-    this.held += byteLength;
+  /** Takes account of a slab that waited and is used again. */
+  takeSlabBack(): void {
+    this.aside -= slabBytes;
+  }
+
+  /** Takes no more account of a buffer that nothing uses and that goes to V8's collector. */
+  letGo(home: Home): void {
+    this.held -= home.byteLength;
+    this.collected.unregister(home);
   }
 
   /** Takes account of memory that came from elsewhere; it is counted until `holder` is collected. */
@@ -140,7 +130,7 @@ export class HostHeap {
     const address = this.addressOf(buffer);
     this.home = { byteLength, address, outstanding: 0 };
     this.byteOffset = (grain - (address % grain)) % grain;
-    this.collected.register(buffer, this.home);
+    this.collected.register(buffer, this.home, this.home);
     return buffer;
   }
 
@@ -151,7 +141,7 @@ export class HostHeap {
   get liveBytes(): number {
     const counted = this.held - this.aside;
     const buffers = arrayBufferBytes();
-    return Math.max(0, buffers === undefined ? counted : Math.min(counted, buffers - asideEverywhere()));
+    return Math.max(0, buffers === undefined ? counted : Math.min(counted, buffers - this.aside));
   }
 
   /**

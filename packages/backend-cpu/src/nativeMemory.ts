@@ -153,7 +153,7 @@ export class NativeMemory implements Memory {
       this.heap.takeSlab();
       const { buffer, byteOffset, home } = this.heap;
       place = { buffer, byteOffset, home, index: slabIndex, slab: undefined };
-    } else this.heap.resume(place.home, place.buffer.byteLength);
+    } else this.heap.takeSlabBack();
     const slab = (this.slab = new Slab(place.buffer, place.byteOffset, place.home));
     this.places[this.watchlist.watch(slab)] = place;
     this.handOut(slabBytes);
@@ -191,18 +191,24 @@ export class NativeMemory implements Memory {
     if (this.heap.asideBytes > poolLimit) this.shrinkPool();
   }
 
-  /** Lets go of a quarter of the pool: whole size classes, those first that were asked for longest ago, and small ones last. */
+  /** Lets go of a quarter of the pool: slabs, then whole size classes, those first that were asked for longest ago, and small ones last. */
   private shrinkPool(): void {
+    const { heap } = this;
+    const enough = (): boolean => heap.asideBytes <= (poolLimit * 3) / 4;
+    while (!enough() && this.spareSlabs.length > 0) {
+      heap.takeSlabBack();
+      heap.letGo((this.spareSlabs.pop() as Place).home);
+    }
     const age = (index: number): number => (index > largestSmallClass ? (this.asked[index] ?? 0) : this.requests + 1);
     for (const index of [...this.pool.keys()].sort((a, b) => age(a) - age(b))) {
+      if (enough()) return;
       for (const block of this.pool[index]?.splice(0) ?? []) {
-        this.heap.setAside(-block.capacity);
-        this.heap.outstanding--;
+        heap.setAside(-block.capacity);
+        heap.outstanding--;
+        if (index > largestSmallClass) heap.letGo(block.place.home);
         this.unwatch(block);
       }
-      if (this.heap.asideBytes <= (poolLimit * 3) / 4) return;
     }
-    this.spareSlabs.length = 0;
   }
 
   reclaim(): void {
@@ -248,8 +254,9 @@ export class NativeMemory implements Memory {
       if (place === undefined) continue;
       if (place.index === slabIndex) {
         bytes += slabBytes;
-        this.heap.rest(place.home);
+        this.heap.setSlabAside(place.home);
         this.spareSlabs.push(place);
+        if (this.heap.asideBytes > poolLimit) this.shrinkPool();
         continue;
       }
       bytes += classBytes(place.index);
