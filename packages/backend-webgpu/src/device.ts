@@ -5,7 +5,7 @@ import { optionalKernels } from './optional/index.ts';
 import { BufferPool, type Block, type Region } from './pool.ts';
 import type { Counters } from './commands.ts';
 import { CommandQueue, slots } from './queue.ts';
-import type { Machine } from './shader.ts';
+import type { Machine } from './machine.ts';
 import { startTimer } from './timing.ts';
 
 /** A GPU as a device of Flambeau. */

@@ -1,4 +1,4 @@
-import type { RegisterType } from '../shader.ts';
+import type { RegisterType } from '../wgsl.ts';
 
 /** A place in an operand that moves by `step` with each k. */
 export interface Walk {

@@ -1,6 +1,8 @@
 import { bytesOf, contiguousStrides, dtypes, isFloat, numel, Storage, ValueError, type DType, type Operand, type RequiredKernels } from '@flambeau/core'; // prettier-ignore
 import { comparisons, floatBinary, floatUnary, integerBinary, integerUnary, unsignedBinary, unsignedUnary } from '../functions.ts';
-import { convert, isBindable, Program, registerOf, typeOf, type Machine } from '../shader.ts';
+import { convert, registerOf, typeOf } from '../wgsl.ts';
+import { isBindable, type Machine } from '../machine.ts';
+import { Program } from '../shader.ts';
 
 /** Kernels that compute each element from the same place of their inputs, and what writes values alone. */
 export type ElementwiseKernels = Pick<RequiredKernels, 'fill' | 'iota' | 'copy' | 'unary' | 'binary' | 'where'>;

@@ -1,5 +1,6 @@
 import { numel, type RequiredKernels } from '@flambeau/core';
-import { Program, type Machine } from '../shader.ts';
+import { Program } from '../shader.ts';
+import { type Machine } from '../machine.ts';
 import { widened } from './elementwise.ts';
 import { only } from './lanes.ts';
 

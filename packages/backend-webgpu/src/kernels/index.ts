@@ -1,5 +1,5 @@
 import type { RequiredKernels } from '@flambeau/core';
-import type { Machine } from '../shader.ts';
+import type { Machine } from '../machine.ts';
 import { elementwiseKernels } from './elementwise.ts';
 import { foldKernel } from './fold.ts';
 import { indexingKernels } from './indexing.ts';

@@ -1,5 +1,6 @@
 import { numel, showShape, type Operand, type RequiredKernels } from '@flambeau/core';
-import { Program, type Machine } from '../shader.ts';
+import { Program } from '../shader.ts';
+import { type Machine } from '../machine.ts';
 import type { Complaint } from '../commands.ts';
 import { widened } from './elementwise.ts';
 import { combine, without } from './lanes.ts';

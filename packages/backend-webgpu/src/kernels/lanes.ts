@@ -1,5 +1,6 @@
 import { isFloat, numel, type DType, type Operand, type ReduceName } from '@flambeau/core';
-import { convert, typeOf, type Program } from '../shader.ts';
+import { convert, typeOf } from '../wgsl.ts';
+import { type Program } from '../shader.ts';
 
 /** How a running value takes the next one, for a dtype. */
 export function combine(name: ReduceName, dtype: DType, a: string, b: string): string {

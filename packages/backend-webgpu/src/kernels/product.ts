@@ -1,6 +1,8 @@
 import { isFloat, numel, type DType, type Operand } from '@flambeau/core';
 import { floatUnary } from '../functions.ts';
-import { isBindable, Program, typeOf, type Machine } from '../shader.ts';
+import { isBindable, type Machine } from '../machine.ts';
+import { Program } from '../shader.ts';
+import { typeOf } from '../wgsl.ts';
 import { clearElements, elementwise, narrowed, temporary } from './elementwise.ts';
 import { reduce } from './reduction.ts';
 import { isSmall, smallProduct } from './smallProduct.ts';

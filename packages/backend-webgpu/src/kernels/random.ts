@@ -1,5 +1,6 @@
 import type { RequiredKernels } from '@flambeau/core';
-import { Program, type Machine } from '../shader.ts';
+import { Program } from '../shader.ts';
+import { type Machine } from '../machine.ts';
 
 const philox = `
 fn high(a: u32, b: u32) -> u32 {

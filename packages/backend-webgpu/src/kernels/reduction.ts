@@ -1,5 +1,7 @@
 import { numel, type DType, type Operand, type ReduceName } from '@flambeau/core';
-import { convert, Program, registerOf, typeOf, type Machine } from '../shader.ts';
+import { convert, registerOf, typeOf } from '../wgsl.ts';
+import { Program } from '../shader.ts';
+import { type Machine } from '../machine.ts';
 import { temporary } from './elementwise.ts';
 import { combine, identity, only, without } from './lanes.ts';
 import { runRows } from './rows.ts';

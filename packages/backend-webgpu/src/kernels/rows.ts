@@ -1,4 +1,6 @@
-import type { Machine, Program, RegisterType } from '../shader.ts';
+import type { Machine } from '../machine.ts';
+import type { Program } from '../shader.ts';
+import type { RegisterType } from '../wgsl.ts';
 
 /** How a kernel over rows says what one row does, whether one thread takes it or a workgroup shares it. */
 export interface RowCode {

@@ -1,5 +1,7 @@
 import { isFloat, type DType, type RequiredKernels, type ScanName } from '@flambeau/core';
-import { convert, Program, registerOf, type Machine } from '../shader.ts';
+import { convert, registerOf } from '../wgsl.ts';
+import { Program } from '../shader.ts';
+import { type Machine } from '../machine.ts';
 import { combine, lanesOf } from './lanes.ts';
 
 /** The kernels that walk along one dimension, a thread for each lane. */

@@ -1,4 +1,6 @@
-import { Program, typeOf, type Machine } from '../shader.ts';
+import { Program } from '../shader.ts';
+import { typeOf } from '../wgsl.ts';
+import { type Machine } from '../machine.ts';
 import { sumClass, sumOf } from './dot.ts';
 import { activate, type Product } from './product.ts';
 

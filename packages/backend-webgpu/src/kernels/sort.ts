@@ -1,5 +1,6 @@
 import { isFloat, type Operand, type RequiredKernels } from '@flambeau/core';
-import { Program, type Machine } from '../shader.ts';
+import { Program } from '../shader.ts';
+import { type Machine } from '../machine.ts';
 import { temporary } from './elementwise.ts';
 import { lanesOf, without } from './lanes.ts';
 

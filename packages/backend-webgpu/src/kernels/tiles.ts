@@ -1,4 +1,5 @@
-import type { Machine, Program } from '../shader.ts';
+import type { Machine } from '../machine.ts';
+import type { Program } from '../shader.ts';
 
 /** A product as the tiled kernel sees it: out[row, column] = Σ a[row, k]·b[k, column], with bounds already words of the program. */
 export interface TiledProduct {

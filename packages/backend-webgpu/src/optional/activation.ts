@@ -1,6 +1,6 @@
 import type { Operand, OptionalKernel } from '@flambeau/core';
 import { elementwise } from '../kernels/elementwise.ts';
-import type { Machine } from '../shader.ts';
+import type { Machine } from '../machine.ts';
 
 const float32 = (inputs: readonly Operand[]): boolean => inputs.every(({ dtype }) => dtype === 'float32');
 const inner = 'let u = 0.7978845608 * x * (1.0 + 0.044715 * x * x); let t = tanh_(u);';

@@ -1,6 +1,6 @@
 import type { Operand, OptionalKernel, Shape } from '@flambeau/core';
 import { usesTiles } from '../kernels/tiles.ts';
-import type { Machine } from '../shader.ts';
+import type { Machine } from '../machine.ts';
 import { directForward, directInputGrad, directWeightGrad } from './directConvolution.ts';
 import { geometryOf, type ConvAttrs } from './geometry.ts';
 import { tiledForward, tiledInputGrad, tiledWeightGrad } from './tiledConvolution.ts';

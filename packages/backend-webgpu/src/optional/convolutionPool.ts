@@ -1,7 +1,7 @@
 import { bytesOf, type OptionalKernel } from '@flambeau/core';
 import { temporary } from '../kernels/elementwise.ts';
 import { usesTiles } from '../kernels/tiles.ts';
-import type { Machine } from '../shader.ts';
+import type { Machine } from '../machine.ts';
 import { takesConvolution } from './convolution.ts';
 import { directForward } from './directConvolution.ts';
 import { geometryOf, type ConvAttrs } from './geometry.ts';

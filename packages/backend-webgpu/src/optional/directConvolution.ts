@@ -2,7 +2,8 @@ import type { Operand } from '@flambeau/core';
 import { temporary } from '../kernels/elementwise.ts';
 import { activate, type Activation } from '../kernels/product.ts';
 import { reduce } from '../kernels/reduction.ts';
-import { Program, type Machine } from '../shader.ts';
+import { Program } from '../shader.ts';
+import { type Machine } from '../machine.ts';
 import { imageStrides, type Geometry } from './geometry.ts';
 
 // Convolutions in the registers of single threads, which suits adapters without memory that a workgroup shares: a strip of neighbouring

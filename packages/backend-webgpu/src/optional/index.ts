@@ -1,5 +1,5 @@
 import type { OptionalKernel } from '@flambeau/core';
-import type { Machine } from '../shader.ts';
+import type { Machine } from '../machine.ts';
 import { activationKernels } from './activation.ts';
 import { convolutionKernels } from './convolution.ts';
 import { convolutionPoolKernels } from './convolutionPool.ts';

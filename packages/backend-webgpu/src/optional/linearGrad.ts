@@ -1,7 +1,8 @@
 import type { Operand, OptionalKernel } from '@flambeau/core';
 import { sumClass, sumOf, type Walk } from '../kernels/dot.ts';
 import type { Activation } from '../kernels/product.ts';
-import { Program, type Machine } from '../shader.ts';
+import { Program } from '../shader.ts';
+import { type Machine } from '../machine.ts';
 import { isRowMajor } from './operands.ts';
 
 interface GradAttrs {

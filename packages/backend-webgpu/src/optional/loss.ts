@@ -2,7 +2,8 @@ import type { Operand, OptionalKernel } from '@flambeau/core';
 import { elementwise } from '../kernels/elementwise.ts';
 import { runRows, type Beside } from '../kernels/rows.ts';
 import type { Region } from '../pool.ts';
-import { Program, type Machine } from '../shader.ts';
+import { Program } from '../shader.ts';
+import { type Machine } from '../machine.ts';
 import { arePlain } from './operands.ts';
 
 interface LossAttrs {

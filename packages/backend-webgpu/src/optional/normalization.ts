@@ -2,7 +2,8 @@ import type { Operand, OptionalKernel } from '@flambeau/core';
 import { temporary } from '../kernels/elementwise.ts';
 import { reduce } from '../kernels/reduction.ts';
 import { runRows } from '../kernels/rows.ts';
-import { Program, type Machine } from '../shader.ts';
+import { Program } from '../shader.ts';
+import { type Machine } from '../machine.ts';
 import { arePlain, reshaped } from './operands.ts';
 
 const sum = (a: string, b: string): string => `${a} + ${b}`;

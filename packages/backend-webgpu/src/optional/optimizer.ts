@@ -1,5 +1,6 @@
 import type { Operand, OptionalKernel } from '@flambeau/core';
-import { Program, type Machine } from '../shader.ts';
+import { Program } from '../shader.ts';
+import { type Machine } from '../machine.ts';
 import { arePlain } from './operands.ts';
 
 interface AdamAttrs {

@@ -1,6 +1,7 @@
 import type { Operand, OptionalKernel } from '@flambeau/core';
 import { clearElements } from '../kernels/elementwise.ts';
-import { Program, type Machine } from '../shader.ts';
+import { Program } from '../shader.ts';
+import { type Machine } from '../machine.ts';
 import { isPlain, isRowMajor } from './operands.ts';
 
 /** How windows lie in a plane. */

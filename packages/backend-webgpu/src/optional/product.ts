@@ -1,6 +1,6 @@
 import type { OptionalKernel } from '@flambeau/core';
 import { matrixProduct, type Activation } from '../kernels/product.ts';
-import type { Machine } from '../shader.ts';
+import type { Machine } from '../machine.ts';
 import { isRowMajor, reshaped, transposed } from './operands.ts';
 
 /** A linear map with its bias in one dispatch, and with the activation after it. */

@@ -2,7 +2,8 @@ import type { Operand, OptionalKernel } from '@flambeau/core';
 import { clearElements, copyElements, elementwise, narrowed, temporary } from '../kernels/elementwise.ts';
 import { matrixProduct } from '../kernels/product.ts';
 import { reduce } from '../kernels/reduction.ts';
-import { Program, type Machine } from '../shader.ts';
+import { Program } from '../shader.ts';
+import { type Machine } from '../machine.ts';
 import { isPlain, isRowMajor, reshaped, transposed } from './operands.ts';
 
 interface RecurrentAttrs {

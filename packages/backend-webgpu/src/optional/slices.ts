@@ -1,7 +1,8 @@
 import { type Operand, type OptionalKernel } from '@flambeau/core';
 import { clearElements, copyElements } from '../kernels/elementwise.ts';
 import { indexComplaint } from '../kernels/indexing.ts';
-import { Program, type Machine } from '../shader.ts';
+import { Program } from '../shader.ts';
+import { type Machine } from '../machine.ts';
 import { isPlain, isRowMajor } from './operands.ts';
 
 interface DimAttrs {

@@ -1,7 +1,8 @@
 import type { Operand, OptionalKernel } from '@flambeau/core';
 import { temporary } from '../kernels/elementwise.ts';
 import { runRows } from '../kernels/rows.ts';
-import { Program, type Machine } from '../shader.ts';
+import { Program } from '../shader.ts';
+import { type Machine } from '../machine.ts';
 import { arePlain, isPlain, isRowMajor } from './operands.ts';
 
 interface CrossEntropyAttrs {

@@ -3,7 +3,8 @@ import { temporary } from '../kernels/elementwise.ts';
 import { activate, type Activation } from '../kernels/product.ts';
 import { reduce } from '../kernels/reduction.ts';
 import { runTiled } from '../kernels/tiles.ts';
-import { Program, type Machine } from '../shader.ts';
+import { Program } from '../shader.ts';
+import { type Machine } from '../machine.ts';
 import { imageStrides, type Geometry } from './geometry.ts';
 
 // Convolutions as matrix products in tiles of workgroup memory, whose operands are read out of the image as they are needed (implicit GEMM).
