@@ -29,7 +29,9 @@ const small = new Set(
 const plain = new Set(['binary', 'unary'].map((name) => `kernels/${name}.cc`));
 /** Files whose loops are written with vectors, or call those that are: unrolling and inlining gain them little beside their size. */
 const written = new Set(
-  ['argReduce', 'loss', 'normalization', 'optimizer', 'pooling', 'product', 'reduce', 'slices', 'softmax'].map((name) => `kernels/${name}.cc`),
+  ['argReduce', 'loss', 'normalization', 'optimizer', 'pooling', 'product', 'reduce', 'slices', 'softmax'].map(
+    (name) => `kernels/${name}.cc`,
+  ),
 );
 /** Files that lead to loops of others, in product.cc above all: everything in them is made small. */
 const leading = new Set(['attention', 'convolution', 'convolutionPool', 'gru', 'recurrent'].map((name) => `kernels/${name}.cc`));
