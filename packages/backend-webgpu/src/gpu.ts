@@ -26,7 +26,8 @@ export interface WebGpuOptions {
   readonly gpu?: Pick<GPU, 'requestAdapter'>;
 }
 
-// Dawn must live as long as the process: collected, it takes Node down with it.
+// An entry must live as long as the process: Dawn's, collected, takes Node down with it, also where a caller made it.
+const entries = new Set<Pick<GPU, 'requestAdapter'>>();
 let dawn: GPU | undefined;
 
 /** The entry of WebGPU: the browser's own, or Dawn from the npm package `webgpu`. */
@@ -94,6 +95,7 @@ export interface OpenedGpu {
  */
 export async function openGpu(options: WebGpuOptions): Promise<OpenedGpu> {
   const gpu = options.gpu ?? (await findGpu());
+  entries.add(gpu);
   const adapter = await gpu.requestAdapter({ powerPreference: options.powerPreference ?? 'high-performance' }).catch(() => null);
   if (adapter === null) {
     throw new NoAdapterError({
