@@ -24,6 +24,14 @@ export interface Piece {
   readonly length: number;
 }
 
+/** Pieces on their way to the host. */
+export interface Reading {
+  readonly staging: GPUBuffer;
+  readonly pieces: readonly Piece[];
+  /** Its place in the order of all reads, from 1 on. */
+  readonly number: number;
+}
+
 /** Values that a kernel refuses: what the error says when the device found one. */
 export interface Complaint {
   readonly kind: 'index' | 'division';
@@ -44,6 +52,6 @@ export type Command =
   | { readonly kind: 'dispatch'; readonly call: Dispatch; readonly run: number | undefined }
   | { readonly kind: 'write'; readonly region: Region; readonly offset: number; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'copy'; readonly from: Region; readonly to: Region; readonly bytes: number }
-  | { readonly kind: 'read'; readonly pieces: readonly Piece[]; readonly done: (staging: GPUBuffer) => void }
+  | { readonly kind: 'read'; readonly pieces: readonly Piece[]; readonly number: number; readonly done: (reading: Reading) => void }
   | { readonly kind: 'host'; readonly run: () => Promise<void> }
   | { readonly kind: 'destroy'; readonly region: Region };

@@ -1,12 +1,12 @@
 import { DeviceError, OutOfMemoryError, type FlambeauError } from '@flambeau/core';
 import { BindGroups } from './bindGroups.ts';
-import type { Binding, Command, Complaint, Counters, Dispatch, Piece } from './commands.ts';
+import type { Binding, Command, Complaint, Counters, Dispatch, Piece, Reading } from './commands.ts';
 import { Complaints } from './complaints.ts';
 import { DeviceLostError } from './errors.ts';
 import { Parameters } from './parameters.ts';
 import { PipelineCache } from './pipelines.ts';
 import type { Region } from './pool.ts';
-import { Readback } from './readback.ts';
+import { joined, Readback } from './readback.ts';
 import { Shelf } from './shelf.ts';
 import type { Timestamps } from './timing.ts';
 
@@ -47,6 +47,11 @@ export class CommandQueue {
   private readonly complaints = new Complaints();
   private readonly bindGroups: BindGroups;
   private readonly flagPiece: Piece;
+  /** True while a dispatch since the last read may have reported values. */
+  private flagged = false;
+  /** What the device reported last, and the last read that was asked for before it was known: what such reads bring may hang on it. */
+  private reported: { readonly error: FlambeauError; readonly until: number } | undefined;
+  private reads = 0;
   private readonly readback: Readback;
 
   constructor(device: GPUDevice) {
@@ -236,7 +241,7 @@ export class CommandQueue {
         return undefined;
       }
       case 'read': {
-        command.done(this.encodeRead(command.pieces));
+        command.done(this.encodeRead(command.pieces, command.number));
         return undefined;
       }
       case 'host':
@@ -271,6 +276,7 @@ export class CommandQueue {
     this.pass ??= this.encoder.beginComputePass();
     this.pass.setPipeline(compiled);
     this.pass.setBindGroup(0, this.bindGroups.of(pipeline, bindings), [at]);
+    this.flagged ||= bindings.at(-1)?.region === this.flags;
     this.pass.dispatchWorkgroups(groups[0], groups[1]);
     this.recorded++;
   }
@@ -287,26 +293,36 @@ export class CommandQueue {
     this.recorded = 0;
   }
 
-  /** Copies the flags and pieces of buffers to a buffer that can be mapped, and submits. */
-  private encodeRead(pieces: readonly Piece[]): GPUBuffer {
-    const staging = this.readback.encode(this.outsidePass(), [this.flagPiece, ...pieces]);
+  /** Copies the flags and pieces of buffers to a buffer that can be mapped, lowers the flags, and submits. */
+  private encodeRead(pieces: readonly Piece[], number: number): Reading {
+    const encoder = this.outsidePass();
+    const staging = this.readback.encode(encoder, [this.flagPiece, ...pieces]);
+    // In the order of the commands: what is reported from here on belongs to the next read.
+    if (this.flagged) encoder.clearBuffer(this.flags.buffer, 0, this.flagPiece.length);
+    this.flagged = false;
     this.submit();
-    return staging;
+    return { staging, pieces, number };
   }
 
   /** Copies of whole words of buffers, once everything before is done. */
   async read(pieces: readonly Piece[]): Promise<Uint8Array<ArrayBuffer>[]> {
     this.check();
-    const staging = await new Promise<GPUBuffer>((done) => {
-      this.record({ kind: 'read', pieces, done });
-      this.flush();
-    });
-    return this.take(staging, pieces);
+    // All of them now: what is recorded later may write what they read.
+    const readings = this.readback.groups(pieces, this.flagPiece.length).map(
+      (group) =>
+        new Promise<Reading>((done) => {
+          this.record({ kind: 'read', pieces: group, number: ++this.reads, done });
+        }),
+    );
+    this.flush();
+    const parts: Uint8Array<ArrayBuffer>[] = [];
+    for (const reading of readings) parts.push(...(await this.take(await reading)));
+    return joined(parts, pieces);
   }
 
   /** The same in the middle of a host command, when everything before is submitted. */
   readNow(pieces: readonly Piece[]): Promise<Uint8Array<ArrayBuffer>[]> {
-    return this.take(this.encodeRead(pieces), pieces);
+    return this.take(this.encodeRead(pieces, ++this.reads));
   }
 
   /** Writes in the middle of a host command. */
@@ -314,7 +330,7 @@ export class CommandQueue {
     this.device.queue.writeBuffer(region.buffer, 0, bytes);
   }
 
-  private async take(staging: GPUBuffer, pieces: readonly Piece[]): Promise<Uint8Array<ArrayBuffer>[]> {
+  private async take({ staging, pieces, number }: Reading): Promise<Uint8Array<ArrayBuffer>[]> {
     let bytes: Uint8Array<ArrayBuffer>;
     try {
       bytes = await this.readback.bytes(staging, [this.flagPiece, ...pieces]);
@@ -328,15 +344,14 @@ export class CommandQueue {
     const { refusal } = this;
     this.refusal = undefined;
     if (refusal !== undefined) throw refusal;
-    this.checkFlags(new Int32Array(bytes.buffer, 0, 2));
+    this.checkFlags(number, new Int32Array(bytes.buffer, 0, 2));
     let at = this.flagPiece.length;
     return pieces.map(({ length }) => bytes.subarray(at, (at += length)));
   }
 
-  private checkFlags([code, value]: Int32Array): void {
-    if (code === 0) return;
-    this.device.queue.writeBuffer(this.flags.buffer, 0, new Uint8Array(16));
-    throw this.complaints.errorOf(code, value);
+  private checkFlags(number: number, [code, value]: Int32Array): void {
+    if (code !== 0) this.reported = { error: this.complaints.errorOf(code, value), until: this.reads };
+    if (this.reported !== undefined && number <= this.reported.until) throw this.reported.error;
   }
 
   /**

@@ -3,7 +3,19 @@ import type { Piece } from './commands.ts';
 /** Bytes up to which a staging buffer is kept and used again: values and flags, which loops read in each step. */
 const keptSize = 256;
 
+const wholeWords = (bytes: number): number => bytes - (bytes % 4);
 const totalOf = (pieces: readonly Piece[]): number => pieces.reduce((sum, { length }) => sum + length, 0);
+
+/** The bytes of each piece, of parts that follow each other. */
+export function joined(parts: readonly Uint8Array<ArrayBuffer>[], pieces: readonly Piece[]): Uint8Array<ArrayBuffer>[] {
+  let next = 0;
+  return pieces.map(({ length }) => {
+    if (parts[next].length === length) return parts[next++];
+    const whole = new Uint8Array(length);
+    for (let at = 0; at < length; at += parts[next++].length) whole.set(parts[next], at);
+    return whole;
+  });
+}
 
 /** The way of bytes from the GPU to the host: copied to a buffer that can be mapped, and out of that once the GPU has come so far. */
 export class Readback {
@@ -12,6 +24,28 @@ export class Readback {
 
   constructor(device: GPUDevice) {
     this.device = device;
+  }
+
+  /** Pieces in groups, each of which fits with `beside` more bytes into one buffer; a piece that does not is cut. */
+  groups(pieces: readonly Piece[], beside: number): Piece[][] {
+    const most = wholeWords(this.device.limits.maxBufferSize - beside);
+    if (totalOf(pieces) <= most) return [[...pieces]];
+    const groups: Piece[][] = [];
+    let room = 0;
+    for (const { region, offset, length } of pieces) {
+      let at = 0;
+      do {
+        if (room === 0) {
+          groups.push([]);
+          room = most;
+        }
+        const part = Math.min(room, length - at);
+        groups[groups.length - 1].push({ region, offset: offset + at, length: part });
+        room -= part;
+        at += part;
+      } while (at < length);
+    }
+    return groups;
   }
 
   /** Copies pieces of whole words one after the other. @returns the buffer for `bytes` */

@@ -93,6 +93,25 @@ describe.skipIf(gpu === undefined)('what goes wrong on the GPU has an error of i
     await expect(x.data()).rejects.toMatchObject({ code: 'RELEASED' });
   });
 
+  it('a value that an op refuses is told once, by the next read, whatever was asked for meanwhile', async () => {
+    const device = gpu as WebGpuDevice;
+    const table = ones([3, 2], { device });
+    const pick = (index: number): Tensor => table.indexSelect(0, tensor([index], { device, dtype: 'int32' }));
+    const gather = (index: number): Tensor => table.gather(0, tensor([[0, index]], { device, dtype: 'int32' }));
+    // Compiled, so that nothing waits.
+    await Promise.all([pick(0).data(), table.mul(2).data(), gather(1).data()]);
+    const first = pick(3).data();
+    // Read before the first error is known, of values that may hang on it.
+    const beside = table.mul(2).data();
+    await Promise.resolve();
+    // Refused after the first was read, and read after that was told.
+    const gathered = gather(7);
+    await expect(first).rejects.toMatchObject({ code: 'INDEX', op: 'indexSelect', received: '3' });
+    await expect(beside).rejects.toMatchObject({ code: 'INDEX', op: 'indexSelect' });
+    await expect(gathered.data()).rejects.toMatchObject({ code: 'INDEX', op: 'gather', received: '7' });
+    expect(await pick(2).sum().item()).toBe(2);
+  });
+
   it('reading at once throws and says what to await', () => {
     const x = ones(1, { device: gpu as WebGpuDevice });
     expect(() => x.itemSync()).toThrow(expect.objectContaining({ code: 'ASYNC_ONLY', hint: expect.stringContaining('await') as unknown }));
