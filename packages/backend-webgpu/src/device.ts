@@ -1,4 +1,4 @@
-import { ArgumentError, bytesOf, DeviceError, FlambeauError, joinTurns, Storage, typedArray, writeElement, readElement, type Device, type DType, type Operand } from '@flambeau/core'; // prettier-ignore
+import { ArgumentError, bytesOf, joinTurns, Storage, typedArray, writeElement, readElement, type Device, type DType, type Operand } from '@flambeau/core'; // prettier-ignore
 import { openGpu, type GpuInfo, type WebGpuOptions } from './gpu.ts';
 import { requiredKernels } from './kernels/index.ts';
 import { optionalKernels } from './optional/index.ts';
@@ -146,7 +146,7 @@ export async function webgpu(options: WebGpuOptions = {}): Promise<WebGpuDevice>
             if (bytes.byteLength > 0) queue.writeNow(targets[k], bytes);
           });
         } catch (error) {
-          queue.complain(error instanceof FlambeauError ? error : new DeviceError({ op: 'webgpu', expected: 'a computation on the host that ends', received: String(error), cause: error })); // prettier-ignore
+          queue.complain(error);
         }
       });
     },
@@ -155,9 +155,7 @@ export async function webgpu(options: WebGpuOptions = {}): Promise<WebGpuDevice>
     },
     ...(info.timestamps && { timer: () => startTimer(queue, gpu, slots) }),
     memory: () => pool.memory(),
-    destroy() {
-      gpu.destroy();
-    },
+    destroy: () => queue.close(),
     kernels: requiredKernels(machine),
     optional: optionalKernels(machine),
   };

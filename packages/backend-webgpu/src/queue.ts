@@ -1,4 +1,4 @@
-import { DeviceError, OutOfMemoryError, type FlambeauError } from '@flambeau/core';
+import { DeviceError, FlambeauError, OutOfMemoryError } from '@flambeau/core';
 import { BindGroups } from './bindGroups.ts';
 import type { Binding, Command, Complaint, Counters, Dispatch, Piece, Reading } from './commands.ts';
 import { Complaints } from './complaints.ts';
@@ -12,6 +12,18 @@ import type { Timestamps } from './timing.ts';
 
 /** Dispatches of one submission, at most. */
 export const slots = 64;
+
+/**
+ * Tells a queue what its device says later. The device holds these functions for as long as it lives: a queue in them would hold its device in turn,
+ * and neither would ever be collected.
+ */
+function listen(device: GPUDevice, queue: WeakRef<CommandQueue>): void {
+  void device.lost.then(({ reason, message }) => queue.deref()?.lose(message === '' ? reason : `${reason}: ${message.split('\n')[0]}`));
+  device.onuncapturederror = (event) => {
+    const { error } = event as unknown as { error: { message: string } };
+    queue.deref()?.fail(new DeviceError({ op: 'webgpu', expected: 'commands that the GPU takes', received: error.message }));
+  };
+}
 
 /**
  * Records commands in the order in which they are asked for, and encodes them as soon as their pipelines are compiled. They are submitted
@@ -39,7 +51,7 @@ export class CommandQueue {
   private asked = 0;
   private turned = 0;
   /** Resolves when what the last turn submitted is done. */
-  private submitted: Promise<unknown> = Promise.resolve();
+  private running: Promise<unknown> = Promise.resolve();
   private dispatches = 0;
   private submissions = 0;
   private readonly parameters: Parameters;
@@ -63,18 +75,7 @@ export class CommandQueue {
     // GPUBufferUsage: COPY_SRC 4, COPY_DST 8, STORAGE 128.
     this.flags = { buffer: device.createBuffer({ size: 256, usage: 4 | 8 | 128 }), size: 256, id: -1, home: new Shelf() };
     this.flagPiece = { region: this.flags, offset: 0, length: 16 };
-    void device.lost.then(({ reason, message }) => {
-      this.failure = new DeviceLostError({
-        op: 'webgpu',
-        expected: 'a GPU that works',
-        received: `one that was lost (${reason}${message === '' ? '' : `: ${message.split('\n')[0]}`})`,
-        hint: 'Open a new device with await webgpu() and load the weights again.',
-      });
-    });
-    device.onuncapturederror = (event) => {
-      const { error } = event as unknown as { error: { message: string } };
-      this.failure ??= new DeviceError({ op: 'webgpu', expected: 'commands that the GPU takes', received: error.message });
-    };
+    listen(device, new WeakRef(this));
   }
 
   get counters(): Counters {
@@ -102,9 +103,28 @@ export class CommandQueue {
     this.failure ??= error;
   }
 
+  /** Keeps that the device is lost, which stands before all else that went wrong. */
+  lose(how: string): void {
+    this.failure = new DeviceLostError({
+      op: 'webgpu',
+      expected: 'a GPU that works',
+      received: `one that was lost (${how})`,
+      hint: 'Open a new device with await webgpu() and load the weights again.',
+    });
+  }
+
+  /** Gives the device back. Dawn tells of it in a later task; what is asked from here on is refused at once. */
+  close(): void {
+    this.lose('destroyed: device was destroyed');
+    this.device.destroy();
+  }
+
   /** Keeps an error that concerns one computation: the next read throws it, and then goes on. */
-  complain(error: FlambeauError): void {
-    this.refusal ??= error;
+  complain(error: unknown): void {
+    this.refusal ??=
+      error instanceof FlambeauError
+        ? error
+        : new DeviceError({ op: 'webgpu', expected: 'a computation that ends', received: String(error), cause: error });
   }
 
   /** A buffer for tensors; that there was no memory for a large one is thrown by the next read. */
@@ -172,14 +192,15 @@ export class CommandQueue {
     const { deferred, timestamps } = this;
     this.deferred = undefined;
     if (deferred === undefined) return;
-    if (timestamps === undefined || deferred.run === undefined) {
+    const later = timestamps?.run ?? 0;
+    if (timestamps !== undefined) timestamps.run = deferred.run ?? 0;
+    try {
       deferred.emit();
-      return;
+    } catch (error) {
+      // Whoever asked for it has gone on.
+      this.complain(error);
     }
-    const later = timestamps.run;
-    timestamps.run = deferred.run;
-    deferred.emit();
-    timestamps.run = later;
+    if (timestamps !== undefined) timestamps.run = later;
   }
 
   private record(command: Command): void {
@@ -335,10 +356,7 @@ export class CommandQueue {
     try {
       bytes = await this.readback.bytes(staging, [this.flagPiece, ...pieces]);
     } catch (cause) {
-      // What really happened is told a moment later.
-      await new Promise((resolve) => setTimeout(resolve, 0));
-      this.check();
-      throw new DeviceError({ op: 'webgpu', expected: 'a buffer that can be read', received: 'a refusal', cause });
+      throw await this.refused(cause);
     }
     this.check();
     const { refusal } = this;
@@ -347,6 +365,13 @@ export class CommandQueue {
     this.checkFlags(number, new Int32Array(bytes.buffer, 0, 2));
     let at = this.flagPiece.length;
     return pieces.map(({ length }) => bytes.subarray(at, (at += length)));
+  }
+
+  /** Why a buffer cannot be read. */
+  async refused(cause: unknown): Promise<FlambeauError> {
+    // What really happened is told a moment later.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    return this.failure ?? new DeviceError({ op: 'webgpu', expected: 'a buffer that can be read', received: 'a refusal', cause });
   }
 
   private checkFlags(number: number, [code, value]: Int32Array): void {
@@ -362,11 +387,17 @@ export class CommandQueue {
     this.flush();
     if (this.asked === this.turned || this.failure !== undefined) return false;
     this.turned = this.asked;
-    while (this.waiting !== undefined) await this.waiting;
-    const before = this.submitted;
-    this.submitted = this.device.queue.onSubmittedWorkDone();
+    await this.submitted();
+    const before = this.running;
+    this.running = this.device.queue.onSubmittedWorkDone();
     await before;
     return true;
+  }
+
+  /** Resolves when everything that was asked for is submitted, which takes a while where pipelines are being compiled. */
+  async submitted(): Promise<void> {
+    this.flush();
+    while (this.waiting !== undefined) await this.waiting;
   }
 
   /** Resolves when everything is done. */

@@ -62,7 +62,9 @@ export class Timestamps {
 /** What a queue does for a timer. */
 interface TimedQueue {
   timestamps: Timestamps | undefined;
-  synchronize(): Promise<void>;
+  submitted(): Promise<void>;
+  check(): void;
+  refused(cause: unknown): Promise<Error>;
 }
 
 /** Times what is recorded in a queue until `end`; undefined while another timer does. */
@@ -75,12 +77,14 @@ export function startTimer(queue: TimedQueue, device: GPUDevice, most: number): 
       timestamps.run = run;
     },
     async end() {
+      await queue.submitted();
+      queue.timestamps = undefined;
+      queue.check();
       try {
-        await queue.synchronize();
-      } finally {
-        queue.timestamps = undefined;
+        return await timestamps.read();
+      } catch (cause) {
+        throw await queue.refused(cause);
       }
-      return timestamps.read();
     },
   };
 }

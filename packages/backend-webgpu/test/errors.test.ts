@@ -1,39 +1,12 @@
-import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { add, matmul, ones, sort, tensor, type Tensor } from '@flambeau/core';
 import { webgpu, type WebGpuDevice } from '@flambeau/backend-webgpu';
 import { describe, expect, it } from 'vitest';
 import { openGpu } from '../src/gpu.ts';
 import { CommandQueue } from '../src/queue.ts';
 import { open } from '../../conformance/test/webgpu/open.ts';
+import { run } from './process.ts';
 
 const gpu = await open();
-
-/** Runs a program that imports packages by name, in a process of its own. */
-function run(program: string, ...flags: string[]): { status: number | null; stdout: string; stderr: string } {
-  const cwd = fileURLToPath(new URL('..', import.meta.url));
-  return spawnSync(process.execPath, [...flags, '--import', 'tsx', '--conditions=flambeau-source', '--input-type=module', '-e', program], { cwd, encoding: 'utf8', timeout: 50_000 }); // prettier-ignore
-}
-
-it('an entry of WebGPU that a caller made and dropped lives on with its device', { timeout: 60_000 }, () => {
-  // Dawn's adapter that computes nothing is on every machine; what is read of it means nothing.
-  const { status, stdout, stderr } = run(
-    `import { ones } from '@flambeau/core';
-import { webgpu } from '@flambeau/backend-webgpu';
-import { create } from 'webgpu';
-const device = await webgpu({ gpu: create(['backend=null']) });
-for (let i = 0; i < 20; i++) {
-  globalThis.gc();
-  ones(3, { device }).add(1);
-  await device.turn();
-}
-console.log('lived');`,
-    '--expose-gc',
-  );
-  expect(stderr).toBe('');
-  expect(stdout.trim()).toBe('lived');
-  expect(status).toBe(0);
-});
 
 it('a machine without an adapter is told what to try', async () => {
   await expect(webgpu({ gpu: { requestAdapter: () => Promise.resolve(null) } })).rejects.toMatchObject({
