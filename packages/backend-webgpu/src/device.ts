@@ -102,7 +102,7 @@ export async function webgpu(options: WebGpuOptions = {}): Promise<WebGpuDevice>
     // What has 16 bits is stored everywhere. Kernels read and write float16 where shaders know it, and compute in the float32 of their registers.
     computes: (dtype) => !missing.includes(dtype) && dtype !== 'bfloat16' && (dtype !== 'float16' || info.float16),
     allocate(byteLength, origin = 'webgpu') {
-      queue.check();
+      queue.faults.check();
       return pool.take(byteLength, origin);
     },
     release(storage) {
@@ -146,7 +146,7 @@ export async function webgpu(options: WebGpuOptions = {}): Promise<WebGpuDevice>
             if (bytes.byteLength > 0) queue.writeNow(targets[k], bytes);
           });
         } catch (error) {
-          queue.complain(error);
+          queue.faults.complain(error);
         }
       });
     },

@@ -1,5 +1,5 @@
-import type { FlambeauError } from '@flambeau/core';
 import { ShaderError } from './errors.ts';
+import type { Faults } from './faults.ts';
 
 /** Bytes of the numbers that one dispatch gets. */
 export const parameterBytes = 512;
@@ -21,12 +21,12 @@ export interface Pipeline {
 /** Pipelines by the key of their program, each compiled once, beside the main thread. */
 export class PipelineCache {
   private readonly device: GPUDevice;
-  private readonly fail: (error: FlambeauError) => void;
+  private readonly faults: Faults;
   private readonly known = new Map<string, Pipeline>();
 
-  constructor(device: GPUDevice, fail: (error: FlambeauError) => void) {
+  constructor(device: GPUDevice, faults: Faults) {
     this.device = device;
-    this.fail = fail;
+    this.faults = faults;
   }
 
   get size(): number {
@@ -79,7 +79,7 @@ export class PipelineCache {
     const lines = source.split('\n');
     const info = await module.getCompilationInfo().catch(() => undefined);
     const told = info?.messages.filter(({ type }) => type === 'error').map(({ lineNum, message }) => `${message} in \`${(lines[lineNum - 1] ?? '').trim().slice(0, 160)}\``); // prettier-ignore
-    this.fail(
+    this.faults.fail(
       new ShaderError({
         op: name,
         expected: 'a shader that the GPU compiles',

@@ -1,8 +1,7 @@
-import { DeviceError, FlambeauError, OutOfMemoryError } from '@flambeau/core';
+import { OutOfMemoryError } from '@flambeau/core';
 import { BindGroups } from './bindGroups.ts';
-import type { Binding, Command, Complaint, Counters, Dispatch, Piece, Reading } from './commands.ts';
-import { Complaints } from './complaints.ts';
-import { DeviceLostError } from './errors.ts';
+import type { Binding, Command, Counters, Dispatch, Piece, Reading } from './commands.ts';
+import { Faults } from './faults.ts';
 import { Parameters } from './parameters.ts';
 import { PipelineCache } from './pipelines.ts';
 import type { Region } from './pool.ts';
@@ -14,28 +13,15 @@ import type { Timestamps } from './timing.ts';
 export const slots = 64;
 
 /**
- * Tells a queue what its device says later. The device holds these functions for as long as it lives: a queue in them would hold its device in turn,
- * and neither would ever be collected.
- */
-function listen(device: GPUDevice, queue: WeakRef<CommandQueue>): void {
-  void device.lost.then(({ reason, message }) => queue.deref()?.lose(message === '' ? reason : `${reason}: ${message.split('\n')[0]}`));
-  device.onuncapturederror = (event) => {
-    const { error } = event as unknown as { error: { message: string } };
-    queue.deref()?.fail(new DeviceError({ op: 'webgpu', expected: 'commands that the GPU takes', received: error.message }));
-  };
-}
-
-/**
  * Records commands in the order in which they are asked for, and encodes them as soon as their pipelines are compiled. They are submitted
  * when there are enough of them, at a read, and when the task ends. What goes wrong on the device is kept and thrown by the next read.
  */
 export class CommandQueue {
   readonly device: GPUDevice;
+  readonly faults: Faults;
   readonly pipelines: PipelineCache;
   /** Times the dispatches while it is there. */
   timestamps: Timestamps | undefined;
-  private failure: FlambeauError | undefined;
-  private refusal: FlambeauError | undefined;
   private pending: Command[] = [];
   /** Resolves when the command that the next ones wait for is done. */
   private waiting: Promise<void> | undefined;
@@ -56,26 +42,24 @@ export class CommandQueue {
   private submissions = 0;
   private readonly parameters: Parameters;
   private readonly flags: Region;
-  private readonly complaints = new Complaints();
   private readonly bindGroups: BindGroups;
   private readonly flagPiece: Piece;
   /** True while a dispatch since the last read may have reported values. */
   private flagged = false;
-  /** What the device reported last, and the last read that was asked for before it was known: what such reads bring may hang on it. */
-  private reported: { readonly error: FlambeauError; readonly until: number } | undefined;
+  /** How many reads were asked for. */
   private reads = 0;
   private readonly readback: Readback;
 
   constructor(device: GPUDevice) {
     this.device = device;
-    this.pipelines = new PipelineCache(device, (error) => (this.failure ??= error));
+    this.faults = new Faults(device);
+    this.pipelines = new PipelineCache(device, this.faults);
     this.parameters = new Parameters(device, slots);
     this.bindGroups = new BindGroups(device, this.parameters.buffer);
     this.readback = new Readback(device);
     // GPUBufferUsage: COPY_SRC 4, COPY_DST 8, STORAGE 128.
     this.flags = { buffer: device.createBuffer({ size: 256, usage: 4 | 8 | 128 }), size: 256, id: -1, home: new Shelf() };
     this.flagPiece = { region: this.flags, offset: 0, length: 16 };
-    listen(device, new WeakRef(this));
   }
 
   get counters(): Counters {
@@ -83,65 +67,30 @@ export class CommandQueue {
     return { dispatches, submissions, pipelines: pipelines.size };
   }
 
-  /** The number under which a kernel reports values that it refuses. */
-  complaint(complaint: Complaint): number {
-    return this.complaints.codeOf(complaint);
-  }
-
-  /** The buffer in which kernels report them. */
+  /** The buffer in which kernels report values that they refuse. */
   get flagBinding(): Binding {
     return { region: this.flags, access: 'write', from: undefined, size: undefined };
   }
 
-  /** Throws what went wrong for good. */
-  check(): void {
-    if (this.failure !== undefined) throw this.failure;
-  }
-
-  /** Keeps an error for the next read. */
-  fail(error: FlambeauError): void {
-    this.failure ??= error;
-  }
-
-  /** Keeps that the device is lost, which stands before all else that went wrong. */
-  lose(how: string): void {
-    this.failure = new DeviceLostError({
-      op: 'webgpu',
-      expected: 'a GPU that works',
-      received: `one that was lost (${how})`,
-      hint: 'Open a new device with await webgpu() and load the weights again.',
-    });
-  }
-
   /** Gives the device back. Dawn tells of it in a later task; what is asked from here on is refused at once. */
   close(): void {
-    this.lose('destroyed: device was destroyed');
+    this.faults.lose('destroyed: device was destroyed');
     this.device.destroy();
-  }
-
-  /** Keeps an error that concerns one computation: the next read throws it, and then goes on. */
-  complain(error: unknown): void {
-    this.refusal ??=
-      error instanceof FlambeauError
-        ? error
-        : new DeviceError({ op: 'webgpu', expected: 'a computation that ends', received: String(error), cause: error });
   }
 
   /** A buffer for tensors; that there was no memory for a large one is thrown by the next read. */
   createBuffer(size: number): GPUBuffer {
     const usage = 4 | 8 | 128;
     if (size < 1 << 20) return this.device.createBuffer({ size, usage });
-    this.device.pushErrorScope('out-of-memory');
-    const made = this.device.createBuffer({ size, usage });
-    this.device.popErrorScope().then(
+    const { device, faults } = this;
+    device.pushErrorScope('out-of-memory');
+    const made = device.createBuffer({ size, usage });
+    device.popErrorScope().then(
       (error) => {
         if (error === null) return;
-        this.failure ??= new OutOfMemoryError({
-          op: 'webgpu',
-          expected: `${size} bytes of memory on the GPU`,
-          received: error.message === '' ? 'a refusal' : error.message,
-          hint: 'Use smaller batches, release tensors with dispose() or scope(), and open a new device with await webgpu().',
-        });
+        const received = error.message === '' ? 'a refusal' : error.message;
+        const hint = 'Use smaller batches, release tensors with dispose() or scope(), and open a new device with await webgpu().';
+        faults.fail(new OutOfMemoryError({ op: 'webgpu', expected: `${size} bytes of memory on the GPU`, received, hint }));
       },
       () => undefined,
     );
@@ -154,26 +103,26 @@ export class CommandQueue {
   }
 
   dispatch(call: Dispatch): void {
-    this.check();
+    this.faults.check();
     this.dispatches++;
     this.record({ kind: 'dispatch', call, run: this.timestamps?.run });
   }
 
   /** Writes whole words, after everything that was recorded. */
   write(region: Region, offset: number, bytes: Uint8Array<ArrayBuffer>): void {
-    this.check();
+    this.faults.check();
     this.record({ kind: 'write', region, offset, bytes });
   }
 
   /** Copies the first bytes of a buffer to another. */
   copy(from: Region, to: Region, bytes: number): void {
-    this.check();
+    this.faults.check();
     this.record({ kind: 'copy', from, to, bytes });
   }
 
   /** Runs on the host once everything recorded before is submitted; what comes after waits for it. */
   host(run: () => Promise<void>): void {
-    this.check();
+    this.faults.check();
     this.record({ kind: 'host', run });
   }
 
@@ -198,7 +147,7 @@ export class CommandQueue {
       deferred.emit();
     } catch (error) {
       // Whoever asked for it has gone on.
-      this.complain(error);
+      this.faults.complain(error);
     }
     if (timestamps !== undefined) timestamps.run = later;
   }
@@ -244,7 +193,7 @@ export class CommandQueue {
   /** Encodes one command; says what the following ones have to wait for, and whether this one must be tried again then. */
   private encode(command: Command): { until: Promise<void>; again: boolean } | undefined {
     // After a loss there is nothing to encode for; reads tell.
-    if (this.failure !== undefined && command.kind !== 'read') return undefined;
+    if (this.faults.failed && command.kind !== 'read') return undefined;
     switch (command.kind) {
       case 'dispatch': {
         if (command.call.pipeline.compiled === undefined) return { until: command.call.pipeline.ready, again: true };
@@ -327,7 +276,7 @@ export class CommandQueue {
 
   /** Copies of whole words of buffers, once everything before is done. */
   async read(pieces: readonly Piece[]): Promise<Uint8Array<ArrayBuffer>[]> {
-    this.check();
+    this.faults.check();
     // All of them now: what is recorded later may write what they read.
     const readings = this.readback.groups(pieces, this.flagPiece.length).map(
       (group) =>
@@ -356,27 +305,11 @@ export class CommandQueue {
     try {
       bytes = await this.readback.bytes(staging, [this.flagPiece, ...pieces]);
     } catch (cause) {
-      throw await this.refused(cause);
+      throw await this.faults.refused(cause);
     }
-    this.check();
-    const { refusal } = this;
-    this.refusal = undefined;
-    if (refusal !== undefined) throw refusal;
-    this.checkFlags(number, new Int32Array(bytes.buffer, 0, 2));
+    this.faults.tell(number, this.reads, new Int32Array(bytes.buffer, 0, 2));
     let at = this.flagPiece.length;
     return pieces.map(({ length }) => bytes.subarray(at, (at += length)));
-  }
-
-  /** Why a buffer cannot be read. */
-  async refused(cause: unknown): Promise<FlambeauError> {
-    // What really happened is told a moment later.
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    return this.failure ?? new DeviceError({ op: 'webgpu', expected: 'a buffer that can be read', received: 'a refusal', cause });
-  }
-
-  private checkFlags(number: number, [code, value]: Int32Array): void {
-    if (code !== 0) this.reported = { error: this.complaints.errorOf(code, value), until: this.reads };
-    if (this.reported !== undefined && number <= this.reported.until) throw this.reported.error;
   }
 
   /**
@@ -385,7 +318,7 @@ export class CommandQueue {
    */
   async turn(): Promise<boolean> {
     this.flush();
-    if (this.asked === this.turned || this.failure !== undefined) return false;
+    if (this.asked === this.turned || this.faults.failed) return false;
     this.turned = this.asked;
     await this.submitted();
     const before = this.running;

@@ -111,7 +111,7 @@ export class Program {
   /** Says that values may be refused. @returns the code for `complain(code, value)` */
   complaint(complaint: Complaint): string {
     this.flagged = true;
-    return this.word(this.machine.queue.complaint(complaint));
+    return this.word(this.machine.queue.faults.codeOf(complaint));
   }
 
   /** Defines `nameK(i)`: where element i of a space of `shape` lies in layout K. */

@@ -1,4 +1,5 @@
 import type { DeviceTimer } from '@flambeau/core';
+import type { Faults } from './faults.ts';
 
 // GPUBufferUsage: MAP_READ 1, COPY_SRC 4, COPY_DST 8, QUERY_RESOLVE 512.
 const [mapRead, copySource, copyTarget, queryResolve] = [1, 4, 8, 512];
@@ -62,9 +63,8 @@ export class Timestamps {
 /** What a queue does for a timer. */
 interface TimedQueue {
   timestamps: Timestamps | undefined;
+  readonly faults: Faults;
   submitted(): Promise<void>;
-  check(): void;
-  refused(cause: unknown): Promise<Error>;
 }
 
 /** Times what is recorded in a queue until `end`; undefined while another timer does. */
@@ -79,11 +79,11 @@ export function startTimer(queue: TimedQueue, device: GPUDevice, most: number): 
     async end() {
       await queue.submitted();
       queue.timestamps = undefined;
-      queue.check();
+      queue.faults.check();
       try {
         return await timestamps.read();
       } catch (cause) {
-        throw await queue.refused(cause);
+        throw await queue.faults.refused(cause);
       }
     },
   };

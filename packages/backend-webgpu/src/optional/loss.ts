@@ -60,7 +60,7 @@ export function lossKernels(machine: Machine): Record<string, OptionalKernel> {
     mseLoss: {
       accepts: (inputs) => arePlain(inputs) && inputs[0].count <= most,
       run([x, y], [out], attrs) {
-        queue.check();
+        queue.faults.check();
         emit();
         const program = new Program(machine, 'mseLoss');
         [x, y, out].forEach((operand, k) => program.operand(operand, k === 2));

@@ -65,7 +65,7 @@ export function optimizerKernels(machine: Machine): Record<string, OptionalKerne
     operands: readonly Operand[],
     code: (load: (k: number) => string, store: (k: number, value: string) => string, numbers: readonly string[]) => string,
   ): void {
-    queue.check();
+    queue.faults.check();
     const way = `${name} ${key} ${operands.length}`;
     const whole = `${way} ${numbers.join()}`;
     if (group !== undefined && (group.key !== whole || group.program.size + operands.length > most || group.program.wordCount > 100))
