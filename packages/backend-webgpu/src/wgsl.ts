@@ -18,7 +18,10 @@ fn inf() -> f32 { return bitcast<f32>(p.v[0].y); }
 fn isNan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
 fn isInf(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u; }
 fn isZero(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) == 0u; }
-fn toInt(x: f32) -> i32 { return select(i32(clamp(x, -2147483648.0, 2147483520.0)), 0, isNan(x)); }
+fn toInt(x: f32) -> i32 {
+  if (abs(x) < 2147483648.0) { return i32(x); }
+  return bitcast<i32>(toUint(x));
+}
 fn toUint(x: f32) -> u32 {
   if (isNan(x) || isInf(x)) { return 0u; }
   // Modulo 2^32: each step is exact.
