@@ -12,6 +12,8 @@ interface CrossEntropyAttrs {
 
 const sum = (a: string, b: string): string => `${a} + ${b}`;
 const larger = (a: string, b: string): string => `maxF(${a}, ${b})`;
+/** Infinities and NaN have no probabilities; an adapter's own exponential may take the NaN of ∞ - ∞ for a number. */
+const unlikeNumbers = 'if (isInf(peak) || isNan(peak)) { total = nan(); }';
 const isLabels = (x: Operand): boolean => x.dtype === 'int32' && isRowMajor(x) && x.count > 0;
 
 /** Softmax and logSoftmax along any dimension, cross-entropy of classes, and their gradients: each row is read in one dispatch. */
@@ -45,6 +47,7 @@ export function softmaxKernels(machine: Machine): Record<string, OptionalKernel>
   var total = 0.0;
   ${each('total += exp(FIRST - peak);')}
   ${share('total', sum)}
+  ${unlikeNumbers}
   ${each(`PUT(HERE, ${result});`)}`;
   const backward =
     (term: string, result: string): Parameters<typeof along>[1] =>
@@ -74,6 +77,7 @@ export function softmaxKernels(machine: Machine): Record<string, OptionalKernel>
   var total = 0.0;
   ${each(`total += exp(load0(base + k + ${at}) - peak);`)}
   ${share('total', sum)}
+  ${unlikeNumbers}
   let shift = peak + log_(total);
   ${each(`store2(base + k, load0(base + k + ${at}) - shift);`)}
   ${once(`let label = load1(row + ${targetAt});
@@ -118,7 +122,7 @@ export function softmaxKernels(machine: Machine): Record<string, OptionalKernel>
           out.count,
           `let label = load1(i / ${n} + ${first});
   var value = 0.0;
-  if (label != ${left}) { value = (exp(load2(i + ${logsAt})) - select(0.0, 1.0, label == i % ${n})) * load0(0); }
+  if (label != ${left}) { value = (exp_(load2(i + ${logsAt})) - select(0.0, 1.0, label == i % ${n})) * load0(0); }
   store3(i, value);`,
         );
       });
@@ -129,7 +133,7 @@ export function softmaxKernels(machine: Machine): Record<string, OptionalKernel>
     softmax: along('softmax', forward('exp(FIRST - peak) / total')),
     logSoftmax: along('logSoftmax', forward('FIRST - peak - log_(total)')),
     softmaxGrad: along('softmaxGrad', backward('FIRST * SECOND', 'SECOND * (FIRST - total)')),
-    logSoftmaxGrad: along('logSoftmaxGrad', backward('FIRST', 'FIRST - exp(SECOND) * total')),
+    logSoftmaxGrad: along('logSoftmaxGrad', backward('FIRST', 'FIRST - exp_(SECOND) * total')),
     crossEntropy,
     crossEntropyGrad,
   };
