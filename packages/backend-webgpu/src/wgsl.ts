@@ -1,6 +1,6 @@
 // How values are written in WGSL: their types, conversions between dtypes, and the functions that read and write elements in buffers of words.
 import { isFloat, type DType } from '@flambeau/core';
-import { mathHelpers } from './functions.ts';
+import { mathHelpers } from './mathHelpers.ts';
 import { parameterBytes } from './pipelines.ts';
 
 /** The types that values have in registers. */
