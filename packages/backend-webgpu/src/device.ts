@@ -1,4 +1,4 @@
-import { ArgumentError, bytesOf, joinTurns, Storage, typedArray, writeElement, readElement, type Device, type DType, type Operand } from '@flambeau/core'; // prettier-ignore
+import { bytesOf, joinTurns, Storage, typedArray, writeElement, readElement, type Device, type DType, type Operand } from '@flambeau/core'; // prettier-ignore
 import { openGpu, type GpuInfo, type WebGpuOptions } from './gpu.ts';
 import { requiredKernels } from './kernels/index.ts';
 import { optionalKernels } from './optional/index.ts';
@@ -6,6 +6,7 @@ import { BufferPool, type Block, type Region } from './pool.ts';
 import type { Counters } from './commands.ts';
 import { CommandQueue, slots } from './queue.ts';
 import type { Machine } from './machine.ts';
+import { budgetOf } from './options.ts';
 import { startTimer } from './timing.ts';
 
 /** A GPU as a device of Flambeau. */
@@ -19,7 +20,6 @@ export interface WebGpuDevice extends Device {
 }
 
 const missing: readonly DType[] = ['int64', 'float64'];
-const [defaultMaxBytes, defaultSoftBytes] = [4 * 2 ** 30, 256 * 2 ** 20];
 
 const wholeWords = (bytes: number): number => Math.ceil(bytes / 4) * 4;
 
@@ -53,12 +53,10 @@ function valuesOf(x: Operand, bytes: Uint8Array<ArrayBuffer>): Float64Array {
 /**
  * Opens a GPU: the browser's own, or in Node one through the npm package `webgpu`. Values are read with `await`; errors that only
  * the GPU can see, such as an index out of range, are thrown by the next read.
- * @throws NotSupportedError where there is no WebGPU, NoAdapterError where there is no adapter
+ * @throws NotSupportedError where there is no WebGPU, NoAdapterError where there is no adapter, ArgumentError for options that it does not take
  */
 export async function webgpu(options: WebGpuOptions = {}): Promise<WebGpuDevice> {
-  const { maxBytes = defaultMaxBytes, softBytes = Math.min(defaultSoftBytes, maxBytes / 2) } = options;
-  if (!(maxBytes > 0)) throw new ArgumentError({ op: 'webgpu', expected: 'maxBytes above 0', received: String(maxBytes) });
-  if (!(softBytes > 0)) throw new ArgumentError({ op: 'webgpu', expected: 'softBytes above 0', received: String(softBytes) });
+  const budget = budgetOf(options);
   const { device: gpu, info } = await openGpu(options);
   const queue = new CommandQueue(gpu);
   const pool = new BufferPool(
@@ -67,7 +65,7 @@ export async function webgpu(options: WebGpuOptions = {}): Promise<WebGpuDevice>
       destroy: (region) => queue.destroy(region),
       maxBufferSize: info.limits.maxBufferSize,
     },
-    { maxBytes, softBytes },
+    budget,
   );
   queue.onTaskEnd = () => pool.watch();
   const bringBack = (region: Region, bytes: Uint8Array<ArrayBuffer>): void => queue.write(region, 0, bytes);

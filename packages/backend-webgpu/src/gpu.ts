@@ -81,7 +81,7 @@ export type LimitName =
   | 'maxStorageBufferBindingSize'
   | 'maxStorageBuffersPerShaderStage'
   | 'maxComputeWorkgroupsPerDimension';
-const limitNames: readonly LimitName[] = ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxStorageBuffersPerShaderStage', 'maxComputeWorkgroupsPerDimension']; // prettier-ignore
+export const limitNames: readonly LimitName[] = ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxStorageBuffersPerShaderStage', 'maxComputeWorkgroupsPerDimension']; // prettier-ignore
 
 /** What an adapter gave. */
 export interface OpenedGpu {
@@ -96,28 +96,36 @@ export interface OpenedGpu {
 export async function openGpu(options: WebGpuOptions): Promise<OpenedGpu> {
   const gpu = options.gpu ?? (await findGpu());
   entries.add(gpu);
-  const adapter = await gpu.requestAdapter({ powerPreference: options.powerPreference ?? 'high-performance' }).catch(() => null);
-  if (adapter === null) {
+  const { powerPreference = 'high-performance' } = options;
+  let refusal: unknown;
+  const adapter = await Promise.resolve()
+    .then(() => gpu.requestAdapter({ powerPreference }))
+    .catch((cause: unknown) => {
+      refusal = cause;
+    });
+  // Whoever gives an entry of their own may give undefined too.
+  if (adapter === null || adapter === undefined) {
     throw new NoAdapterError({
       op: 'webgpu',
       expected: 'a GPU adapter',
       received: 'none',
       hint: 'Check the graphics driver (on Linux a Vulkan one), or use @flambeau/backend-cpu.',
+      cause: refusal,
     });
   }
-  const { info } = adapter;
-  const requiredLimits: Record<string, number> = {};
-  for (const name of limitNames) requiredLimits[name] = adapter.limits[name];
   const wanted: GPUFeatureName[] = [];
   if (options.float16 !== false) wanted.push('shader-f16');
   if (options.timestamps !== false) wanted.push('timestamp-query');
-  const requiredFeatures = wanted.filter((name) => adapter.features.has(name));
   let device: GPUDevice;
   try {
-    device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
+    device = await adapter.requestDevice({
+      requiredLimits: Object.fromEntries(limitNames.map((name) => [name, adapter.limits[name]])),
+      requiredFeatures: wanted.filter((name) => adapter.features.has(name)),
+    });
   } catch (cause) {
-    throw new DeviceError({ op: 'webgpu', expected: 'a device of the adapter', received: 'a refusal', cause });
+    throw new DeviceError({ op: 'webgpu', expected: 'a device of the adapter', received: 'a refusal', hint: 'Close other programs that use the GPU, or update its driver.', cause }); // prettier-ignore
   }
+  const { info } = adapter;
   const limits = Object.fromEntries(limitNames.map((name) => [name, Math.min(device.limits[name], options.limits?.[name] ?? Infinity)])); // prettier-ignore
   return {
     device,

@@ -150,7 +150,10 @@ export class BufferPool {
     throw new OutOfMemoryError({
       op: origin,
       expected: `at most ${this.budget.maxBytes} bytes of tensors on the GPU`,
-      received: `${this.liveBytes} bytes in ${this.live.size} tensors and ${size} more. The largest: ${this.largest()}`,
+      received:
+        this.live.size === 0
+          ? `a tensor of ${size}`
+          : `${this.liveBytes} bytes in ${this.live.size} tensors and ${size} more. The largest: ${this.largest()}`,
       hint: 'Await once a step (a value, or for await over the loader), so that memory comes back; or wrap the step in scope(), call dispose(), use smaller batches, or raise maxBytes.', // prettier-ignore
     });
   }

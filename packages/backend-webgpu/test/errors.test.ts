@@ -1,5 +1,5 @@
 import { add, matmul, ones, sort, tensor, type Tensor } from '@flambeau/core';
-import { webgpu, type WebGpuDevice } from '@flambeau/backend-webgpu';
+import { webgpu, type WebGpuDevice, type WebGpuOptions } from '@flambeau/backend-webgpu';
 import { describe, expect, it } from 'vitest';
 import { openGpu } from '../src/gpu.ts';
 import { CommandQueue } from '../src/queue.ts';
@@ -13,8 +13,28 @@ it('a machine without an adapter is told what to try', async () => {
     code: 'NO_ADAPTER',
     hint: expect.stringContaining('backend-cpu') as unknown,
   });
-  const failing = { requestAdapter: () => Promise.reject(new Error('no driver')) };
-  await expect(webgpu({ gpu: failing })).rejects.toMatchObject({ code: 'NO_ADAPTER' });
+  const cause = new Error('no driver');
+  const failing = { requestAdapter: () => Promise.reject(cause) };
+  await expect(webgpu({ gpu: failing })).rejects.toMatchObject({ code: 'NO_ADAPTER', cause });
+});
+
+it.each<[string, unknown, string]>([
+  ['no object', null, 'null'],
+  ['an unknown option', { maxbytes: 5 }, '"maxbytes"'],
+  ['a budget that is none', { maxBytes: '4096' }, '"4096"'],
+  ['a budget of NaN', { softBytes: NaN }, 'NaN'],
+  ['a soft budget above the hard one', { softBytes: 8192, maxBytes: 4096 }, '8192'],
+  ['an unknown source of random numbers', { random: 'gpu' }, '"gpu"'],
+  ['an unknown way of kernels', { kernels: 'fast' }, '"fast"'],
+  ['an unknown preference', { powerPreference: 'fast' }, '"fast"'],
+  ['a flag that is none', { float16: 0 }, '0'],
+  ['limits that are none', { limits: 5 }, '5'],
+  ['an unknown limit', { limits: { maxStuff: 4 } }, '"maxStuff"'],
+  ['a limit of nothing', { limits: { maxBufferSize: 0 } }, '0'],
+  ['a limit below 0', { limits: { maxComputeWorkgroupsPerDimension: -1 } }, '-1'],
+  ['an entry that is none', { gpu: {} }, 'an object'],
+])('options: %s is refused', async (_, options, received) => {
+  await expect(webgpu(options as WebGpuOptions)).rejects.toMatchObject({ code: 'ARGUMENT', op: 'webgpu', received });
 });
 
 describe.skipIf(gpu === undefined)('what goes wrong on the GPU has an error of its own', () => {

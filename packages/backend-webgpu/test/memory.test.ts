@@ -56,4 +56,11 @@ describe.skipIf(gpu === undefined)('memory on the GPU', () => {
     expect(held).toHaveLength(24);
     device.destroy();
   });
+
+  it('a tensor beyond the whole budget is told its size', async () => {
+    const device = await webgpu({ maxBytes: kilobyte });
+    expect(() => ones(kilobyte, { device })).toThrow(expect.objectContaining({ code: 'OUT_OF_MEMORY', received: 'a tensor of 4096' }));
+    expect(memory(device)).toMatchObject({ liveBytes: 0, liveCount: 0 });
+    device.destroy();
+  });
 });

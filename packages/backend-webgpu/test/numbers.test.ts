@@ -7,7 +7,7 @@ import { open } from '../../conformance/test/webgpu/open.ts';
 
 const gpu = await open();
 
-const on = (values: ArrayLike<number>, dtype: DType = 'float32'): Tensor => tensor([...Array.from(values)], { dtype, device: gpu as WebGpuDevice }); // prettier-ignore
+const on = (values: ArrayLike<number>, dtype: DType = 'float32'): Tensor => tensor(Array.from(values), { dtype, device: gpu as WebGpuDevice }); // prettier-ignore
 const read = async (x: Tensor): Promise<number[]> => Array.from(await x.data(), Number);
 
 describe.skipIf(gpu === undefined)('numbers on the GPU', () => {
