@@ -1,5 +1,6 @@
 import type { Device } from '@flambeau/core';
-import type { ChartDefinition, Point } from '@flambeau/plot';
+import type { ChartDefinition } from '@flambeau/plot';
+import { curve } from './curve.ts';
 import { countersOf, engineName } from './device.ts';
 import type { AskedOfGpu, RunResult, RunView } from './platform.ts';
 
@@ -13,7 +14,8 @@ export class Run {
   private readonly view: RunView;
   private readonly device: Device;
   private readonly total: number;
-  private readonly accuracies: Point[] = [];
+  /** The accuracy at each step, NaN where there was none yet. */
+  private readonly accuracies: number[] = [];
   private samples = 0;
   /** Milliseconds of training, without charts and without the turns of others. */
   private training = 0;
@@ -40,8 +42,8 @@ export class Run {
     this.count();
     this.training += performance.now() - this.stepStarted;
     const { length } = this.losses;
-    if (this.accuracy !== null) this.accuracies.push([length, this.accuracy]);
     const { total, accuracy } = this;
+    this.accuracies.push(accuracy ?? NaN);
     const seconds = this.training / 1000;
     this.view.progress(
       {
@@ -74,8 +76,9 @@ export class Run {
   }
 
   private lossChart(): ChartDefinition {
-    const series = [{ name: 'loss', points: this.losses.map((loss, i): Point => [i + 1, loss]) }];
-    if (this.accuracies.length > 1) series.push({ name: 'accuracy', points: this.accuracies });
+    const series = [{ name: 'loss', points: curve(this.losses) }];
+    const accuracy = curve(this.accuracies);
+    if (accuracy.length > 1) series.push({ name: 'accuracy', points: accuracy });
     return { title: `${this.name}: loss`, xLabel: 'step', yLabel: 'loss', series };
   }
 

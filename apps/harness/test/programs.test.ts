@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { classification } from '../../classification/src/classification.ts';
 import { regression } from '../../regression/src/regression.ts';
 import { loadDevice } from '@flambeau/app-harness';
+import { curve } from '../src/curve.ts';
 import { Progress } from '../src/node/progress.ts';
 import { trainHere } from './inProcess.ts';
 
@@ -28,6 +29,30 @@ describe.each([
   it('trains on the whole data where a batch would hold more', async () => {
     const [whole, more] = [await trainHere(app, device, { steps: 3 }), await trainHere(app, device, { steps: 3, batchSize: 10 * samples })];
     expect(more.result.losses).toEqual(whole.result.losses);
+  });
+});
+
+describe('the curve of a run', () => {
+  it('has a point for each step that has a value', () => {
+    expect(curve([0.5, NaN, 0.25])).toEqual([
+      [1, 0.5],
+      [3, 0.25],
+    ]);
+  });
+
+  it('stays as short when a run goes on and on, and keeps its peaks', () => {
+    const values = Float64Array.from({ length: 1_000_000 }, (_, i) => 1 / (i + 1));
+    values[123_456] = 7;
+    values[654_321] = NaN;
+    const points = curve([...values]);
+    expect(points.length).toBeLessThanOrEqual(2000);
+    expect(points).toContainEqual([123_457, 7]);
+    expect([points[0], points.at(-1)]).toEqual([
+      [1, 1],
+      [1_000_000, 1e-6],
+    ]);
+    const steps = points.map(([step]) => step);
+    expect(steps).toEqual([...steps].sort((a, b) => a - b));
   });
 });
 
