@@ -1,9 +1,10 @@
 // The page: reads the form, starts the thread that trains, and shows what it tells.
-import { renderSvg } from '@flambeau/plot';
+import { renderSvg, type ChartDefinition } from '@flambeau/plot';
+import type { App } from '@flambeau/app-harness';
 import { apps } from './apps.ts';
 import type { FromTrainer, ToTrainer } from './messages.ts';
 
-type State = 'ready' | 'starting' | 'running' | 'stopping' | 'stopped' | 'finished' | 'failed';
+type State = 'ready' | 'starting' | 'running' | 'stopping' | 'stopped' | 'evaluating' | 'finished' | 'failed';
 
 function element<E extends HTMLElement>(id: string, kind: new () => E): E {
   const found = document.getElementById(id);
@@ -23,29 +24,49 @@ const show = (id: string, text: string): void => {
 let trainer: Worker | undefined;
 const tell = (message: ToTrainer): void => trainer?.postMessage(message);
 
-function setState(state: State, text: string = state): void {
+let state: State = 'ready';
+/** What the state is about; the form may name another app by now. */
+let run = '';
+/** Whether there are steps left to take. */
+const going = (): State => (progress.position === 1 ? 'evaluating' : 'running');
+
+function setState(next: State, text: string = next): void {
+  state = next;
   document.body.dataset.state = state;
-  show('state', text);
-  button('train').disabled = state === 'starting' || state === 'running' || state === 'stopping';
-  button('stop').disabled = state !== 'running';
+  show('state', run === '' ? text : `${run}: ${text}`);
+  button('train').disabled = ['starting', 'running', 'stopping', 'evaluating'].includes(state);
+  button('stop').disabled = state !== 'starting' && state !== 'running';
   button('resume').disabled = state !== 'stopped';
 }
 
-function showApp(): void {
-  const app = apps.find(({ name }) => name === appSelect.value) ?? apps[0];
-  show('description', app.description);
+const chosenApp = (): App => apps.find(({ name }) => name === appSelect.value) ?? apps[0];
+const describeApp = (): void => show('description', chosenApp().description);
+
+/** Fills in what an app has of its own. */
+function fillIn(): void {
+  const app = chosenApp();
   for (const name of ['epochs', 'batchSize', 'lr'] as const) input(name).value = String(app[name]);
 }
 
-function showChart(name: string, svg: string): void {
+function drawChart(name: string, definition: ChartDefinition): void {
   const id = `chart-${name}`;
   let figure = document.getElementById(id);
   if (figure === null) {
     figure = document.createElement('figure');
     figure.id = id;
+    figure.setAttribute('aria-label', definition.title);
     element('charts', HTMLElement).append(figure);
   }
-  figure.innerHTML = svg;
+  // As wide as it is shown, so that its text is as large as the page's.
+  const width = figure.clientWidth || 720;
+  figure.innerHTML = renderSvg({ ...definition, width, height: Math.max(260, width * 0.6) });
+}
+
+/** The newest charts that are not drawn yet. */
+const undrawn = new Map<string, ChartDefinition>();
+function drawCharts(): void {
+  for (const [name, definition] of undrawn) drawChart(name, definition);
+  undrawn.clear();
 }
 
 const seconds = (time: number): string => (time < 90 ? `${time.toFixed(0)} s` : `${(time / 60).toFixed(1)} min`);
@@ -63,6 +84,7 @@ function receive(message: FromTrainer): void {
     case 'progress': {
       const { step, total, loss, accuracy, samplesPerSecond, secondsLeft } = message.state;
       progress.value = step;
+      if (state === 'running' && going() !== state) setState(going());
       show('step', `${step} / ${total}`);
       show('loss', loss.toFixed(6));
       if (accuracy !== null) show('accuracy', accuracy.toFixed(4));
@@ -71,19 +93,22 @@ function receive(message: FromTrainer): void {
       break;
     }
     case 'chart':
-      showChart(message.name, renderSvg(message.definition));
+      // Drawn with the next frame: where drawing takes longer than training, older ones are left out.
+      if (undrawn.size === 0) requestAnimationFrame(drawCharts);
+      undrawn.set(message.name, message.definition);
       break;
     case 'stopped':
       setState('stopped', `stopped after step ${message.step}`);
       break;
     case 'resumed':
-      setState('running');
+      setState(going());
       break;
     case 'finished': {
       const { losses, accuracy, seconds: time } = message.result;
       show('loss', (losses.at(-1) ?? NaN).toFixed(6));
       if (accuracy !== null) show('accuracy', accuracy.toFixed(4));
-      setState('finished', `finished: ${losses.length} steps in ${time.toFixed(1)} s`);
+      drawCharts();
+      setState('finished', `finished, ${losses.length} steps in ${time.toFixed(1)} s`);
       break;
     }
     case 'failed':
@@ -94,16 +119,28 @@ function receive(message: FromTrainer): void {
   }
 }
 
-function train(): void {
+/** Ends the thread, with whatever it was at. */
+function end(): void {
   trainer?.terminate();
+  trainer = undefined;
+  undrawn.clear();
+}
+
+function train(): void {
+  end();
   for (const id of ['step', 'loss', 'accuracy', 'speed', 'left', 'engine']) show(id, '-');
   show('log', '');
   element('charts', HTMLElement).replaceChildren();
-  progress.value = 0;
-  setState('starting', 'starting');
-  trainer = new Worker(new URL('./trainer.ts', import.meta.url), { type: 'module' });
-  trainer.onmessage = ({ data }: MessageEvent<FromTrainer>) => receive(data);
-  trainer.onerror = ({ message }) => setState('failed', message === '' ? 'the training thread did not load' : message);
+  // Without a value it shows that something goes on, until the first step is done.
+  progress.removeAttribute('value');
+  run = `${appSelect.value} on ${deviceSelect.value}`;
+  setState('starting');
+  const thread = new Worker(new URL('./trainer.ts', import.meta.url), { type: 'module' });
+  trainer = thread;
+  thread.onmessage = ({ data }: MessageEvent<FromTrainer>) => {
+    if (thread === trainer) receive(data);
+  };
+  thread.onerror = ({ message }) => setState('failed', message === '' ? 'the training thread did not load. Reload the page.' : message);
   const steps = input('steps').value;
   tell({
     kind: 'train',
@@ -120,19 +157,39 @@ function train(): void {
   });
 }
 
+function stop(): void {
+  if (state === 'starting') {
+    end();
+    progress.value = 0;
+    setState('ready', 'stopped before its first step');
+    return;
+  }
+  setState('stopping', 'stopping after this step');
+  tell({ kind: 'stop' });
+}
+
 for (const { name } of apps) appSelect.append(new Option(name, name));
-appSelect.addEventListener('change', showApp);
+appSelect.addEventListener('change', () => {
+  describeApp();
+  fillIn();
+});
 form.addEventListener('submit', (event) => {
   event.preventDefault();
   train();
 });
-button('stop').addEventListener('click', () => {
-  setState('stopping', 'stopping after this step');
-  tell({ kind: 'stop' });
-});
+button('stop').addEventListener('click', stop);
 button('resume').addEventListener('click', () => tell({ kind: 'resume' }));
+// A run lives in the page: who is about to leave it is asked.
+addEventListener('beforeunload', (event) => {
+  if (['running', 'stopping', 'stopped', 'evaluating'].includes(state)) event.preventDefault();
+});
+// Who comes back finds the form as it was.
+addEventListener('pageshow', describeApp);
 if ((navigator as { gpu?: unknown }).gpu === undefined) {
   const option = deviceSelect.querySelector<HTMLOptionElement>('option[value=webgpu]');
-  if (option !== null) Object.assign(option, { disabled: true, textContent: 'GPU (this browser has no WebGPU)' });
+  const why = isSecureContext ? 'this browser has no WebGPU' : 'WebGPU needs https or localhost';
+  if (option !== null) Object.assign(option, { disabled: true, textContent: `GPU (${why})` });
 }
-showApp();
+fillIn();
+describeApp();
+setState('ready');

@@ -23,6 +23,11 @@ async function train({ app: name, device: wanted, mnistRoot, options }: ToTraine
   await app.train(session);
 }
 
+function described(error: unknown): string {
+  if (error instanceof FlambeauError) return `${error.code}: ${error.message}`;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
 globalThis.onmessage = ({ data }: MessageEvent<ToTrainer>): void => {
   switch (data.kind) {
     case 'stop':
@@ -32,15 +37,10 @@ globalThis.onmessage = ({ data }: MessageEvent<ToTrainer>): void => {
       view.resume();
       break;
     case 'train':
-      train(data).catch((error: unknown) => {
-        const message =
-          error instanceof FlambeauError
-            ? `${error.code}: ${error.message}`
-            : error instanceof Error
-              ? (error.stack ?? error.message)
-              : String(error);
-        post({ kind: 'failed', message });
-      });
+      // What a thread that is done holds, digits and a GPU, goes with it.
+      void train(data)
+        .catch((error: unknown) => post({ kind: 'failed', message: described(error) }))
+        .finally(() => globalThis.close());
       break;
     default:
       data satisfies never;

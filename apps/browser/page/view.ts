@@ -21,6 +21,8 @@ export class PageView implements RunView {
   private readonly post: (message: FromTrainer) => void;
   private readonly pictures = new Map<string, number>();
   private readonly waiting = new Map<string, ChartDefinition>();
+  /** Shows the last step, which was no time for a picture. */
+  private unshown: (() => void) | undefined;
   private lastTurn = performance.now();
   private held = false;
   private goOn: (() => void) | undefined;
@@ -43,9 +45,12 @@ export class PageView implements RunView {
   }
 
   progress(state: ProgressState, loss: () => ChartDefinition): void {
-    if (!this.due('progress') && state.step < state.total && !this.held) return;
-    this.post({ kind: 'progress', state });
-    this.post({ kind: 'chart', name: 'loss', definition: loss() });
+    this.unshown = () => {
+      this.unshown = undefined;
+      this.post({ kind: 'progress', state });
+      this.post({ kind: 'chart', name: 'loss', definition: loss() });
+    };
+    if (this.due('progress') || state.step === state.total) this.unshown();
   }
 
   chart(name: string, definition: ChartDefinition): void {
@@ -71,6 +76,8 @@ export class PageView implements RunView {
   async turn(step: number): Promise<boolean> {
     if (performance.now() - this.lastTurn > betweenTurns) await macrotask();
     if (this.held) {
+      this.unshown?.();
+      this.showWaiting();
       this.post({ kind: 'stopped', step });
       await new Promise<void>((resolve) => (this.goOn = resolve));
       this.post({ kind: 'resumed' });

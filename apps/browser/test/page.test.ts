@@ -28,6 +28,8 @@ describe.skipIf(!hasChromium)('the page in Chromium', () => {
     expect(await page.textContent('#engine')).toMatch(device === 'cpu' ? /wasm/ : /swiftshader/i);
     expect(await page.textContent('#log')).toContain('(0): Linear(in_features=2, out_features=10, bias=True)');
     for (const chart of ['loss', 'boundary']) expect(await page.locator(`#chart-${chart} svg`).count()).toBe(1);
+    // What the thread held, a GPU among it, is given back.
+    await expect.poll(() => page.workers().length).toBe(0);
     await keepScreenshot(page, `classification-${device}`);
     expect(errors).toEqual([]);
     await page.close();
@@ -43,6 +45,10 @@ describe.skipIf(!hasChromium)('the page in Chromium', () => {
     expect(stoppedAt).toBeGreaterThan(0);
     expect(stoppedAt).toBeLessThan(400);
     const before = await page.textContent('#step');
+    expect(before).toBe(`${stoppedAt} / 400`);
+    // The form may be about another app by now.
+    await page.selectOption('#app', 'classification');
+    expect(await page.textContent('#state')).toBe(`regression on webgpu: stopped after step ${stoppedAt}`);
     await page.waitForTimeout(300);
     expect(await page.textContent('#step')).toBe(before);
     await page.click('#resume');
@@ -64,6 +70,64 @@ describe.skipIf(!hasChromium)('the page in Chromium', () => {
     expect(await page.textContent('#log')).toMatch(/Conv2d\(1, 16[\s\S]*real number/);
     expect(await readNumber(page, 'accuracy')).toBeGreaterThan(0.2);
     expect(errors).toEqual([]);
+    await page.close();
+  });
+
+  it('asks before it is left in the middle of a run, which it then loses', async () => {
+    const { page } = await built.tab();
+    const asked: string[] = [];
+    page.on('dialog', (dialog) => {
+      asked.push(dialog.type());
+      void (asked.length === 1 ? dialog.dismiss() : dialog.accept());
+    });
+    await clickTrain(page, { app: 'regression', device: 'cpu', epochs: 1_000_000 });
+    await waitForState(page, 'running', 30_000);
+    await page.evaluate(() => location.reload());
+    await expect.poll(() => asked).toEqual(['beforeunload']);
+    await page.click('#stop');
+    await waitForState(page, 'stopped', 30_000);
+    await page.reload();
+    expect(asked).toHaveLength(2);
+    await page.reload();
+    expect(asked).toHaveLength(2);
+    await page.close();
+  });
+
+  it('tells of the app that is chosen when somebody comes back', async () => {
+    const { page } = await built.tab();
+    await page.selectOption('#app', 'lstm');
+    await page.goto('about:blank');
+    await page.goBack();
+    await expect.poll(() => page.inputValue('#app')).toBe('lstm');
+    expect(await page.textContent('#description')).toContain('LSTM');
+    await page.close();
+  });
+
+  it('stops also while it waits for the digits', async () => {
+    const { page, errors } = await built.tab();
+    await page.route('**/mnist/**', () => undefined);
+    await clickTrain(page, { app: 'cnn', device: 'cpu' });
+    await page.waitForFunction(() => document.querySelector('#log')?.textContent === 'reading MNIST\n');
+    expect(await page.getByRole('progressbar', { name: 'Steps done' }).getAttribute('value')).toBe(null);
+    await page.click('#stop');
+    expect(await page.textContent('#state')).toBe('cnn on cpu: stopped before its first step');
+    await clickTrain(page, { app: 'regression', device: 'cpu' });
+    await waitForState(page, 'finished', 30_000);
+    expect(errors).toEqual([]);
+    await page.close();
+  });
+
+  it.each([
+    [true, 'GPU (this browser has no WebGPU)'],
+    [false, 'GPU (WebGPU needs https or localhost)'],
+  ])('says why there is no GPU to choose (a secure page: %s)', async (secure, text) => {
+    const { page } = await built.tab((how) => {
+      Reflect.deleteProperty(Navigator.prototype, 'gpu');
+      Object.defineProperty(globalThis, 'isSecureContext', { value: how });
+    }, secure);
+    const option = page.locator('#device option[value=webgpu]');
+    expect(await option.textContent()).toBe(text);
+    expect(await option.isDisabled()).toBe(true);
     await page.close();
   });
 });

@@ -28,10 +28,15 @@ export class BuiltPage {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** A new tab with the page. */
-  async tab(): Promise<{ page: Page; errors: string[] }> {
+  /** A new tab with the page; `before` runs in it first, with `argument`. */
+  async tab<A>(before?: (argument: A) => void, argument?: A): Promise<{ page: Page; errors: string[] }> {
     if (this.browser === undefined || this.server === undefined) throw new Error('the page is not open');
-    return openPage(this.browser, this.server.resolvedUrls?.local[0] ?? '');
+    const opened = await openPage(this.browser, this.server.resolvedUrls?.local[0] ?? '');
+    if (before !== undefined) {
+      await opened.page.addInitScript(before as (argument: unknown) => void, argument);
+      await opened.page.reload();
+    }
+    return opened;
   }
 }
 
