@@ -117,6 +117,32 @@ describe.skipIf(!hasChromium)('the page in Chromium', () => {
     await page.close();
   });
 
+  it('fits on a phone, in the dark and in large letters, also when it says what went wrong', async () => {
+    const { page } = await built.tab();
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await page.setViewportSize({ width: 320, height: 640 });
+    const overhang = (): Promise<number> => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    await page.route('**/mnist/**', (route) => route.fulfill({ status: 404 }));
+    await clickTrain(page, { app: 'cnn', device: 'cpu' });
+    await page.waitForFunction(() => document.body.dataset.state === 'failed');
+    expect(await overhang()).toBe(0);
+    await clickTrain(page, { app: 'classification', device: 'cpu' });
+    await waitForState(page, 'finished', 30_000);
+    expect(await overhang()).toBe(0);
+    // The letters of a chart are as large as those of the page, whatever its width.
+    expect(Number(await page.locator('#chart-loss svg').getAttribute('width'))).toBeLessThan(320);
+    await page.evaluate(() => (document.documentElement.style.fontSize = '200%'));
+    expect(await overhang()).toBe(0);
+    const [light, dark] = await page.evaluate(() => {
+      const { backgroundColor, color } = getComputedStyle(document.body);
+      return [color, backgroundColor].map((text) => Number(/\d+/.exec(text)?.[0]));
+    });
+    expect(light).toBeGreaterThan(200);
+    expect(dark).toBeLessThan(50);
+    await keepScreenshot(page, 'phone');
+    await page.close();
+  });
+
   it.each([
     [true, 'GPU (this browser has no WebGPU)'],
     [false, 'GPU (WebGPU needs https or localhost)'],
