@@ -19,6 +19,8 @@ export function runApp(name, options) {
     console.error(`app: expected one of ${names.join(', ')}, got ${name ?? 'nothing'}. Run: pnpm app regression --help`);
     return 2;
   }
+  // Ctrl-C reaches both: the app ends in order, with its state saved, and this process with it.
+  process.on('SIGINT', () => undefined);
   const command = ['--import', 'tsx', '--conditions=flambeau-source', main, ...options];
   return spawnSync(process.execPath, command, { cwd: root, stdio: inherited() }).status ?? 1;
 }

@@ -10,6 +10,8 @@ const { packageManager } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'
 console.log(`flambeau: installing with ${packageManager} (the first time takes about half a minute)`);
 const quoted = rest.map((argument) => `'${argument.replaceAll("'", "'\\''")}'`).join(' ');
 const commands = `pnpm install --frozen-lockfile --prefer-offline --reporter=append-only && node tools/${task}.mjs ${quoted}`;
+// Ctrl-C reaches what it starts as well, which ends in order, and this process with it.
+process.on('SIGINT', () => undefined);
 const { status } = spawnSync('npm', ['exec', '--yes', `--package=${packageManager}`, '-c', commands], {
   cwd: root,
   stdio: 'inherit',

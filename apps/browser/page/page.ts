@@ -1,6 +1,6 @@
 // The page: reads the form, starts the thread that trains, and shows what it tells.
 import { renderSvg, type ChartDefinition } from '@flambeau/plot';
-import type { App } from '@flambeau/app-harness';
+import { rate, type App } from '@flambeau/app-harness';
 import { apps } from './apps.ts';
 import type { FromTrainer, ToTrainer } from './messages.ts';
 
@@ -88,7 +88,7 @@ function receive(message: FromTrainer): void {
       show('step', `${step} / ${total}`);
       show('loss', loss.toFixed(6));
       if (accuracy !== null) show('accuracy', accuracy.toFixed(4));
-      show('speed', `${samplesPerSecond.toFixed(0)} samples/s`);
+      show('speed', `${rate(samplesPerSecond)} samples/s`);
       show('left', seconds(secondsLeft));
       break;
     }

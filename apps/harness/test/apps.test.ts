@@ -1,11 +1,13 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
-import { mkdtempSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { manualSeed } from '@flambeau/core';
+import { DeviceError, manualSeed } from '@flambeau/core';
+import * as nn from '@flambeau/nn';
 import { describe, expect, it } from 'vitest';
 import { CNN } from '../../cnn/src/cnn.ts';
 import { regression } from '../../regression/src/regression.ts';
+import type { App } from '../src/app.ts';
 import { loadDevice } from '../src/device.ts';
 import { runApp } from '../src/node/index.ts';
 import { loadWeights } from '../src/node/weights.ts';
@@ -15,7 +17,7 @@ const root = new URL('../../../', import.meta.url).pathname;
 /** Starts a program of the workspace, whose charts go into a folder of its own. */
 function start(...command: string[]): { child: ChildProcessWithoutNullStreams; runs: string } {
   const runs = mkdtempSync(join(tmpdir(), 'app-'));
-  return { child: spawn(process.execPath, command, { cwd: root, env: { ...process.env, FLAMBEAU_RUNS: runs } }), runs };
+  return { child: spawn(process.execPath, command, { cwd: root, env: { ...process.env, FLAMBEAU_RUNS: runs }, detached: true }), runs };
 }
 
 interface Ended {
@@ -33,21 +35,21 @@ async function run(...options: string[]): Promise<Ended> {
 }
 
 /** Runs an app in this process as its command line would, and says how it ended. */
-async function runHere(...options: string[]): Promise<{ status: number; text: string }> {
+async function runAppHere(app: App, options: string[]): Promise<{ status: number; text: string }> {
   const { argv, exit, exitCode } = process;
   const writes = [process.stdout.write, process.stderr.write] as const;
-  const { error } = console;
+  const { error, log } = console;
   let text = '';
   const collect = (part: unknown): boolean => ((text += String(part)), true);
   process.argv = [...argv.slice(0, 2), ...options];
   process.stdout.write = process.stderr.write = collect;
-  console.error = (line: unknown) => void collect(`${line as string}\n`);
+  console.error = console.log = (line: unknown) => void collect(`${line as string}\n`);
   process.exit = (code) => {
     throw new Error(`exit ${code}`);
   };
   try {
     process.exitCode = 0;
-    await runApp(regression);
+    await runApp(app);
     return { status: process.exitCode, text };
   } catch (ended) {
     return { status: Number(/^exit (\d+)$/.exec((ended as Error).message)?.[1]), text };
@@ -56,9 +58,11 @@ async function runHere(...options: string[]): Promise<{ status: number; text: st
     process.argv = argv;
     process.exit = exit;
     [process.stdout.write, process.stderr.write] = writes;
-    console.error = error;
+    Object.assign(console, { error, log });
   }
 }
+
+const runHere = (...options: string[]): Promise<{ status: number; text: string }> => runAppHere(regression, options);
 
 describe('an app', () => {
   it('explains its options', async () => {
@@ -75,11 +79,31 @@ describe('an app', () => {
     [['--device', 'abacus'], /error ARGUMENT: --device: .*abacus/],
     [['--load', '/nowhere/net.pt'], /nowhere/],
     [['--save', 'net.xyz'], /ends in \.safetensors or \.pt, got "net\.xyz"/],
+    [['--save', '/dev/null/net.pt'], /error ARGUMENT: --save: a file that can be written, got \/dev\/null\/net\.pt: E/],
+    [['--json', tmpdir()], /error ARGUMENT: --json: a file that can be written, got .*: a folder/],
   ])('refuses %j in one sentence', async (options, message) => {
     const { status, text } = await runHere(...options);
     expect(status).toBe(1);
     expect(text).toMatch(message);
     expect(text).not.toMatch(/\n\s+at /);
+    // Before it has trained for nothing.
+    expect(text).not.toContain('step 1/');
+  });
+
+  it('keeps what it has learned when its run fails', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'app-'));
+    const failing: App = {
+      ...regression,
+      async train(session) {
+        const run = await session.start(new nn.Linear(1, 1), 3);
+        await run.step(0.5, 1);
+        throw new DeviceError({ op: 'test', expected: 'a step', received: 'a fault' });
+      },
+    };
+    const { status, text } = await runAppHere(failing, ['--save', join(folder, 'deep', 'net.pt')]);
+    expect(status).toBe(1);
+    expect(text).toMatch(/step 1\/3[^]*weights: .*net\.pt\nerror DEVICE: test/);
+    expect(process.listenerCount('SIGTERM')).toBe(0);
   });
 
   it.each([
@@ -94,7 +118,7 @@ describe('an app', () => {
 
   it('prints its net, its progress and its figures, draws its charts, and goes on from saved weights', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'app-'));
-    const [first, second] = [join(folder, 'net.safetensors'), join(folder, 'net.pt')];
+    const [first, second] = [join(folder, 'new', 'net.safetensors'), join(folder, 'net.pt')];
     const { stdout, runs } = await run('regression', '--save', first);
     expect(stdout).toContain('(hidden): Linear(in_features=1, out_features=10, bias=True)');
     expect(stdout).toMatch(/step 100\/100 {2}loss 0\.01\d+ {2}\d+ samples\/s {2}0 s left/);
@@ -114,11 +138,12 @@ describe('an app', () => {
   }); // prettier-ignore
 
   it('ends with its state saved and its charts whole when Ctrl-C stops it, and --load takes the state', async () => {
-    const { child, runs } = start('--import', 'tsx', '--conditions=flambeau-source', 'apps/cnn/src/main.ts');
+    const { child, runs } = start('tools/app.mjs', 'cnn');
     let output = '';
     child.stdout.on('data', (text: Buffer) => {
       output += text.toString();
-      if (/step 1\//.test(text.toString())) child.kill('SIGINT');
+      // A terminal tells all of the group.
+      if (/step 1\//.test(text.toString())) process.kill(-(child.pid ?? NaN), 'SIGINT');
     });
     const status = await new Promise((resolve) => child.on('exit', resolve));
     expect(status).toBe(0);
@@ -134,6 +159,16 @@ describe('an app', () => {
     // Adam moves a weight by about its learning rate, 0.001, in each of the few steps; another net would be 1/√1568 = 0.025 away and more.
     expect(moved).toBeGreaterThan(1e-4);
     expect(moved).toBeLessThan(0.02);
+  });
+
+  it('ends with its state saved when nobody reads its output any more', async () => {
+    const { child, runs } = start('tools/app.mjs', 'regression', '--epochs', '10000000');
+    let complaints = '';
+    child.stderr.on('data', (text: Buffer) => (complaints += text.toString()));
+    child.stdout.once('data', () => child.stdout.destroy());
+    expect(await new Promise((resolve) => child.on('exit', resolve))).toBe(0);
+    expect(complaints).toBe('');
+    expect(existsSync(join(runs, 'regression/interrupted.safetensors'))).toBe(true);
   });
 
   it('serves its charts while it trains', async () => {

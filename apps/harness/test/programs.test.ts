@@ -90,6 +90,13 @@ describe('the progress', () => {
     }
   });
 
+  it('shows how slow a run is, and how long it takes', () => {
+    const text = written('console', () =>
+      new Progress(10, false).update({ ...state, step: 1, samplesPerSecond: 0.42, secondsLeft: 119.6 }),
+    );
+    expect(text).toMatch(/ {2}0\.4 samples\/s {2}2 min 0 s left/);
+  });
+
   it('is plain lines elsewhere: the first step, each twentieth part, the last', () => {
     const text = written('console', () => {
       const progress = new Progress(100, false);

@@ -21,6 +21,9 @@ const silent: RunView = {
  * and keeps its stack.
  */
 export async function runApp(app: App): Promise<void> {
+  // Who read the output may leave (`| head`); a run ends then as by Ctrl-C.
+  process.stdout.on('error', () => undefined);
+  let view: TerminalView | undefined;
   try {
     const options = parseOptions(app);
     if (options.device === 'webgpu') findVulkan();
@@ -31,10 +34,11 @@ export async function runApp(app: App): Promise<void> {
     const platform = {
       mnistRoot: mnistRoot(),
       log: (text: string) => (shows ? console.log(text) : undefined),
-      start: (run: RunStart) => (shows ? TerminalView.start(run, options) : Promise.resolve(silent)),
+      start: async (run: RunStart) => (shows ? (view = await TerminalView.start(run, options)) : silent),
     };
     await app.train(new Session(app.name, options, device, platform, team));
   } catch (error) {
+    await view?.fail();
     if (!(error instanceof FlambeauError)) throw error;
     console.error(`error ${error.code}: ${error.message}`);
     process.exitCode = 1;

@@ -1,8 +1,11 @@
 import { SingleBar } from 'cli-progress';
 import type { ProgressState } from '../platform.ts';
+import { rate } from '../rate.ts';
 
-const duration = (seconds: number): string =>
-  seconds < 90 ? `${seconds.toFixed(0)} s` : `${Math.floor(seconds / 60)} min ${(seconds % 60).toFixed(0)} s`;
+function duration(time: number): string {
+  const seconds = Math.round(time);
+  return seconds < 90 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
 
 /** Shows how a run goes: a bar on a terminal, a plain line now and then elsewhere. */
 export class Progress {
@@ -27,7 +30,7 @@ export class Progress {
 
   update(state: ProgressState): void {
     const accuracy = state.accuracy === null ? '' : `  accuracy ${state.accuracy.toFixed(4)}`;
-    const fields = { loss: state.loss.toFixed(6), accuracy, rate: state.samplesPerSecond.toFixed(0), left: duration(state.secondsLeft) };
+    const fields = { loss: state.loss.toFixed(6), accuracy, rate: rate(state.samplesPerSecond), left: duration(state.secondsLeft) };
     if (this.bar !== undefined) {
       this.bar.update(state.step, fields);
       return;
