@@ -30,6 +30,9 @@ export interface WebGpuOptions {
 const entries = new Set<Pick<GPU, 'requestAdapter'>>();
 let dawn: GPU | undefined;
 
+/** What a failure says, in one line. */
+const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause)).split('\n')[0];
+
 /** The entry of WebGPU: the browser's own, or Dawn from the npm package `webgpu`. */
 async function findGpu(): Promise<GPU> {
   const browser = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
@@ -51,11 +54,12 @@ async function findGpu(): Promise<GPU> {
     dawn = module.create(['disable-dawn-features=timestamp_quantization']);
     return dawn;
   } catch (cause) {
+    const absent = (cause as { code?: unknown }).code === 'ERR_MODULE_NOT_FOUND';
     throw new NotSupportedError({
       op: 'webgpu',
       expected: 'the npm package webgpu in Node',
-      received: 'one that does not load',
-      hint: 'Install it: npm install webgpu.',
+      received: absent ? 'none' : `one that does not load: ${reasonOf(cause)}`,
+      hint: absent ? 'Install it: npm install webgpu.' : 'Install what it misses, or the package once more: npm install webgpu.',
       cause,
     });
   }
@@ -97,22 +101,22 @@ export async function openGpu(options: WebGpuOptions): Promise<OpenedGpu> {
   const gpu = options.gpu ?? (await findGpu());
   entries.add(gpu);
   const { powerPreference = 'high-performance' } = options;
-  let refusal: unknown;
-  const adapter = await Promise.resolve()
-    .then(() => gpu.requestAdapter({ powerPreference }))
-    .catch((cause: unknown) => {
-      refusal = cause;
-    });
-  // Whoever gives an entry of their own may give undefined too.
-  if (adapter === null || adapter === undefined) {
-    throw new NoAdapterError({
+  const noAdapter = (received: string, cause?: unknown): NoAdapterError =>
+    new NoAdapterError({
       op: 'webgpu',
       expected: 'a GPU adapter',
-      received: 'none',
+      received,
       hint: 'Check the graphics driver (on Linux a Vulkan one), or use @flambeau/backend-cpu.',
-      cause: refusal,
+      ...(cause !== undefined && { cause }),
     });
+  let adapter: GPUAdapter | null | undefined;
+  try {
+    adapter = await gpu.requestAdapter({ powerPreference });
+  } catch (cause) {
+    throw noAdapter(`none: ${reasonOf(cause)}`, cause);
   }
+  // Whoever gives an entry of their own may give undefined too.
+  if (adapter === null || adapter === undefined) throw noAdapter('none');
   const wanted: GPUFeatureName[] = [];
   if (options.float16 !== false) wanted.push('shader-f16');
   if (options.timestamps !== false) wanted.push('timestamp-query');
@@ -123,7 +127,7 @@ export async function openGpu(options: WebGpuOptions): Promise<OpenedGpu> {
       requiredFeatures: wanted.filter((name) => adapter.features.has(name)),
     });
   } catch (cause) {
-    throw new DeviceError({ op: 'webgpu', expected: 'a device of the adapter', received: 'a refusal', hint: 'Close other programs that use the GPU, or update its driver.', cause }); // prettier-ignore
+    throw new DeviceError({ op: 'webgpu', expected: 'a device of the adapter', received: `a refusal: ${reasonOf(cause)}`, hint: 'Close other programs that use the GPU, or update its driver.', cause }); // prettier-ignore
   }
   const { info } = adapter;
   const limits = Object.fromEntries(limitNames.map((name) => [name, Math.min(device.limits[name], options.limits?.[name] ?? Infinity)])); // prettier-ignore

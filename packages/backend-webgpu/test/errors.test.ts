@@ -15,7 +15,7 @@ it('a machine without an adapter is told what to try', async () => {
   });
   const cause = new Error('no driver');
   const failing = { requestAdapter: () => Promise.reject(cause) };
-  await expect(webgpu({ gpu: failing })).rejects.toMatchObject({ code: 'NO_ADAPTER', cause });
+  await expect(webgpu({ gpu: failing })).rejects.toMatchObject({ code: 'NO_ADAPTER', received: 'none: no driver', cause });
 });
 
 it.each<[string, unknown, string]>([
@@ -35,6 +35,22 @@ it.each<[string, unknown, string]>([
   ['an entry that is none', { gpu: {} }, 'an object'],
 ])('options: %s is refused', async (_, options, received) => {
   await expect(webgpu(options as WebGpuOptions)).rejects.toMatchObject({ code: 'ARGUMENT', op: 'webgpu', received });
+});
+
+it('a package webgpu that is not there, and one that does not load, are told apart', () => {
+  const told = (answer: string): string => {
+    const hook = `export const resolve = (name, context, next) => { if (name !== 'webgpu') return next(name, context); ${answer} };`;
+    return run(`import { register } from 'node:module';
+register('data:text/javascript,${encodeURIComponent(hook).replaceAll("'", '%27')}');
+const { webgpu } = await import('@flambeau/backend-webgpu');
+await webgpu().catch(({ code, message }) => console.log(code, message));`).stdout;
+  };
+  expect(told("throw Object.assign(new Error('no such package'), { code: 'ERR_MODULE_NOT_FOUND' })")).toBe(
+    'NOT_SUPPORTED webgpu: the npm package webgpu in Node, got none. Install it: npm install webgpu.\n',
+  );
+  expect(told('return { url: \'data:text/javascript,throw new Error("libX11: not found")\', shortCircuit: true }')).toMatch(
+    /^NOT_SUPPORTED webgpu: .*, got one that does not load: libX11: not found\. Install what it misses/,
+  );
 });
 
 describe.skipIf(gpu === undefined)('what goes wrong on the GPU has an error of its own', () => {
