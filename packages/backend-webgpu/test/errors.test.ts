@@ -1,4 +1,4 @@
-import { add, matmul, ones, sort, tensor, type Tensor } from '@flambeau/core';
+import { add, matmul, memory, normal, ones, sort, tensor, type Tensor } from '@flambeau/core';
 import { webgpu, type WebGpuDevice, type WebGpuOptions } from '@flambeau/backend-webgpu';
 import { describe, expect, it } from 'vitest';
 import { openGpu } from '../src/gpu.ts';
@@ -124,6 +124,18 @@ describe.skipIf(gpu === undefined)('what goes wrong on the GPU has an error of i
   it('reading at once throws and says what to await', () => {
     const x = ones(1, { device: gpu as WebGpuDevice });
     expect(() => x.itemSync()).toThrow(expect.objectContaining({ code: 'ASYNC_ONLY', hint: expect.stringContaining('await') as unknown }));
+  });
+
+  it('arguments are checked before anything is asked of the GPU', async () => {
+    const device = gpu as WebGpuDevice;
+    const before = memory(device);
+    for (const size of ['junk', [[1, 2]], -1, 1.5])
+      expect(() => normal(0, 1, size as number[], { device })).toThrow(expect.objectContaining({ code: 'SHAPE', op: 'normal' }));
+    const x = ones(1, { device });
+    expect(() => x.random_(x as unknown as number)).toThrow(expect.objectContaining({ code: 'ARGUMENT', op: 'random_' }));
+    await expect(x.toAsync({} as WebGpuDevice)).rejects.toMatchObject({ code: 'DEVICE', op: 'toAsync' });
+    x.dispose();
+    expect(memory(device).liveBytes).toBe(before.liveBytes);
   });
 
   it('int64 and float64 are refused with what to use', () => {

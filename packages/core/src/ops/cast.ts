@@ -1,4 +1,5 @@
 import { checkInput } from '../checks.ts';
+import { checkDevice } from '../device.ts';
 import { dispatchOne } from '../dispatch.ts';
 import { bytesOf, checkDType, isFloat, promoteScalar, promoteTypes, type DType } from '../dtype.ts';
 import { ArgumentError, AsyncOnlyError, describe } from '../errors.ts';
@@ -85,7 +86,7 @@ export function to(x: Tensor, ...targets: (DType | Device | Tensor)[]): Tensor {
 /** As `to`, also from a device that only reads asynchronously. The copy is detached from the graph there. */
 export async function toAsync(x: Tensor, target: Device): Promise<Tensor> {
   checkInput('toAsync', x);
-  if (x.device === target) return x;
+  if (x.device === checkDevice('toAsync', target)) return x;
   if (x.device.downloadSync !== undefined) return to(x, target);
   const packed = contiguous(x);
   const width = bytesOf(x.dtype);

@@ -127,15 +127,11 @@ export function normal(mean: Tensor | number, std: Tensor | number = 1, size?: S
   if (tensors.length === 0) {
     if (size === undefined || size === null)
       throw new ArgumentError({ op: 'normal', expected: 'a size when mean and std are numbers', received: 'none' });
+    const shape = checkShape('normal', size);
     const [dtype, device] = [options.dtype ?? 'float32', deviceOf('normal', options)];
     if (device.randomSource === 'host')
-      return fromNumbers(
-        normalValues(numel(size), dtype, generator, mean as number, std as number),
-        checkShape('normal', size),
-        dtype,
-        device,
-      );
-    return standard('normal', size, dtype, device, generator).mul(std).add(mean);
+      return fromNumbers(normalValues(numel(shape), dtype, generator, mean as number, std as number), shape, dtype, device);
+    return standard('normal', shape, dtype, device, generator).mul(std).add(mean);
   }
   const shape = tensors.reduce<Shape>((s, x) => broadcastShapes('normal', s, x.shape), []);
   const [{ dtype, device }] = tensors;
@@ -190,6 +186,7 @@ export function exponential_(x: Tensor, lambd = 1, options?: GeneratorOptions): 
 export function random_(x: Tensor, from?: number, to?: number, options?: GeneratorOptions): Tensor {
   checkInput('random_', x);
   const [low, high] = to === undefined ? [0, from ?? randomRange(x.dtype)] : [from ?? 0, to];
+  for (const bound of [low, high]) checkNumber('random_', 'from and to', bound);
   if (!(low < high)) throw new ArgumentError({ op: 'random_', expected: 'from < to', received: `${low} and ${high}` });
   return fillFrom(x, integerValues(x.count, readGenerator('random_', options), low, high));
 }
