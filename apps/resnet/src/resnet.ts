@@ -29,7 +29,7 @@ async function train(session: Session): Promise<void> {
   session.log(`${images.length} images in ${images.classes.length} classes: ${images.classes.join(', ')}`);
 
   manualSeed(options.seed);
-  const workers = { batchSize: options.batchSize, numWorkers: 2, persistentWorkers: true };
+  const workers = { batchSize: Math.min(options.batchSize, images.length), numWorkers: 2, persistentWorkers: true };
   const loader = new DataLoader(images, { ...workers, shuffle: true, dropLast: true });
   const net = models.resnet18({ numClasses: images.classes.length }).to(device);
   const optimizer = new optim.AdamW(net.parameters(), { lr: options.lr });

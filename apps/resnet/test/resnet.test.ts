@@ -37,5 +37,8 @@ describe('the ResNet-18 app', () => {
     const { result } = await trainHere(resnet, await loadDevice('cpu'), { steps: 2, batchSize: 6 });
     expect(result.losses.map((loss) => loss.toFixed(6))).toEqual(losses(first.stdout));
     expect(statSync(join(folder, 'images', 'train', 'rings')).mtimeMs).toBe(drawn);
+    // A batch that would hold more than there is holds it all.
+    const { states } = await trainHere(resnet, await loadDevice('cpu'), { steps: 1, batchSize: 100 });
+    expect(states[0].total).toBe(1);
   }, 240_000);
 });
