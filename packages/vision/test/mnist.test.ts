@@ -63,6 +63,7 @@ describe('MNIST', () => {
     };
     files['/plain/t10k-labels-idx1-ubyte'] = labels;
     files['/packed/raw/t10k-images-idx3-ubyte.gz'] = gzipSync(images);
+    files['/page/t10k-images-idx3-ubyte'] = files['/page/t10k-labels-idx1-ubyte'] = Buffer.from('<!doctype html>');
     files['/cut/t10k-images-idx3-ubyte.gz'] = gzipSync(images).subarray(0, 20);
     const server = createServer(({ url = '' }, response) => {
       if (files[url] === undefined) response.writeHead(404).end();
@@ -76,11 +77,15 @@ describe('MNIST', () => {
         expect(data.get(2)[0].toArraySync()).toEqual([[5, 6], [7, 8]]); // prettier-ignore
         expect(data.get(0)[1]).toBe(7);
       }
-      await expect(MNIST.load(`${address}/nothing`, { train: false })).rejects.toThrow(/none of http:.*nothing.t10k-images-idx3-ubyte/);
-      await expect(MNIST.load(`${address}/cut`, { train: false })).rejects.toThrow(/a whole file/);
+      await expect(MNIST.load(`${address}/nothing`, { train: false })).rejects.toThrow(
+        /none of http:.*nothing.t10k-images-idx3-ubyte.* Put it there, or pass the address/,
+      );
+      await expect(MNIST.load(`${address}/cut`, { train: false })).rejects.toThrow(/a whole file, .* try again/);
+      await expect(MNIST.load(`${address}/page`, { train: false })).rejects.toThrow(/an IDX file, got a page of HTML.* open the address/);
     } finally {
       server.close();
     }
+    await expect(MNIST.load(address, { train: false })).rejects.toThrow(/can be fetched, .* Check the address and the connection/);
   });
 
   it('reads plain and gzipped files, flat or in the folders of PyTorch', async () => {

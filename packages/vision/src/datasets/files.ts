@@ -38,10 +38,10 @@ async function fetchFirst(folders: readonly string[], name: string): Promise<{ b
   const tried = places.flatMap((place) => [`${place}${name}`, `${place}${name}.gz`]);
   for (const path of tried) {
     const response = await fetch(path).catch((error: unknown) => {
-      throw new DatasetFileError(path, 'a file that can be fetched', String(error));
+      throw new DatasetFileError(path, 'a file that can be fetched', String(error), 'Check the address and the connection; a server of another origin has to allow it (CORS).'); // prettier-ignore
     });
     if (response.status === 404) continue;
-    if (!response.ok) throw new DatasetFileError(path, 'a response with the file', `status ${response.status}`);
+    if (!response.ok) throw new DatasetFileError(path, 'a response with the file', `status ${response.status}`, 'Try again, or open the address in a browser to see what the server says.'); // prettier-ignore
     try {
       const bytes = new Uint8Array(await response.arrayBuffer());
       // By its first bytes, since servers may unpack on the way.
@@ -49,10 +49,15 @@ async function fetchFirst(folders: readonly string[], name: string): Promise<{ b
       const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
       return { bytes: new Uint8Array(await new Response(unpacked).arrayBuffer()), path };
     } catch (error) {
-      throw new DatasetFileError(path, 'a whole file', String(error));
+      throw new DatasetFileError(path, 'a whole file', String(error), 'The connection broke off, or the file is damaged: try again.');
     }
   }
-  throw new DatasetFileError(name, 'the file at one of the addresses where it is looked for', `none of ${tried.join(', ')}`);
+  throw new DatasetFileError(
+    name,
+    'the file at one of the addresses where it is looked for',
+    `none of ${tried.join(', ')}`,
+    'Put it there, or pass the address of the folder that holds it.',
+  );
 }
 
 /** True when a file, or its gzipped form, lies in one of the folders. */

@@ -28,6 +28,8 @@ export function parseIdx(bytes: Uint8Array, file: string, rank: number): IdxArra
     throw new ArgumentError({ op: 'parseIdx', expected: 'the bytes of a file as a Uint8Array', received: describe(bytes) });
   checkInteger('parseIdx', 'the rank', rank, 0);
   const header = 4 + 4 * rank;
+  // Some servers answer with a page, and success, where a file is missing.
+  if (bytes[0] === 0x3c) throw new DatasetFileError(file, 'an IDX file', 'a page of HTML or XML', 'The file is not there, or it asks to log in: open the address in a browser.'); // prettier-ignore
   if (bytes.length < header)
     throw new DatasetFileError(file, `an IDX header of ${header} bytes`, `a file of ${bytes.length}`, 'Delete it and download it again.');
   if (bytes[0] !== 0 || bytes[1] !== 0 || bytes[2] !== 8 || bytes[3] !== rank) {
@@ -35,6 +37,7 @@ export function parseIdx(bytes: Uint8Array, file: string, rank: number): IdxArra
       file,
       `an IDX file of unsigned bytes in ${rank} dimensions (magic 0000080${rank})`,
       `magic ${[...bytes.subarray(0, 4)].map((b) => b.toString(16).padStart(2, '0')).join('')}`,
+      'It is another file, or a damaged one: delete it and download it again.',
     );
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
