@@ -39,7 +39,8 @@ export interface ChartDefinition {
   readonly height?: number;
 }
 
-const fontFamily = 'DejaVu Sans';
+// The PNGs' font first; a page or a viewer that has none takes one of its own without serifs.
+const fontFamily = 'DejaVu Sans, sans-serif';
 const finite = ([x, y]: Point): boolean => Number.isFinite(x) && Number.isFinite(y);
 
 /** The cells of a field as rectangles; ECharts' own heatmap wants categories where the points want numbers. */

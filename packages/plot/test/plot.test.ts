@@ -17,6 +17,8 @@ describe('charts', () => {
     expect(svg).toMatch(/^<svg/);
     for (const text of ['Loss', 'step', 'training']) expect(svg).toContain(text);
     expect(svg).toContain('#c23531');
+    // Where nobody installed DejaVu, a browser would take its font with serifs.
+    expect(svg).toMatch(/font-family:\s*DejaVu Sans, sans-serif/);
   });
 
   it('leave out values that are not finite', () => {
