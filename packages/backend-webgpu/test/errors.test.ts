@@ -129,8 +129,8 @@ describe.skipIf(gpu === undefined)('what goes wrong on the GPU has an error of i
   it('arguments are checked before anything is asked of the GPU', async () => {
     const device = gpu as WebGpuDevice;
     const before = memory(device);
-    for (const size of ['junk', [[1, 2]], -1, 1.5])
-      expect(() => normal(0, 1, size as number[], { device })).toThrow(expect.objectContaining({ code: 'SHAPE', op: 'normal' }));
+    for (const size of ['junk', [[1, 2]], -1, 1.5] as unknown as number[][])
+      expect(() => normal(0, 1, size, { device })).toThrow(expect.objectContaining({ code: 'SHAPE', op: 'normal' }));
     const x = ones(1, { device });
     expect(() => x.random_(x as unknown as number)).toThrow(expect.objectContaining({ code: 'ARGUMENT', op: 'random_' }));
     await expect(x.toAsync({} as WebGpuDevice)).rejects.toMatchObject({ code: 'DEVICE', op: 'toAsync' });
