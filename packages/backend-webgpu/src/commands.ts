@@ -37,6 +37,7 @@ export interface Complaint {
   readonly kind: 'index' | 'division';
   readonly op: string;
   readonly expected: string;
+  readonly hint?: string;
 }
 
 /** How much was asked of the GPU since it was opened. */

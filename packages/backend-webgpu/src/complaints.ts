@@ -18,8 +18,8 @@ export class Complaints {
 
   /** The error for a number that a kernel reported, with the value that it refused. */
   errorOf(code: number, value: number): FlambeauError {
-    const { kind, op, expected } = this.list[code - 1];
-    if (kind === 'index') return new IndexError({ op, expected, received: String(value) });
+    const { kind, op, expected, hint } = this.list[code - 1];
+    if (kind === 'index') return new IndexError({ op, expected, received: String(value), ...(hint !== undefined && { hint }) });
     return new ValueError({ op, expected, received: '0', hint: 'Cast to float32 for infinities.' });
   }
 }

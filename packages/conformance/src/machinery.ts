@@ -10,7 +10,7 @@ export const machinery: ReadonlySet<string> = new Set([
   'installBottomLayer', 'installLayer', 'internalScope', 'observeDispatch', 'onHost', 'plus', 'promotePair', 'reduceInto', 'runComposed', 'runPair',
   'setGradSuffix', 'setInPlaceGate', 'setTensorToText', 'track', 'setRecording', 'withRecording',
   // checks, dtypes, shapes and layouts
-  'broadcastShapes', 'bytesOf', 'cast', 'checkArray', 'checkChoice', 'checkDType', 'checkDevice', 'checkDimensions', 'checkFloat', 'checkFunction',
+  'askedBy', 'whoAsks', 'valuesNow', 'broadcastShapes', 'bytesOf', 'cast', 'checkArray', 'checkChoice', 'checkDType', 'checkDevice', 'checkDimensions', 'checkFloat', 'checkFunction',
   'checkIndex', 'checkIndexShape', 'checkInput', 'checkInteger', 'checkIterable', 'checkNumber', 'checkOptions', 'checkReduction', 'checkSameDType',
   'checkShape', 'checkTensor', 'checkTensors', 'checkWritable', 'collapse', 'contiguousStrides', 'describe', 'deviceOf', 'expandTo', 'inferShape',
   'isBool', 'isFloat', 'isInteger', 'isPlainObject', 'isRecorded', 'normalizeDim', 'normalizeDims', 'numel', 'overlaps', 'promoteScalar',

@@ -5,6 +5,7 @@ export * from './errors.ts';
 export * from './dtype.ts';
 export * from './shape.ts';
 export * from './call.ts';
+export * from './asking.ts';
 export * from './checks.ts';
 export { collapse, contiguousStrides, overlaps, viewStrides, type Layout } from './layout.ts';
 export * from './storage.ts';

@@ -1,4 +1,4 @@
-import { numel, showShape, type Operand, type RequiredKernels } from '@flambeau/core';
+import { numel, showShape, whoAsks, type Operand, type RequiredKernels } from '@flambeau/core';
 import { Program } from '../shader.ts';
 import { type Machine } from '../machine.ts';
 import type { Complaint } from '../commands.ts';
@@ -6,11 +6,10 @@ import { widened } from './elementwise.ts';
 import { combine, without } from './lanes.ts';
 
 /** What is said of an index out of range. */
-export const indexComplaint = (op: string, table: Operand, dim: number): Complaint => ({
-  kind: 'index',
-  op,
-  expected: `indices in [0, ${table.shape[dim] - 1}] for dimension ${dim} of ${showShape(table.shape)}`,
-});
+export function indexComplaint(op: string, table: Operand, dim: number): Complaint {
+  const expected = `indices in [0, ${table.shape[dim] - 1}] for dimension ${dim} of ${showShape(table.shape)}`;
+  return { kind: 'index', op, expected, ...whoAsks() };
+}
 
 /** The kernels that follow an index. */
 export function indexingKernels(machine: Machine): Pick<RequiredKernels, 'gather' | 'scatter'> {

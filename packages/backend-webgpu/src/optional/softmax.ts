@@ -1,4 +1,4 @@
-import type { Operand, OptionalKernel } from '@flambeau/core';
+import { whoAsks, type Operand, type OptionalKernel } from '@flambeau/core';
 import { temporary } from '../kernels/elementwise.ts';
 import { runRows } from '../kernels/rows.ts';
 import { Program } from '../shader.ts';
@@ -69,7 +69,7 @@ export function softmaxKernels(machine: Machine): Record<string, OptionalKernel>
         [logProbabilities, terms].forEach((operand) => program.operand(operand, true));
         const [at, targetAt] = [program.word(x.offset), program.word(target.offset)];
         const [n, m, ignore] = [program.word(classes), program.word(rows), program.word(ignoreIndex)];
-        const code = program.complaint({ kind: 'index', op: 'crossEntropy', expected: `classes in [0, ${classes - 1}]` });
+        const code = program.complaint({ kind: 'index', op: 'crossEntropy', expected: `classes in [0, ${classes - 1}]`, ...whoAsks() });
         runRows(program, machine, rows, classes, 'f32', ({ each, share, once }) => `let base = row * ${n};
   var peak = -inf();
   ${each(`peak = maxF(peak, load0(base + k + ${at}));`)}

@@ -15,6 +15,7 @@ import {
   type Tensor,
 } from '@flambeau/core';
 import { reference } from '@flambeau/backend-reference';
+import type { WebGpuDevice } from '@flambeau/backend-webgpu';
 import { noGrad } from '@flambeau/autograd';
 import * as nn from '@flambeau/nn';
 import * as optim from '@flambeau/optim';
@@ -28,6 +29,17 @@ const gpu = await open();
 
 // The long tests compute these in tiles of workgroup memory too, and over more shapes.
 describe.skipIf(gpu === undefined)('kernels of the GPU that stand for several ops', () => {
+  it('a row with an infinity has no cross-entropy, and no gradient', async () => {
+    const device = gpu as WebGpuDevice;
+    const { crossEntropy } = nn.functional;
+    const rows = tensor([[1, Infinity, 2], [0, 1, 0]], { device }).requiresGrad_(); // prettier-ignore
+    const loss = crossEntropy(rows, tensor([0, 1], { dtype: 'int32', device }), { reduction: 'sum' });
+    loss.backward();
+    expect(await loss.item()).toBeNaN();
+    const gradient = Array.from(await (rows.grad as Tensor).data(), Number);
+    expect(gradient.map(Number.isNaN)).toEqual([true, true, true, false, false, false]);
+  });
+
   it.each(['relu', 'sigmoid', 'tanh'])('a linear map and %s', async (activation) => {
     if (gpu !== undefined) await check(gpu, 'linearActivation', [plain([7, 10]), plain([3, 10], 2), plain([3], 3)], { activation });
   });

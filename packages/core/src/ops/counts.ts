@@ -1,5 +1,6 @@
 import { checkFloat, checkSameDType } from '../checks.ts';
 import { ValueError } from '../errors.ts';
+import { valuesNow } from './reading.ts';
 import { binomialValue, poissonValue } from '../random/counts.ts';
 import { readGenerator, type GeneratorOptions } from '../random/generator.ts';
 import { broadcastShapes } from '../shape.ts';
@@ -17,7 +18,7 @@ import { expandTo } from './views.ts';
  */
 export function poisson(x: Tensor, options?: GeneratorOptions): Tensor {
   const op = 'poisson';
-  const rates = checkFloat(op, x).to('float64').dataSync() as Float64Array;
+  const rates = Float64Array.from(valuesNow(op, checkFloat(op, x)), Number);
   const generator = readGenerator(op, options);
   const wrong = rates.find((rate) => !(rate >= 0 && rate < Infinity));
   if (wrong !== undefined) throw new ValueError({ op, expected: 'rates that are finite and not negative', received: String(wrong) });
@@ -35,7 +36,7 @@ export function binomial(count: Tensor, prob: Tensor, options?: GeneratorOptions
   const op = 'binomial';
   checkSameDType(op, checkFloat(op, count), prob);
   const shape = broadcastShapes(op, count.shape, prob.shape);
-  const [counts, chances] = [count, prob].map((x) => expandTo(x, shape).to('float64').dataSync() as Float64Array);
+  const [counts, chances] = [count, prob].map((x) => Float64Array.from(valuesNow(op, expandTo(x, shape)), Number));
   const generator = readGenerator(op, options);
   const wrongCount = counts.find((n) => !(n >= 0 && Number.isInteger(n)));
   if (wrongCount !== undefined)

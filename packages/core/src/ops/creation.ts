@@ -4,6 +4,7 @@ import { deviceOf } from '../device.ts';
 import { dispatchOne } from '../dispatch.ts';
 import { checkDType, dtypes, isFloat, type DType, type TypedArray } from '../dtype.ts';
 import { ArgumentError, NotSupportedError, ShapeError, describe } from '../errors.ts';
+import { valuesNow } from './reading.ts';
 import { defineOp, type Op } from '../op.ts';
 import type { Device } from '../seam.ts';
 import { checkShape, numel, shapeArguments, type Shape } from '../shape.ts';
@@ -283,7 +284,7 @@ function checkEnd(op: string, value: number | Tensor): number | Tensor {
 /** A number, or a tensor without dimensions, which is read. */
 function endpoint(op: string, value: number | Tensor): number {
   const end = checkEnd(op, value);
-  return end instanceof Tensor ? end.itemSync() : end;
+  return end instanceof Tensor ? Number(valuesNow(op, end, 'Give a number: await end.item().')[0]) : end;
 }
 
 /** Arguments of `linspace`. */

@@ -2,6 +2,7 @@ import { readOptions, readCall, type Call } from '../call.ts';
 import { checkArray, checkInput, checkFloat, checkInteger, checkTensor } from '../checks.ts';
 import { isFloat } from '../dtype.ts';
 import { ArgumentError, DTypeError, ShapeError, ValueError, describe } from '../errors.ts';
+import { valuesNow } from './reading.ts';
 import { numel, sameShape, showShape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
 import { cast } from './cast.ts';
@@ -24,7 +25,11 @@ export function bincount(x: Tensor, ...args: Call<BincountOptions, ['weights', '
   checkInput('bincount', x);
   const all = readCall<BincountOptions>('bincount', args, ['weights', 'minlength']);
   checkCounted(x, all);
-  return countInto(x, all, x.count === 0 ? [0, -1] : [x.amin().itemSync(), x.amax().itemSync()]);
+  return countInto(
+    x,
+    all,
+    x.count === 0 ? [0, -1] : [x.amin(), x.amax()].map((end) => Number(valuesNow('bincount', end, 'Use await bincountAsync(x).')[0])),
+  );
 }
 
 /** The promise of `bincount`, on every device. */

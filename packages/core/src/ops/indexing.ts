@@ -1,6 +1,7 @@
 import { checkArray, checkInput, checkTensor } from '../checks.ts';
 import { isFloat } from '../dtype.ts';
 import { dispatchOne } from '../dispatch.ts';
+import { askedBy } from '../asking.ts';
 import { ArgumentError, DTypeError, IndexError, describe } from '../errors.ts';
 import { contiguousStrides } from '../layout.ts';
 import { broadcastShapes, checkShape, numel, sameShape, showShape, type Shape } from '../shape.ts';
@@ -110,7 +111,7 @@ function linearize(op: string, view: Tensor, advanced: readonly (Tensor | undefi
 /** Runs `run`; where an index is out of range, says which one. */
 function explaining<T>(op: string, view: Tensor, dims: readonly number[], parts: readonly Tensor[], run: () => T): T {
   try {
-    return run();
+    return askedBy({ op }, run);
   } catch (error) {
     if (!(error instanceof IndexError)) throw error;
     dims.forEach((d, i) => {

@@ -3,6 +3,7 @@ import { checkInput, checkInteger, checkTensor } from '../checks.ts';
 import { dispatchOne } from '../dispatch.ts';
 import { isFloat } from '../dtype.ts';
 import { ArgumentError, DTypeError, IndexError, ShapeError, describe } from '../errors.ts';
+import { valuesNow } from './reading.ts';
 import { defineOp, type Op } from '../op.ts';
 import { broadcastShapes, showShape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
@@ -127,7 +128,7 @@ export function nonzero(x: Tensor, options: { asTuple: true }): Tensor[];
 export function nonzero(x: Tensor, options?: { asTuple?: boolean }): Tensor | Tensor[] {
   checkInput('nonzero', x);
   const { asTuple = false } = readOptions<{ asTuple?: boolean }>('nonzero', options, ['asTuple']);
-  const rows = nonzeroFrom(x, cast(x, 'bool').dataSync() as Uint8Array);
+  const rows = nonzeroFrom(x, valuesNow('nonzero', cast(x, 'bool'), 'Use await x.nonzeroAsync().') as Uint8Array);
   return asTuple ? columns(rows) : rows;
 }
 
@@ -177,7 +178,8 @@ function flatten(op: string, x: Tensor, mask: Tensor): [Tensor, Tensor] {
 export function maskedSelect(x: Tensor, mask: Tensor | { mask: Tensor }): Tensor {
   checkInput('maskedSelect', x);
   const [values, flags] = flatten('maskedSelect', x, readCall<{ mask: Tensor }>('maskedSelect', [mask], ['mask']).mask);
-  return indexSelect(values, 0, reshape(nonzero(flags), -1));
+  const rows = nonzeroFrom(flags, valuesNow('maskedSelect', cast(flags, 'bool'), 'Use await x.maskedSelectAsync(mask).') as Uint8Array);
+  return indexSelect(values, 0, reshape(rows, -1));
 }
 
 /** The promise of `maskedSelect`, on every device. */

@@ -1,6 +1,7 @@
 import { checkNumber, checkTensor } from '../checks.ts';
 import { isFloat } from '../dtype.ts';
 import { ArgumentError, DTypeError, ShapeError, ValueError, describe } from '../errors.ts';
+import { valuesNow } from './reading.ts';
 import { multinomialValues } from '../random/distributions.ts';
 import { generatorOf, type Generator, type GeneratorOptions } from '../random/generator.ts';
 import { showShape } from '../shape.ts';
@@ -77,7 +78,7 @@ export function multinomial(x: Tensor, ...args: Call<MultinomialOptions, ['numSa
     throw new ShapeError({ op, expected: 'weights of shape [n] or [rows, n]', received: showShape(x.shape) });
   const n = x.shape[x.ndim - 1];
   const rows = x.ndim === 1 ? 1 : x.shape[0];
-  const weights = x.to('float64').dataSync() as Float64Array;
+  const weights = Float64Array.from(valuesNow(op, x), Number);
   const all = Array.from({ length: rows }, (_, row) => weights.slice(row * n, (row + 1) * n));
   for (const row of all) {
     const chosen = row.filter((w) => w > 0).length;

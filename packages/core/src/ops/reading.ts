@@ -49,6 +49,17 @@ export function dataSync(x: Tensor): TypedArray {
   return decode(x.dtype, typedArray(x.dtype, bytes.buffer, 0, x.count));
 }
 
+/**
+ * The elements that a function cannot do without before it goes on.
+ * @param hint - what to do on a device that is read with await
+ * @throws AsyncOnlyError there, in the name of the function
+ */
+export function valuesNow(op: string, x: Tensor, hint = 'Move it to the CPU first: await x.toAsync(cpu).'): TypedArray {
+  if (x.device.downloadSync === undefined)
+    throw new AsyncOnlyError({ op, expected: 'a device that can be read without waiting', received: x.device.name, hint });
+  return dataSync(x);
+}
+
 /** The promise of `dataSync`, on every device. `x.data()` is the same. */
 export async function readData(x: Tensor): Promise<TypedArray> {
   checkInput('readData', x);

@@ -2,6 +2,7 @@ import { readCall, type Call } from '../call.ts';
 import { checkTensor, checkInput, checkInteger } from '../checks.ts';
 import { isFloat } from '../dtype.ts';
 import { ArgumentError, DTypeError, ShapeError, ValueError, describe } from '../errors.ts';
+import { valuesNow } from './reading.ts';
 import { normalizeDim, showShape } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
 import { newInt32 } from './data.ts';
@@ -98,7 +99,9 @@ function repeatByNumber(op: string, x: Tensor, { repeats, dim }: RepeatInterleav
 export function repeatInterleave(x: Tensor, ...args: Call<RepeatInterleaveOptions, ['repeats', 'dim']> | []): Tensor {
   const op = 'repeatInterleave';
   const { all, counts } = readRepeats(op, x, args);
-  return counts === undefined ? repeatByNumber(op, x, all) : repeatByCounts(op, x, all, counts.dataSync());
+  return counts === undefined
+    ? repeatByNumber(op, x, all)
+    : repeatByCounts(op, x, all, valuesNow(op, counts, 'Use await x.repeatInterleaveAsync(repeats).'));
 }
 
 /** The promise of `repeatInterleave`, on every device. */

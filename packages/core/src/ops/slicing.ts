@@ -3,6 +3,7 @@ import { readCall, type Call } from '../call.ts';
 import { dispatchOne } from '../dispatch.ts';
 import { dtypes } from '../dtype.ts';
 import { ArgumentError, IndexError, describe } from '../errors.ts';
+import { valuesNow } from './reading.ts';
 import type { Layout } from '../layout.ts';
 import { defineOp, type Op } from '../op.ts';
 import { normalizeDim, type Shape } from '../shape.ts';
@@ -121,7 +122,7 @@ export function narrow(x: Tensor, ...args: Call<NarrowOptions, ['dim', 'start', 
       expected: 'start to be an integer, or an integer tensor without dimensions',
       received: describe(given),
     });
-  const start = typeof given === 'object' ? given.itemSync() : given;
+  const start = typeof given === 'object' ? Number(valuesNow('narrow', given, 'Give a number: await start.item().')[0]) : given;
   const d = normalizeDim('narrow', dim, x.ndim);
   if (x.ndim === 0) throw new IndexError({ op: 'narrow', expected: 'a tensor with at least one dimension', received: 'a scalar' });
   const n = x.shape[d];

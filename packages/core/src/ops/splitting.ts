@@ -1,4 +1,5 @@
 import { ArgumentError, ShapeError, describe } from '../errors.ts';
+import { valuesNow } from './reading.ts';
 import { checkArray, checkInput, checkDimensions, checkInteger } from '../checks.ts';
 import { isPlainObject, readOptions, readCall, required, type Call } from '../call.ts';
 import { isFloat } from '../dtype.ts';
@@ -77,7 +78,7 @@ function cut(op: string, x: Tensor, given: IndicesOrSections, dim: number): Tens
   if (places instanceof Tensor) {
     if (isFloat(places.dtype) || places.ndim > 1)
       throw new ArgumentError({ op, expected: 'a number of sections, or one-dimensional integer indices', received: describe(places) });
-    const values = Array.from(places.dataSync(), Number);
+    const values = Array.from(valuesNow(op, places, 'Give numbers: await places.data().'), Number);
     places = places.ndim === 0 ? values[0] : values;
   }
   if (typeof places === 'number') {

@@ -2,6 +2,7 @@ import { checkInput } from '../checks.ts';
 import { readCall, type Call } from '../call.ts';
 import type { TypedArray } from '../dtype.ts';
 import { ShapeError } from '../errors.ts';
+import { valuesNow } from './reading.ts';
 import { normalizeDim, showShape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { newInt32 } from './data.ts';
@@ -93,7 +94,7 @@ export function unique(x: Tensor, ...args: Call<UniqueOptions, ['sorted', 'retur
 export function unique(x: Tensor, ...args: unknown[]): Tensor | UniqueResult {
   checkInput('unique', x);
   const all = readCall<UniqueOptions>('unique', args, uniqueNames);
-  return uniqueFrom('unique', x, all, rowsOf('unique', x, all.dim).rows.dataSync(), true);
+  return uniqueFrom('unique', x, all, valuesNow('unique', rowsOf('unique', x, all.dim).rows, 'Use await x.uniqueAsync().'), true);
 }
 
 /** The promise of `unique`, on every device. */
@@ -115,7 +116,13 @@ export function uniqueConsecutive(
 export function uniqueConsecutive(x: Tensor, ...args: unknown[]): Tensor | UniqueResult {
   checkInput('uniqueConsecutive', x);
   const all = readCall<UniqueConsecutiveOptions>('uniqueConsecutive', args, consecutiveNames);
-  return uniqueFrom('uniqueConsecutive', x, all, rowsOf('uniqueConsecutive', x, all.dim).rows.dataSync(), false);
+  return uniqueFrom(
+    'uniqueConsecutive',
+    x,
+    all,
+    valuesNow('uniqueConsecutive', rowsOf('uniqueConsecutive', x, all.dim).rows, 'Use await x.uniqueConsecutiveAsync().'),
+    false,
+  );
 }
 
 /** The promise of `uniqueConsecutive`, on every device. */

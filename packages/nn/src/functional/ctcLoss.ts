@@ -13,6 +13,7 @@ import {
   Tensor,
   type Call,
   type Op,
+  valuesNow,
 } from '@flambeau/core';
 import { AutogradError, valueAndGrad } from '@flambeau/autograd';
 import { checkReduction, type Reduction } from './reduction.ts';
@@ -134,7 +135,11 @@ type Names = ['targets', 'inputLengths', 'targetLengths', 'blank', 'reduction', 
 /** Lengths as numbers; they shape the computation. */
 function readLengths(op: string, name: string, value: Tensor | readonly number[] | number, batch: number, most: number): number[] {
   const list =
-    value instanceof Tensor ? Array.from(value.dataSync(), Number) : typeof value === 'number' ? [value] : checkIterable(op, name, value);
+    value instanceof Tensor
+      ? Array.from(valuesNow(op, value, `Give an array of numbers: Array.from(await ${name}.data()).`), Number)
+      : typeof value === 'number'
+        ? [value]
+        : checkIterable(op, name, value);
   if (list.length !== batch || list.some((n) => !Number.isInteger(n) || n < 0 || n > most))
     throw new ArgumentError({ op, expected: `${batch} ${name} between 0 and ${most}`, received: describe(list) });
   return list;

@@ -18,6 +18,8 @@ import {
   type Call,
   type Op,
   type Tensor,
+  askedBy,
+  valuesNow,
 } from '@flambeau/core';
 import { noGrad } from '@flambeau/autograd';
 import { pNorm } from './distance.ts';
@@ -99,11 +101,12 @@ function renormalize(weight: Tensor, indices: Tensor, maxNorm: number, normType:
 
 /** Reads rows of the table, naming an index that a kernel refuses. */
 function readRows(op: string, indices: Tensor, weight: Tensor, attrs: EmbeddingAttrs): Tensor {
+  const asking = { op, expected: `indices in [0, ${weight.shape[0] - 1}]` };
   try {
-    return dispatchOne(embeddingOp, [weight, indices], attrs);
+    return askedBy(asking, () => dispatchOne(embeddingOp, [weight, indices], attrs));
   } catch (error) {
     if (!(error instanceof IndexError)) throw error;
-    throw new IndexError({ op, expected: `indices in [0, ${weight.shape[0] - 1}]`, received: error.received ?? 'another', cause: error });
+    throw new IndexError({ ...asking, received: error.received ?? 'another', cause: error });
   }
 }
 
@@ -239,7 +242,7 @@ interface OneHotOptions {
 
 /**
  * 1 at each index of a new last dimension, else 0: int32, shape [..., numClasses].
- * @throws ArgumentError for a negative index, or one that is not below numClasses (on devices that read synchronously)
+ * @throws ArgumentError for a negative index, or one that is not below numClasses; an IndexError at the next read on devices that read with await
  */
 export function oneHot(indices: Tensor, ...args: Call<OneHotOptions, ['numClasses']>): Tensor {
   const op = 'oneHot';
@@ -255,10 +258,16 @@ export function oneHot(indices: Tensor, ...args: Call<OneHotOptions, ['numClasse
   }
   let classes = numClasses;
   if (numClasses === -1 || indices.device.synchronous) {
-    const [least, most] = [values.amin().itemSync(), values.amax().itemSync()];
+    const hint = 'Give numClasses, which a device that is read with await does not wait for.';
+    const [least, most] = [values.amin(), values.amax()].map((value) => Number(valuesNow(op, value, hint)[0]));
     if (least < 0) throw new ArgumentError({ op, expected: 'classes that are not negative', received: String(least) });
     if (numClasses === -1) classes = most + 1;
     else if (most >= numClasses) throw new ArgumentError({ op, expected: `classes below ${numClasses}`, received: String(most) });
   }
-  return values.unsqueeze(-1).eq(arange(classes, { dtype: 'int32', device: indices.device })).to('int32'); // prettier-ignore
+  const all = arange(classes, { dtype: 'int32', device: indices.device });
+  // Where nothing could be read, the classes are looked up, which tells of those that are not there.
+  const known = indices.device.synchronous
+    ? values
+    : askedBy({ op, expected: `classes in [0, ${classes - 1}]` }, () => all.indexSelect(0, values.flatten()).reshape(values.shape));
+  return known.unsqueeze(-1).eq(all).to('int32');
 }

@@ -9,6 +9,7 @@ import {
   type Call,
   type Generator,
   type Tensor,
+  valuesNow,
 } from '@flambeau/core';
 import { product, spread, type Size } from './size.ts';
 
@@ -92,7 +93,7 @@ function fractionalMaxPooling(dims: 2 | 3): FractionalMaxPool {
     const samples = options.randomSamples ?? undefined;
     if (samples !== undefined) checkSamples(op, dims, samples, lead);
     const generator = options.generator ?? defaultGenerator;
-    const numbers = samples?.dataSync() ?? Float64Array.from({ length: product(lead) * dims }, () => generator.uniform24());
+    const numbers = (samples && valuesNow(op, samples)) ?? Float64Array.from({ length: product(lead) * dims }, () => generator.uniform24());
     const [values, indices] = maximaAt(x, product(lead), spatial, kernel, output, (plane, dim) => {
       // PyTorch takes the samples of two dimensions from the last, those of three from the first.
       const which = dims === 2 ? dims - 1 - dim : dim;

@@ -13,6 +13,7 @@ import {
   type Call,
   type Op,
   type Tensor,
+  askedBy,
 } from '@flambeau/core';
 import { firstOutput } from './firstOutput.ts';
 import { checkReduction, reduce, type Reduction } from './reduction.ts';
@@ -92,17 +93,16 @@ function checkLoss(op: string, input: Tensor, { target, weight, reduction = 'mea
 
 /** Runs what reads classes; an index that a kernel refuses is named as a class. */
 function readingClasses<T>(op: string, classes: number, run: () => T): T {
+  const asking = {
+    op,
+    expected: `classes in [0, ${classes - 1}]`,
+    hint: 'Count classes from 0, and give those to be left out as ignoreIndex.',
+  };
   try {
-    return run();
+    return askedBy(asking, run);
   } catch (error) {
     if (!(error instanceof IndexError)) throw error;
-    throw new IndexError({
-      op,
-      expected: `classes in [0, ${classes - 1}]`,
-      received: error.received ?? 'another',
-      hint: 'Count classes from 0, and give those to be left out as ignoreIndex.',
-      cause: error,
-    });
+    throw new IndexError({ ...asking, received: error.received ?? 'another', cause: error });
   }
 }
 

@@ -11,6 +11,7 @@ import {
   ValueError,
   zeros,
   type Call,
+  valuesNow,
 } from '@flambeau/core';
 import { noGrad, peekGrad } from '@flambeau/autograd';
 
@@ -50,7 +51,10 @@ function totalNorm(tensors: readonly Tensor[], normType: number, errorIfNonfinit
   if (tensors.length === 0) return zeros([]);
   // On several devices the norms meet on that of the first tensor.
   const total = vectorNorm(stack(tensors.map((x) => vectorNorm(x, normType).to(tensors[0].device))), normType);
-  if (errorIfNonfinite && !Number.isFinite(total.itemSync())) {
+  if (
+    errorIfNonfinite &&
+    !Number.isFinite(Number(valuesNow('clipGradNorm_', total, 'Leave errorIfNonfinite out, and look at the norm that comes back.')[0]))
+  ) {
     throw new ValueError({
       op: 'clipGradNorm_',
       expected: 'a finite norm of the gradients',

@@ -1,4 +1,15 @@
-import { ArgumentError, cat, describe, fromNumbers, ShapeError, showShape, Tensor, type Device, type DType } from '@flambeau/core';
+import {
+  ArgumentError,
+  cat,
+  describe,
+  fromNumbers,
+  ShapeError,
+  showShape,
+  Tensor,
+  valuesNow,
+  type Device,
+  type DType,
+} from '@flambeau/core';
 
 /**
  * Sequences of unequal length in the order that recurrent networks take them: `data` [Σ lengths, ...] holds step 0 of all, longest first,
@@ -23,7 +34,10 @@ export class PackedSequence {
   ) {
     if (!(data instanceof Tensor))
       throw new ArgumentError({ op: 'PackedSequence', expected: 'data as a tensor', received: describe(data) });
-    this.sizes = batchSizes instanceof Tensor ? Array.from(batchSizes.dataSync(), Number) : [...batchSizes];
+    this.sizes =
+      batchSizes instanceof Tensor
+        ? Array.from(valuesNow('PackedSequence', batchSizes, 'Give an array of numbers.'), Number)
+        : [...batchSizes];
     if (this.sizes.reduce((n, m) => n + m, 0) !== data.shape[0])
       throw new ShapeError({
         op: 'PackedSequence',
@@ -68,7 +82,11 @@ export interface PackOptions {
 
 const readLengths = (op: string, lengths: Tensor | readonly number[]): number[] => {
   const list =
-    lengths instanceof Tensor ? Array.from(lengths.dataSync(), Number) : Array.isArray(lengths) ? [...(lengths as number[])] : undefined;
+    lengths instanceof Tensor
+      ? Array.from(valuesNow(op, lengths, 'Give an array of numbers.'), Number)
+      : Array.isArray(lengths)
+        ? [...(lengths as number[])]
+        : undefined;
   if (list === undefined || list.length === 0 || list.some((n) => !Number.isInteger(n) || n < 1))
     throw new ArgumentError({ op, expected: 'a positive length for each sequence', received: describe(list ?? lengths) });
   return list;

@@ -1,4 +1,4 @@
-import { checkInteger, ArgumentError, describe, Tensor, type Call } from '@flambeau/core';
+import { checkInteger, ArgumentError, describe, Tensor, valuesNow, type Call } from '@flambeau/core';
 import { checkFinite, checkOptimizer, gatherOptions, LRScheduler, perGroup, type Schedulable } from './scheduler.ts'; // prettier-ignore
 
 /** Options of ReduceLROnPlateau. */
@@ -87,7 +87,10 @@ export class ReduceLROnPlateau extends LRScheduler {
 
   /** Notes the metric of an epoch, and reduces the rate when it has not improved for too long. @throws ArgumentError without a number */
   override step(metric?: number | Tensor): void {
-    const value = metric instanceof Tensor ? metric.itemSync() : metric;
+    const value =
+      metric instanceof Tensor
+        ? Number(valuesNow('ReduceLROnPlateau', metric, 'Give a number: scheduler.step(await loss.item()).')[0])
+        : metric;
     if (typeof value !== 'number')
       throw new ArgumentError({
         op: 'ReduceLROnPlateau.step',
