@@ -74,7 +74,10 @@ export class PageView implements RunView {
   }
 
   async turn(step: number): Promise<boolean> {
-    if (performance.now() - this.lastTurn > betweenTurns) await macrotask();
+    if (performance.now() - this.lastTurn > betweenTurns) {
+      await macrotask();
+      this.lastTurn = performance.now();
+    }
     if (this.held) {
       this.unshown?.();
       this.showWaiting();
@@ -82,7 +85,6 @@ export class PageView implements RunView {
       await new Promise<void>((resolve) => (this.goOn = resolve));
       this.post({ kind: 'resumed' });
     }
-    this.lastTurn = performance.now();
     return true;
   }
 
