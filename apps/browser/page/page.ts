@@ -16,7 +16,6 @@ const appSelect = element('app', HTMLSelectElement);
 const deviceSelect = element('device', HTMLSelectElement);
 const progress = element('progress', HTMLProgressElement);
 const input = (id: string): HTMLInputElement => element(id, HTMLInputElement);
-const button = (id: string): HTMLButtonElement => element(id, HTMLButtonElement);
 const show = (id: string, text: string): void => {
   element(id, HTMLElement).textContent = text;
 };
@@ -30,13 +29,21 @@ let run = '';
 /** Whether there are steps left to take. */
 const going = (): State => (progress.position === 1 ? 'evaluating' : 'running');
 
+const [trainButton, stopButton, resumeButton] = ['train', 'stop', 'resume'].map((id) => element(id, HTMLButtonElement));
+/** Whether the focus is on a button, or was when that button was disabled. */
+let steers = false;
+
 function setState(next: State, text: string = next): void {
   state = next;
   document.body.dataset.state = state;
   show('state', run === '' ? text : `${run}: ${text}`);
-  button('train').disabled = ['starting', 'running', 'stopping', 'evaluating'].includes(state);
-  button('stop').disabled = state !== 'starting' && state !== 'running';
-  button('resume').disabled = state !== 'stopped';
+  steers = document.activeElement instanceof HTMLButtonElement || (steers && document.activeElement === document.body);
+  trainButton.disabled = ['starting', 'running', 'stopping', 'evaluating'].includes(state);
+  stopButton.disabled = state !== 'starting' && state !== 'running';
+  resumeButton.disabled = state !== 'stopped';
+  // Who steers by the keyboard finds the focus on the button that is of use now.
+  if (steers && !document.activeElement?.matches('button:enabled'))
+    [stopButton, resumeButton, trainButton].find(({ disabled }) => !disabled)?.focus({ preventScroll: true });
 }
 
 const chosenApp = (): App => apps.find(({ name }) => name === appSelect.value) ?? apps[0];
@@ -177,8 +184,8 @@ form.addEventListener('submit', (event) => {
   event.preventDefault();
   train();
 });
-button('stop').addEventListener('click', stop);
-button('resume').addEventListener('click', () => tell({ kind: 'resume' }));
+stopButton.addEventListener('click', stop);
+resumeButton.addEventListener('click', () => tell({ kind: 'resume' }));
 // A run lives in the page: who is about to leave it is asked.
 addEventListener('beforeunload', (event) => {
   if (['running', 'stopping', 'stopped', 'evaluating'].includes(state)) event.preventDefault();

@@ -84,12 +84,32 @@ describe.skipIf(!hasChromium)('the page in Chromium', () => {
     await waitForState(page, 'running', 30_000);
     await page.evaluate(() => location.reload());
     await expect.poll(() => asked).toEqual(['beforeunload']);
+    // However short its steps are, a run listens.
     await page.click('#stop');
-    await waitForState(page, 'stopped', 30_000);
+    await waitForState(page, 'stopped', 5_000);
     await page.reload();
     expect(asked).toHaveLength(2);
     await page.reload();
     expect(asked).toHaveLength(2);
+    await page.close();
+  });
+
+  it('is steered by the keyboard alone', async () => {
+    const { page, errors } = await built.tab();
+    const pressed = async (state: string, focused: string): Promise<void> => {
+      await page.keyboard.press('Space');
+      await waitForState(page, state, 30_000);
+      await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe(focused);
+    };
+    await page.selectOption('#device', 'webgpu');
+    await page.fill('#epochs', '600');
+    await page.focus('#train');
+    await pressed('running', 'stop');
+    await pressed('stopped', 'resume');
+    await pressed('running', 'stop');
+    await waitForState(page, 'finished', 30_000);
+    await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe('train');
+    expect(errors).toEqual([]);
     await page.close();
   });
 
