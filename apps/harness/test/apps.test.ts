@@ -108,6 +108,7 @@ describe('an app', () => {
 
   it.each([
     [['regression', '--colour', 'red'], /unknown option/],
+    [['browser', '--port', 'abc'], /error: expected a port below 65536, got "abc"[^]*--build-only/],
     [['nothing'], /expected one of browser, classification, cnn, lstm, regression/],
   ])('ends its process with an error for %j', async (options, message) => {
     const { status, stderr } = await run(...options);
