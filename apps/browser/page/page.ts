@@ -66,17 +66,24 @@ function drawChart(name: string, definition: ChartDefinition): void {
   }
   // As wide as it is shown, so that its text is as large as the page's.
   const width = figure.clientWidth || 720;
-  figure.innerHTML = renderSvg({ ...definition, width, height: Math.max(260, width * 0.6) });
+  figure.innerHTML = renderSvg({ ...definition, width, height: Math.min(450, Math.max(260, width * 0.6)) });
 }
 
 /** The newest charts that are not drawn yet. */
 const undrawn = new Map<string, ChartDefinition>();
 function drawCharts(): void {
-  for (const [name, definition] of undrawn) drawChart(name, definition);
+  const charts = [...undrawn];
   undrawn.clear();
+  for (const [name, definition] of charts) drawChart(name, definition);
 }
 
 const seconds = (time: number): string => (time < 90 ? `${time.toFixed(0)} s` : `${(time / 60).toFixed(1)} min`);
+
+function fail(message: string): void {
+  // Nothing goes on any more.
+  if (progress.position < 0) progress.value = 0;
+  setState('failed', `failed. ${message}`);
+}
 
 function receive(message: FromTrainer): void {
   switch (message.kind) {
@@ -119,7 +126,7 @@ function receive(message: FromTrainer): void {
       break;
     }
     case 'failed':
-      setState('failed', message.message);
+      fail(message.message);
       break;
     default:
       message satisfies never;
@@ -147,7 +154,7 @@ function train(): void {
   thread.onmessage = ({ data }: MessageEvent<FromTrainer>) => {
     if (thread === trainer) receive(data);
   };
-  thread.onerror = ({ message }) => setState('failed', message === '' ? 'the training thread did not load. Reload the page.' : message);
+  thread.onerror = ({ message }) => fail(message === '' ? 'The training thread did not load: reload the page.' : message);
   const steps = input('steps').value;
   tell({
     kind: 'train',

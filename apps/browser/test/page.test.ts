@@ -145,6 +145,8 @@ describe.skipIf(!hasChromium)('the page in Chromium', () => {
     await page.route('**/mnist/**', (route) => route.fulfill({ status: 404 }));
     await clickTrain(page, { app: 'cnn', device: 'cpu' });
     await page.waitForFunction(() => document.body.dataset.state === 'failed');
+    expect(await page.textContent('#state')).toMatch(/^cnn on cpu: failed\. DATASET_FILE: .*none of .*Put it there/);
+    expect(await page.getByRole('progressbar').getAttribute('value')).toBe('0');
     expect(await overhang()).toBe(0);
     await clickTrain(page, { app: 'classification', device: 'cpu' });
     await waitForState(page, 'finished', 30_000);
