@@ -58,7 +58,7 @@ function valuesOf(x: Operand, bytes: Uint8Array<ArrayBuffer>): Float64Array {
 export async function webgpu(options: WebGpuOptions = {}): Promise<WebGpuDevice> {
   const budget = budgetOf(options);
   const { device: gpu, info } = await openGpu(options);
-  const queue = new CommandQueue(gpu);
+  const queue = new CommandQueue(gpu, info.limits.maxBufferSize);
   const pool = new BufferPool(
     {
       createBuffer: (size) => queue.createBuffer(size),

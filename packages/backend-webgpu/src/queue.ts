@@ -5,7 +5,7 @@ import { Faults } from './faults.ts';
 import { Parameters } from './parameters.ts';
 import { PipelineCache } from './pipelines.ts';
 import type { Region } from './pool.ts';
-import { joined, Readback } from './readback.ts';
+import { Readback, readInRounds } from './readback.ts';
 import { Shelf } from './shelf.ts';
 import type { Timestamps } from './timing.ts';
 
@@ -49,8 +49,10 @@ export class CommandQueue {
   /** How many reads were asked for. */
   private reads = 0;
   private readonly readback: Readback;
+  /** Bytes that are read through one buffer, beside the flags. */
+  private readonly most: number;
 
-  constructor(device: GPUDevice) {
+  constructor(device: GPUDevice, maxBufferSize = device.limits.maxBufferSize) {
     this.device = device;
     this.faults = new Faults(device);
     this.pipelines = new PipelineCache(device, this.faults);
@@ -60,6 +62,7 @@ export class CommandQueue {
     // GPUBufferUsage: COPY_SRC 4, COPY_DST 8, STORAGE 128.
     this.flags = { buffer: device.createBuffer({ size: 256, usage: 4 | 8 | 128 }), size: 256, id: -1, home: new Shelf() };
     this.flagPiece = { region: this.flags, offset: 0, length: 16 };
+    this.most = Math.max(256, 4 * Math.floor((maxBufferSize - this.flagPiece.length) / 4));
   }
 
   get counters(): Counters {
@@ -275,24 +278,22 @@ export class CommandQueue {
   }
 
   /** Copies of whole words of buffers, once everything before is done. */
-  async read(pieces: readonly Piece[]): Promise<Uint8Array<ArrayBuffer>[]> {
+  read(pieces: readonly Piece[]): Promise<Uint8Array<ArrayBuffer>[]> {
+    return readInRounds(pieces, this.most, (round) => this.readOnce(round));
+  }
+
+  private async readOnce(pieces: readonly Piece[]): Promise<Uint8Array<ArrayBuffer>[]> {
     this.faults.check();
-    // All of them now: what is recorded later may write what they read.
-    const readings = this.readback.groups(pieces, this.flagPiece.length).map(
-      (group) =>
-        new Promise<Reading>((done) => {
-          this.record({ kind: 'read', pieces: group, number: ++this.reads, done });
-        }),
-    );
-    this.flush();
-    const parts: Uint8Array<ArrayBuffer>[] = [];
-    for (const reading of readings) parts.push(...(await this.take(await reading)));
-    return joined(parts, pieces);
+    const reading = await new Promise<Reading>((done) => {
+      this.record({ kind: 'read', pieces, number: ++this.reads, done });
+      this.flush();
+    });
+    return this.take(reading);
   }
 
   /** The same in the middle of a host command, when everything before is submitted. */
   readNow(pieces: readonly Piece[]): Promise<Uint8Array<ArrayBuffer>[]> {
-    return this.take(this.encodeRead(pieces, ++this.reads));
+    return readInRounds(pieces, this.most, (round) => this.take(this.encodeRead(round, ++this.reads)));
   }
 
   /** Writes in the middle of a host command. */

@@ -3,16 +3,43 @@ import type { Piece } from './commands.ts';
 /** Bytes up to which a staging buffer is kept and used again: values and flags, which loops read in each step. */
 const keptSize = 256;
 
-const wholeWords = (bytes: number): number => bytes - (bytes % 4);
 const totalOf = (pieces: readonly Piece[]): number => pieces.reduce((sum, { length }) => sum + length, 0);
 
-/** The bytes of each piece, of parts that follow each other. */
-export function joined(parts: readonly Uint8Array<ArrayBuffer>[], pieces: readonly Piece[]): Uint8Array<ArrayBuffer>[] {
+/** The same bytes in rounds of at most `most`, in order; a piece of more is cut. */
+function inRounds(pieces: readonly Piece[], most: number): Piece[][] {
+  const rounds: Piece[][] = [[]];
+  let room = most;
+  for (const { region, offset, length } of pieces) {
+    let done = 0;
+    do {
+      if (room === 0) {
+        rounds.push([]);
+        room = most;
+      }
+      const part = Math.min(length - done, room);
+      rounds[rounds.length - 1].push({ region, offset: offset + done, length: part });
+      done += part;
+      room -= part;
+    } while (done < length);
+  }
+  return rounds;
+}
+
+/** Reads pieces of more bytes than one buffer takes, by `read`, which reads as many as one takes. All is asked for at once, so that it is of one time. */
+export async function readInRounds(
+  pieces: readonly Piece[],
+  most: number,
+  read: (pieces: readonly Piece[]) => Promise<Uint8Array<ArrayBuffer>[]>,
+): Promise<Uint8Array<ArrayBuffer>[]> {
+  if (totalOf(pieces) <= most) return read(pieces);
+  const parts = (await Promise.all(inRounds(pieces, most).map((round) => read(round)))).flat();
   let next = 0;
   return pieces.map(({ length }) => {
-    if (parts[next].length === length) return parts[next++];
+    const first = parts[next++];
+    if (first.length === length) return first;
     const whole = new Uint8Array(length);
-    for (let at = 0; at < length; at += parts[next++].length) whole.set(parts[next], at);
+    whole.set(first);
+    for (let at = first.length; at < length; at += parts[next++].length) whole.set(parts[next], at);
     return whole;
   });
 }
@@ -24,28 +51,6 @@ export class Readback {
 
   constructor(device: GPUDevice) {
     this.device = device;
-  }
-
-  /** Pieces in groups, each of which fits with `beside` more bytes into one buffer; a piece that does not is cut. */
-  groups(pieces: readonly Piece[], beside: number): Piece[][] {
-    const most = wholeWords(this.device.limits.maxBufferSize - beside);
-    if (totalOf(pieces) <= most) return [[...pieces]];
-    const groups: Piece[][] = [];
-    let room = 0;
-    for (const { region, offset, length } of pieces) {
-      let at = 0;
-      do {
-        if (room === 0) {
-          groups.push([]);
-          room = most;
-        }
-        const part = Math.min(room, length - at);
-        groups[groups.length - 1].push({ region, offset: offset + at, length: part });
-        room -= part;
-        at += part;
-      } while (at < length);
-    }
-    return groups;
   }
 
   /** Copies pieces of whole words one after the other. @returns the buffer for `bytes` */

@@ -1,4 +1,4 @@
-import { memory, ones, zeros, type Tensor } from '@flambeau/core';
+import { memory, ones, tensor, zeros, type Tensor } from '@flambeau/core';
 import { webgpu } from '@flambeau/backend-webgpu';
 import { describe, expect, it } from 'vitest';
 import { open } from '../../conformance/test/webgpu/open.ts';
@@ -61,6 +61,21 @@ describe.skipIf(gpu === undefined)('memory on the GPU', () => {
     const device = await webgpu({ maxBytes: kilobyte });
     expect(() => ones(kilobyte, { device })).toThrow(expect.objectContaining({ code: 'OUT_OF_MEMORY', received: 'a tensor of 4096' }));
     expect(memory(device)).toMatchObject({ liveBytes: 0, liveCount: 0 });
+    device.destroy();
+  });
+
+  it('what is larger than one buffer, with the flags or together, is read in parts', async () => {
+    const device = await webgpu({ limits: { maxBufferSize: 4 * kilobyte }, softBytes: 8 * kilobyte });
+    const values = Float32Array.from({ length: kilobyte }, (_, i) => i);
+    const held = Array.from({ length: 20 }, (_, k) => tensor(values, { device }).add(k));
+    await device.synchronize();
+    const before = device.counters.submissions;
+    expect([...(await held[0].data())]).toEqual([...values]);
+    expect(device.counters.submissions - before).toBe(2);
+    // Turns, in which the coldest move to the host together.
+    for (let turn = 0; turn < 8; turn++) await zeros(1, { device }).item();
+    expect(memory(device).liveBytes).toBeLessThan(9 * kilobyte);
+    for (const [k, x] of held.entries()) expect((await x.narrow(0, 1000, 1).item()) - k).toBe(1000);
     device.destroy();
   });
 });
