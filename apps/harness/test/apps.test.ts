@@ -90,6 +90,22 @@ describe('an app', () => {
     expect(text).not.toContain('step 1/');
   });
 
+  it('hears Ctrl-C within a step or two, however long they are', async () => {
+    const slow: App = {
+      ...regression,
+      async train(session) {
+        const run = await session.start(new nn.Linear(1, 1), 15);
+        // It comes with the event loop's next turn.
+        setImmediate(() => process.emit('SIGINT'));
+        do for (const end = performance.now() + 60; performance.now() < end;);
+        while (await run.step(0.5, 1));
+        await run.finish();
+      },
+    };
+    const { text } = await runAppHere(slow, ['--save', join(mkdtempSync(join(tmpdir(), 'app-')), 'net.pt')]);
+    expect(text).toMatch(/stopped: [123] steps/);
+  });
+
   it('keeps what it has learned when its run fails', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'app-'));
     const failing: App = {

@@ -14,6 +14,9 @@ import { loadWeights, saveWeights } from './weights.ts';
 /** Where charts and interrupted weights go; FLAMBEAU_RUNS names another folder. */
 const runsFolder = process.env.FLAMBEAU_RUNS ?? fileURLToPath(new URL('../../../../runs/', import.meta.url));
 
+/** Milliseconds after which the event loop has its turn, however few steps there were. */
+const betweenTurns = 50;
+
 /** What ends a run in order: Ctrl-C, `kill` and whoever shuts a machine down, a terminal that is closed. Those of a team are mpirun's to end. */
 const signalsOf = ({ distributed }: NodeOptions): readonly NodeJS.Signals[] => (distributed ? ['SIGINT'] : ['SIGINT', 'SIGTERM', 'SIGHUP']);
 
@@ -30,6 +33,7 @@ export class TerminalView implements RunView {
   /** Where the weights went. */
   private saved: string | undefined;
   private lastLive = 0;
+  private lastTurn = 0;
 
   private constructor(run: RunStart, options: NodeOptions, live: LivePage | undefined) {
     this.run = run;
@@ -86,7 +90,10 @@ export class TerminalView implements RunView {
 
   async turn(step: number): Promise<boolean> {
     // A turn of the event loop: for Ctrl-C, and for the live page.
-    if (step % 16 === 0 || this.live !== undefined) await new Promise((resolve) => setImmediate(resolve));
+    if (step % 16 === 0 || this.live !== undefined || performance.now() - this.lastTurn > betweenTurns) {
+      await new Promise((resolve) => setImmediate(resolve));
+      this.lastTurn = performance.now();
+    }
     this.steps = step;
     if (!this.interrupted) return true;
     this.bar.stop();
