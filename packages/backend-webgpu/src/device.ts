@@ -6,7 +6,7 @@ import { BufferPool, type Block, type Region } from './pool.ts';
 import type { Counters } from './commands.ts';
 import { CommandQueue, slots } from './queue.ts';
 import type { Machine } from './machine.ts';
-import { budgetOf } from './options.ts';
+import { readWebGpuOptions } from './options.ts';
 import { startTimer } from './timing.ts';
 
 /** A GPU as a device of Flambeau. */
@@ -55,8 +55,8 @@ function valuesOf(x: Operand, bytes: Uint8Array<ArrayBuffer>): Float64Array {
  * the GPU can see, such as an index out of range, are thrown by the next read.
  * @throws NotSupportedError where there is no WebGPU, NoAdapterError where there is no adapter, ArgumentError for options that it does not take
  */
-export async function webgpu(options: WebGpuOptions = {}): Promise<WebGpuDevice> {
-  const budget = budgetOf(options);
+export async function webgpu(given: WebGpuOptions = {}): Promise<WebGpuDevice> {
+  const options = readWebGpuOptions(given);
   const { device: gpu, info } = await openGpu(options);
   const queue = new CommandQueue(gpu, info.limits.maxBufferSize);
   const pool = new BufferPool(
@@ -65,7 +65,7 @@ export async function webgpu(options: WebGpuOptions = {}): Promise<WebGpuDevice>
       destroy: (region) => queue.destroy(region),
       maxBufferSize: info.limits.maxBufferSize,
     },
-    budget,
+    options,
   );
   queue.onTaskEnd = () => pool.watch();
   const bringBack = (region: Region, bytes: Uint8Array<ArrayBuffer>): void => queue.write(region, 0, bytes);

@@ -1,4 +1,4 @@
-import { ArgumentError, checkChoice, describe } from '@flambeau/core';
+import { ArgumentError, checkChoice, describe, readOptions } from '@flambeau/core';
 import { limitNames, type WebGpuOptions } from './gpu.ts';
 import type { Budget } from './pool.ts';
 
@@ -10,7 +10,7 @@ function refuse(expected: string, received: unknown, hint?: string): never {
   throw new ArgumentError({ op: 'webgpu', expected, received: describe(received), hint });
 }
 
-/** Options may come from a program that nothing has checked: each that is given must be known, and have a value that it takes. */
+/** Options may come from a program that nothing has checked: what each of them takes. */
 const checks: { readonly [Name in keyof Required<WebGpuOptions>]: (value: unknown) => void } = {
   powerPreference: (value) => void checkChoice('webgpu', 'powerPreference', value, ['high-performance', 'low-power']),
   maxBytes: (value) => checkBytes('maxBytes', value),
@@ -46,16 +46,14 @@ function checkLimits(limits: unknown): void {
 }
 
 /**
- * Checks options, and tells how much memory tensors may take by them.
+ * Reads options and checks them, with how much memory tensors may take.
  * @throws ArgumentError for an option that there is not, or a value that an option does not take
  */
-export function budgetOf(options: WebGpuOptions): Budget {
-  if (!isObject(options)) refuse('an object of options', options);
-  for (const [name, value] of Object.entries(options) as [string, unknown][]) {
-    if (!Object.hasOwn(checks, name)) refuse(`options among ${Object.keys(checks).join(', ')}`, name);
-    if (value !== undefined) checks[name as keyof WebGpuOptions](value);
-  }
+export function readWebGpuOptions(given: unknown): WebGpuOptions & Budget {
+  const names = Object.keys(checks) as (keyof WebGpuOptions)[];
+  const options = readOptions<WebGpuOptions>('webgpu', given, names);
+  for (const name of names) if (options[name] !== undefined) checks[name](options[name]);
   const { maxBytes = defaultMaxBytes, softBytes = Math.min(defaultSoftBytes, maxBytes / 2) } = options;
   if (softBytes > maxBytes) refuse(`softBytes of at most maxBytes, which is ${maxBytes}`, softBytes, 'Lower it, or raise maxBytes.');
-  return { maxBytes, softBytes };
+  return { ...options, maxBytes, softBytes };
 }

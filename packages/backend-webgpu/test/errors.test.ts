@@ -19,7 +19,7 @@ it('a machine without an adapter is told what to try', async () => {
 });
 
 it.each<[string, unknown, string]>([
-  ['no object', null, 'null'],
+  ['no object', null, '1, the last one null'],
   ['an unknown option', { maxbytes: 5 }, '"maxbytes"'],
   ['a budget that is none', { maxBytes: '4096' }, '"4096"'],
   ['a budget of NaN', { softBytes: NaN }, 'NaN'],

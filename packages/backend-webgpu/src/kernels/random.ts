@@ -3,17 +3,11 @@ import { Program } from '../shader.ts';
 import { type Machine } from '../machine.ts';
 
 const philox = `
-fn high(a: u32, b: u32) -> u32 {
-  let low = (a & 0xffffu) * (b & 0xffffu);
-  let middle = (a >> 16u) * (b & 0xffffu) + (low >> 16u);
-  let cross = (a & 0xffffu) * (b >> 16u) + (middle & 0xffffu);
-  return (a >> 16u) * (b >> 16u) + (middle >> 16u) + (cross >> 16u);
-}
 fn philox(counter: u32, key: vec2<u32>) -> vec4<u32> {
   var c = vec4<u32>(counter, 0u, 0u, 0u);
   var k = key;
   for (var round = 0; round < 10; round++) {
-    c = vec4<u32>(high(0xcd9e8d57u, c.z) ^ c.y ^ k.x, 0xcd9e8d57u * c.z, high(0xd2511f53u, c.x) ^ c.w ^ k.y, 0xd2511f53u * c.x);
+    c = vec4<u32>(high_(0xcd9e8d57u, c.z) ^ c.y ^ k.x, 0xcd9e8d57u * c.z, high_(0xd2511f53u, c.x) ^ c.w ^ k.y, 0xd2511f53u * c.x);
     k += vec2<u32>(0x9e3779b9u, 0xbb67ae85u);
   }
   return c;

@@ -8,7 +8,6 @@ import {
   dispatchOne,
   DTypeError,
   indexAddOp,
-  IndexError,
   indexSelectGradOp,
   isFloat,
   readCall,
@@ -101,13 +100,8 @@ function renormalize(weight: Tensor, indices: Tensor, maxNorm: number, normType:
 
 /** Reads rows of the table, naming an index that a kernel refuses. */
 function readRows(op: string, indices: Tensor, weight: Tensor, attrs: EmbeddingAttrs): Tensor {
-  const asking = { op, expected: `indices in [0, ${weight.shape[0] - 1}]` };
-  try {
-    return askedBy(asking, () => dispatchOne(embeddingOp, [weight, indices], attrs));
-  } catch (error) {
-    if (!(error instanceof IndexError)) throw error;
-    throw new IndexError({ ...asking, received: error.received ?? 'another', cause: error });
-  }
+  const expected = `indices in [0, ${weight.shape[0] - 1}]`;
+  return askedBy({ op, expected }, () => dispatchOne(embeddingOp, [weight, indices], attrs));
 }
 
 /**

@@ -5,7 +5,6 @@ import {
   dispatch,
   dispatchOne,
   DTypeError,
-  IndexError,
   isFloat,
   readCall,
   ShapeError,
@@ -93,17 +92,8 @@ function checkLoss(op: string, input: Tensor, { target, weight, reduction = 'mea
 
 /** Runs what reads classes; an index that a kernel refuses is named as a class. */
 function readingClasses<T>(op: string, classes: number, run: () => T): T {
-  const asking = {
-    op,
-    expected: `classes in [0, ${classes - 1}]`,
-    hint: 'Count classes from 0, and give those to be left out as ignoreIndex.',
-  };
-  try {
-    return askedBy(asking, run);
-  } catch (error) {
-    if (!(error instanceof IndexError)) throw error;
-    throw new IndexError({ ...asking, received: error.received ?? 'another', cause: error });
-  }
+  const hint = 'Count classes from 0, and give those to be left out as ignoreIndex.';
+  return askedBy({ op, expected: `classes in [0, ${classes - 1}]`, hint }, run);
 }
 
 /** The classes as indices that kernels take. @throws DTypeError for floats and bools */
