@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { setDefaultDevice } from '@flambeau/core';
 import { cpu } from '@flambeau/backend-cpu';
+import type { WebGpuDevice } from '@flambeau/backend-webgpu';
 import { open } from '../../../packages/conformance/test/webgpu/open.ts';
 import { classification } from '@flambeau/app-classification';
 import { cnn } from '@flambeau/app-cnn';
@@ -23,7 +24,10 @@ describe.skipIf(gpu === undefined)('the losses of twenty whole steps on the GPU'
   ])('follow those on the CPU ($name)', async (app, options) => {
     const onCpu = await lossesOf(app, cpu, options);
     expect(onCpu).toHaveLength(options.steps);
-    const onGpu = await lossesOf(app, gpu ?? cpu, options);
+    const device = gpu as WebGpuDevice;
+    const before = device.counters.submissions;
+    const onGpu = await lossesOf(app, device, options);
+    expect(device.counters.submissions - before).toBeGreaterThanOrEqual(options.steps);
     expect(furthest(onGpu, onCpu)).toBeLessThan(1e-3);
   });
 });
@@ -40,6 +44,7 @@ describe.skipIf(gpu === undefined)('an app in Node with --device webgpu', () => 
     });
     expect(stderr).toBe('');
     expect(status).toBe(0);
+    expect(stdout).toMatch(/on webgpu, .*dispatches in \d+ submission/);
     expect(stdout).toMatch(/real number/);
     expect(Number(/loss [\d.]+, accuracy ([\d.]+)\n/.exec(stdout)?.[1])).toBeGreaterThan(accuracy);
   });
